@@ -1,0 +1,1 @@
+"""tegula: read and write large multi-dimensional arrays."""

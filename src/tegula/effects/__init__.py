@@ -1,0 +1,1 @@
+"""Effects: frozen, awaitable values that say what is wanted of the world, and nothing else."""

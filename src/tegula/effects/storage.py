@@ -1,0 +1,172 @@
+"""Storage effects: one key (`Read`, `Write`, `List`, `DeleteRange`) and blocks of keys.
+
+`ReadMany` and `WriteMany` mean *all of the single effects, in any order*; a leaf may answer them
+natively, and the law "native equals expanded" is tested for each that does.  Expected outcomes are
+values: a missing key, an unchanged value and a refused condition are answers, not exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from tegula.effects.effect import Effect
+from tegula.kv.generation import UNKNOWN
+from tegula.kv.spec import ByteRange, KeyRange, StoreRef
+
+__all__ = [
+    "UNCHANGED",
+    "Buffer",
+    "DeleteRange",
+    "List",
+    "Listing",
+    "Read",
+    "ReadColumns",
+    "ReadMany",
+    "ReadOutcome",
+    "Unchanged",
+    "Write",
+    "WriteColumns",
+    "WriteMany",
+    "WriteOutcome",
+]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class Unchanged:
+    """The answer of a conditional read whose value is still the one the reader has."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+    def __reduce__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED = Unchanged()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutcome:
+    """Answer of `Read`: the value, or that there is none, or that the condition did not hold.
+
+    `state` is ``"value"``, ``"missing"`` (generation `NO_VALUE`) or ``"unspecified"`` (the
+    condition failed; `generation` is the current one).  `time` is when the answer was current.
+    """
+
+    state: Literal["value", "missing", "unspecified"]
+    value: Buffer
+    generation: bytes
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """Answer of `Write`: the new generation, or `UNKNOWN` where the condition was refused."""
+
+    generation: bytes
+    time: float
+
+    @property
+    def applied(self) -> bool:
+        """Whether the write took place."""
+        return self.generation != UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Answer of `List`: columns of whole keys and of value sizes in bytes (-1 where unknown)."""
+
+    keys: list[str]
+    sizes: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadColumns:
+    """Answer of `ReadMany`: a value (None where missing, `UNCHANGED`) and a generation a row.
+
+    `time` is a moment at which every row was current: the start of the block.
+    """
+
+    values: list[Buffer | Unchanged | None]
+    generations: list[bytes]
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class WriteColumns:
+    """Answer of `WriteMany`: a generation a row, `UNKNOWN` where the condition was refused."""
+
+    generations: list[bytes]
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Effect[ReadOutcome]):
+    """Read the value of one key, or a byte range of it.
+
+    With `if_not_equal`, the value is only wanted if its generation differs from that; with
+    `if_equal`, only if it is that.
+    """
+
+    store: StoreRef
+    key: str
+    byte_range: ByteRange | None = None
+    if_not_equal: bytes = UNKNOWN
+    if_equal: bytes = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Effect[WriteOutcome]):
+    """Write the value of one key (None deletes it), only if its generation is `if_equal` where given."""
+
+    store: StoreRef
+    key: str
+    value: Buffer | None
+    if_equal: bytes = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class List(Effect[Listing]):
+    """List the keys in a range, in no particular order."""
+
+    store: StoreRef
+    range: KeyRange
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRange(Effect[None]):
+    """Delete all keys in a range; neither atomic nor ordered."""
+
+    store: StoreRef
+    range: KeyRange
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMany(Effect[ReadColumns]):
+    """Read a block of keys of one store: all of the `Read`s, in any order.
+
+    `ranges` and `if_not_equal` are columns as long as `keys`, or None for none.
+    """
+
+    store: StoreRef
+    keys: Sequence[str]
+    ranges: Sequence[ByteRange | None] | None = None
+    if_not_equal: Sequence[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteMany(Effect[WriteColumns]):
+    """Write a block of keys of one store: all of the `Write`s, in any order.
+
+    `if_equal` is a column as long as `keys`, or None for unconditional writes.
+    """
+
+    store: StoreRef
+    keys: Sequence[str]
+    values: Sequence[Buffer | None]
+    if_equal: Sequence[bytes] | None = None

@@ -1,0 +1,178 @@
+"""The error tree: every exception this library raises on purpose.
+
+What this file knows: which class of error means what, and how its text begins.  What it must not
+know: any format, store or driver.  Classes are grouped by what a handler would do next; each has a
+stable `code`, the status name that TensorStore prints.
+
+    TegulaError
+        InvalidArgument (ValueError)        the request is wrong: change the request
+        OutOfRange (ValueError)             the request lies outside the data
+        IndexingError (IndexError)          an indexing expression is wrong or out of range
+        NotFound (ValueError)               it is not there
+        AlreadyExists (ValueError)          it is there, and was required not to be
+        FailedPrecondition (ValueError)     what is stored does not fit the request
+        PermissionDenied (ValueError)       the store refuses
+        Aborted (ValueError)                a race was lost: run the whole operation again
+        DataLoss (ValueError)               stored bytes are corrupt
+        ResourceExhausted (ValueError)      a limit was reached
+        Unavailable (ValueError)            the store did not act: the same request may be sent again
+        Indeterminate (ValueError)          the store may or may not have acted: read before writing again
+        Internal (ValueError)               a defect of this library
+        Unimplemented (NotImplementedError) not supported
+
+Law: `str(error)` starts with the status name and a colon, except for INVALID_ARGUMENT and
+UNIMPLEMENTED, whose text stands alone (the convention of the drop-in).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "Aborted",
+    "AlreadyExists",
+    "DataLoss",
+    "FailedPrecondition",
+    "IndexingError",
+    "Indeterminate",
+    "Internal",
+    "InvalidArgument",
+    "NotFound",
+    "OutOfRange",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "TegulaError",
+    "Unavailable",
+    "Unimplemented",
+    "annotated",
+]
+
+_BARE = frozenset({"INVALID_ARGUMENT", "UNIMPLEMENTED"})
+
+
+class TegulaError(Exception):
+    """Base of every error that this library raises on purpose.
+
+    `code` is the status name; `message` is the text without it.
+    """
+
+    code: ClassVar[str] = "UNKNOWN"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+
+    def status_code(self) -> str:
+        """Return the status name, e.g. ``"NOT_FOUND"``."""
+        return self.code
+
+    def __str__(self) -> str:
+        code = self.status_code()
+        return self.message if code in _BARE else f"{code}: {self.message}"
+
+
+class InvalidArgument(TegulaError, ValueError):
+    """The request itself is wrong."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class OutOfRange(TegulaError, ValueError):
+    """An index, byte range or value lies outside what is valid."""
+
+    code = "OUT_OF_RANGE"
+
+
+class IndexingError(TegulaError, IndexError):
+    """An indexing expression is malformed (INVALID_ARGUMENT) or leaves the domain (OUT_OF_RANGE)."""
+
+    code = "INVALID_ARGUMENT"
+
+    def __init__(self, message: str = "", code: str = "INVALID_ARGUMENT") -> None:
+        super().__init__(message)
+        self._status = code
+
+    def status_code(self) -> str:
+        """Return ``"INVALID_ARGUMENT"`` or ``"OUT_OF_RANGE"``."""
+        return self._status
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.message, self._status)
+
+
+class NotFound(TegulaError, ValueError):
+    """What was asked for does not exist."""
+
+    code = "NOT_FOUND"
+
+
+class AlreadyExists(TegulaError, ValueError):
+    """What was to be created exists already."""
+
+    code = "ALREADY_EXISTS"
+
+
+class FailedPrecondition(TegulaError, ValueError):
+    """What is stored contradicts the request."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class PermissionDenied(TegulaError, ValueError):
+    """The store refuses access."""
+
+    code = "PERMISSION_DENIED"
+
+
+class Aborted(TegulaError, ValueError):
+    """A race was lost; the whole operation may be run again."""
+
+    code = "ABORTED"
+
+
+class DataLoss(TegulaError, ValueError):
+    """Stored bytes are corrupt."""
+
+    code = "DATA_LOSS"
+
+
+class ResourceExhausted(TegulaError, ValueError):
+    """A limit on memory, time or number was reached."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+class Unavailable(TegulaError, ValueError):
+    """The store surely did not act; the same request may be sent again."""
+
+    code = "UNAVAILABLE"
+
+
+class Indeterminate(TegulaError, ValueError):
+    """The store may or may not have acted; read back before writing again."""
+
+    code = "UNAVAILABLE"
+
+
+class Internal(TegulaError, ValueError):
+    """A defect of this library."""
+
+    code = "INTERNAL"
+
+
+class Unimplemented(TegulaError, NotImplementedError):
+    """Not supported."""
+
+    code = "UNIMPLEMENTED"
+
+
+def annotated(error: TegulaError, prefix: str = "", suffix: str = "") -> TegulaError:
+    """Return an error of the same class and code with context around its message.
+
+    >>> str(annotated(NotFound("it is gone"), 'Error opening "zarr3" driver: '))
+    'NOT_FOUND: Error opening "zarr3" driver: it is gone'
+    """
+    message = prefix + error.message + suffix
+    if isinstance(error, IndexingError):
+        return IndexingError(message, error.status_code())
+    return type(error)(message)

@@ -1,0 +1,1 @@
+"""The key-value algebra, pure: specs, keys and generations."""

@@ -1,0 +1,53 @@
+"""The one registry: (kind, name) to the import string of a record.
+
+Nothing is imported until it is named; a plug-in adds a name through an entry point in the group
+``tegula.<kind>`` (``tegula.codecs``, ``tegula.formats``, ``tegula.leaves``).  Names come from
+specs and metadata, import strings never do: an unknown name is an error, not an import.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+__all__ = ["lookup", "names"]
+
+_BUILT_IN: dict[str, dict[str, str]] = {
+    "formats": {
+        "zarr": "tegula.formats.zarr2:ZARR2",
+        "zarr2": "tegula.formats.zarr2:ZARR2",
+        "zarr3": "tegula.formats.zarr3:ZARR3",
+    },
+    "leaves": {
+        "memory": "tegula.leaves.memory:MemoryLeaf",
+        "file": "tegula.leaves.file:FileLeaf",
+    },
+}
+
+
+@lru_cache(maxsize=None)
+def _plugins(kind: str) -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=f"tegula.{kind}")}
+
+
+@lru_cache(maxsize=None)
+def lookup(kind: str, name: str) -> Any:
+    """Return the object registered as `name` of `kind`.
+
+    Raises:
+        KeyError: no such name is registered.
+    """
+    target = _BUILT_IN.get(kind, {}).get(name)
+    if target is not None:
+        from importlib import import_module
+
+        module, _, attribute = target.partition(":")
+        return getattr(import_module(module), attribute)
+    return _plugins(kind)[name].load()
+
+
+def names(kind: str) -> list[str]:
+    """Return every registered name of `kind`, sorted, without importing any."""
+    return sorted({*_BUILT_IN.get(kind, {}), *_plugins(kind)})

@@ -1,0 +1,1 @@
+"""To be described by the first module that lands here."""

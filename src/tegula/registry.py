@@ -7,7 +7,7 @@ specs and metadata, import strings never do: an unknown name is an error, not an
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 __all__ = ["lookup", "names"]
@@ -25,14 +25,14 @@ _BUILT_IN: dict[str, dict[str, str]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def _plugins(kind: str) -> dict[str, Any]:
     from importlib.metadata import entry_points
 
     return {point.name: point for point in entry_points(group=f"tegula.{kind}")}
 
 
-@lru_cache(maxsize=None)
+@cache
 def lookup(kind: str, name: str) -> Any:
     """Return the object registered as `name` of `kind`.
 

@@ -16,7 +16,7 @@ Law: converting to a type that holds every value (`is_safe`) and back gives the 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -185,24 +185,25 @@ class _FromJson:
 
     def parsed(self, value: Any) -> int | float:
         if self.kind == "f":
-            spelled = _spelled(value, "float")
-            return binding.number(value if spelled is None else spelled)
-        spelled = _spelled(value, "int")
-        if spelled is None or not self.low <= spelled <= self.high:
+            real = _spelled(value, float)
+            return binding.number(value if real is None else real)
+        whole = _spelled(value, int)
+        if whole is None or not self.low <= whole <= self.high:
             return binding.integer(value, self.low, self.high)
-        return spelled
+        return whole
 
 
-def _spelled(value: Any, kind: str) -> Any:
+N = TypeVar("N", int, float)
+
+
+def _spelled(value: Any, kind: type[N]) -> N | None:
     """Return the number that text spells, or None."""
     if not isinstance(value, str) or "_" in value or not value.isascii():
         return None
     try:
-        if kind == "int":
-            return int(value)
-        if value.strip().lower().lstrip("+-").startswith("0x"):
-            return float.fromhex(value)
-        return float(value)
+        if kind is float and value.strip().lower().lstrip("+-").startswith("0x"):
+            return kind(float.fromhex(value))
+        return kind(value)
     except ValueError:
         return None
 

@@ -305,7 +305,7 @@ def is_safe(source: DataType, target: DataType) -> builtins_bool:
     if s == "r" or t == "r":
         return s == t
     if s == "o":
-        return source is ustring
+        return t == "o" and source is ustring
     if t == "o":
         return target is json
     if t == "b" or (s == "c" and t != "c"):

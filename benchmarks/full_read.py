@@ -39,10 +39,13 @@ def _cases(options: Options) -> Iterator[Case]:
             # precomputed has a channel dimension
             made[..., 0].write(data).result() if made.rank == 4 else made.write(data).result()
             opened = {"driver": what["driver"], "kvstore": what["kvstore"]}
-            runs = {peer: attempt(lambda ts=ts: _same_lines(ts, opened)) for peer, ts in SAME_LINES.items()}
+            runs = {
+                peer: attempt(lambda ts=ts, opened=opened: _same_lines(ts, opened))
+                for peer, ts in SAME_LINES.items()
+            }
             if kind.startswith("zarr"):
-                runs["zarr"] = attempt(lambda: _zarr(folder, False))
-                runs["zarrs"] = attempt(lambda: _zarr(folder, True))
+                runs["zarr"] = attempt(lambda folder=folder: _zarr(folder, False))
+                runs["zarrs"] = attempt(lambda folder=folder: _zarr(folder, True))
             yield Case(kind, runs, size=data.nbytes)
 
 

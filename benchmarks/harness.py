@@ -186,10 +186,7 @@ class _Paused(AbstractContextManager[None]):
 def run(groups: Iterable[Group], options: Options) -> Iterator[tuple[Group, list[Row]]]:
     """Measure group after group; a table can be printed as each is done."""
     for group in groups:
-        rows = []
-        for case in group.cases(options):
-            rows.append(measure(group.name, case, options))
-        yield group, rows
+        yield group, [measure(group.name, case, options) for case in group.cases(options)]
 
 
 def geometric_mean(rows: Iterable[Row], peer: str) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import tensorstore
 
@@ -40,9 +39,7 @@ def _cases(options: Options) -> Iterator[Case]:
             {peer: _process(f"import {peer}") for peer in ("tegula", "tensorstore", "zarr")},
             rounds=11,
         )
-        code = {
-            peer: SAME_LINES.format(peer=peer, path=f"{Path(folder)}/") for peer in ("tegula", "tensorstore")
-        }
+        code = {peer: SAME_LINES.format(peer=peer, path=f"{folder}/") for peer in ("tegula", "tensorstore")}
         code["zarr"] = ZARR.format(path=str(folder))
         yield Case("import, open, read", {peer: _process(text) for peer, text in code.items()}, rounds=11)
         # what nobody can be faster than

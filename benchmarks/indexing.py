@@ -44,7 +44,7 @@ def _store_cases(options: Options) -> Iterator[Case]:
             }
             if name != "T":  # a zarr-python array has no transpose
                 runs["zarr"] = attempt(lambda view=view: (lambda s: lambda: view(s))(open_zarr(folder)))
-            yield Case(name, runs, size=view(data).nbytes if "index" not in name else 0)
+            yield Case(name, runs, size=data.nbytes)
 
 
 def _memory_cases(options: Options) -> Iterator[Case]:

@@ -43,7 +43,7 @@ def _cases(options: Options) -> Iterator[Case]:
     }
     both["zarr"] = lambda: _zarr(data)
     for which, name in enumerate(("read", "write")):
-        runs = {peer: attempt(lambda make=make: make()[which]) for peer, make in both.items()}
+        runs = {peer: attempt(lambda make=make, which=which: make()[which]) for peer, make in both.items()}
         answer = (lambda _, result: result) if name == "read" else (lambda _, __: True)
         yield Case(f"{name} {chunks**2} chunks", runs, data.nbytes, count=chunks**2, answer=answer)
 

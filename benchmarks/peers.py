@@ -70,7 +70,7 @@ def _zarr3_codecs(name: str) -> list[dict[str, Any]]:
 
 
 def spec(kind: str, path: Path, shape: tuple[int, ...], chunk: tuple[int, ...]) -> dict[str, Any]:
-    """The spec of a uint16 array; `kind` is such as "zarr2 zstd", "zarr3 shard", "n5 gzip", "precomputed raw"."""
+    """The spec of a uint16 array; `kind` is such as "zarr2 zstd", "zarr3 shard", "n5 gzip"."""
     driver, codec = kind.split()
     store = {"driver": "file", "path": f"{path}/"}
     if driver == "zarr2":

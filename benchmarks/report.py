@@ -61,6 +61,8 @@ def table(group: Group, rows: Sequence[Row]) -> str:
     notes = []
     for row in rows:
         cells = [row.case]
+        if row.count > 1 and (whole := row.median("tegula")):
+            notes.append(f"  {row.case}: {whole / row.count * 1e6:.3g} us each by tegula")
         for peer in peers:
             if peer in row.errors:
                 notes.append(f"  {row.case}, {peer}: {row.errors[peer]}")
@@ -101,8 +103,8 @@ def verdict(results: Sequence[tuple[Group, Sequence[Row]]]) -> str:
         elif group.goal is None:
             lines.append(f"  {group.name:15} {mean:5.2f} ({worst:.2f})")
         else:
-            met = "met" if mean <= group.goal[0] and worst <= group.goal[1] else "missed"
-            lines.append(
-                f"  {group.name:15} {mean:5.2f} ({worst:.2f})  goal {group.goal[0]:.2f} ({group.goal[1]:.2f}): {met}"
-            )
+            wanted, at_worst = group.goal
+            met = "met" if mean <= wanted and worst <= at_worst else "missed"
+            figures = f"{mean:5.2f} ({worst:.2f})  goal {wanted:.2f} ({at_worst:.2f})"
+            lines.append(f"  {group.name:15} {figures}: {met}")
     return "\n".join(lines)

@@ -31,6 +31,16 @@ def _block(store: Any) -> Callable[[], Any]:
     return lambda: store[:64, :64, :64].read().result()
 
 
+def _zarr_element(folder: Path, zarrs: bool) -> Callable[[], Any]:
+    store = open_zarr(folder, zarrs=zarrs)
+    return lambda: store[5, 6, 7]
+
+
+def _zarr_block(folder: Path, zarrs: bool) -> Callable[[], Any]:
+    store = open_zarr(folder, zarrs=zarrs)
+    return lambda: store[:64, :64, :64]
+
+
 def _warm(run: Callable[[], Any]) -> Callable[[], Any]:
     run()
     return run
@@ -52,15 +62,12 @@ def _file_cases(folder: Path) -> Iterator[Case]:
         return ts.open({**what, "recheck_cached_data": "open"}, context=ts.Context(CACHE)).result()
 
     uncached = _runs(lambda ts: _element(ts.open(what).result()))
-    uncached["zarr"] = attempt(lambda: (lambda store: lambda: store[5, 6, 7])(open_zarr(folder)))
-    uncached["zarrs"] = attempt(lambda: (lambda store: lambda: store[5, 6, 7])(open_zarr(folder, zarrs=True)))
+    whole = _runs(lambda ts: _block(ts.open(what).result()))
+    for peer in ("zarr", "zarrs"):
+        uncached[peer] = attempt(lambda peer=peer: _zarr_element(folder, peer == "zarrs"))
+        whole[peer] = attempt(lambda peer=peer: _zarr_block(folder, peer == "zarrs"))
     yield Case("one element, file", uncached, number=500, answer=lambda _, value: int(value))
     yield Case("one element, cached", _runs(lambda ts: _warm(_element(cached(ts)))), number=1000)
-    whole = _runs(lambda ts: _block(ts.open(what).result()))
-    whole["zarr"] = attempt(lambda: (lambda store: lambda: store[:64, :64, :64])(open_zarr(folder)))
-    whole["zarrs"] = attempt(
-        lambda: (lambda store: lambda: store[:64, :64, :64])(open_zarr(folder, zarrs=True))
-    )
     yield Case("one chunk, file", whole, number=300)
     yield Case("one chunk, cached", _runs(lambda ts: _warm(_block(cached(ts)))), number=500)
     opening = _runs(lambda ts: lambda: ts.open(what).result())

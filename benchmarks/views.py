@@ -25,7 +25,7 @@ OPERATIONS: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
     "s[1:50, 2:60, 3:70]": lambda ts: lambda s: s[1:50, 2:60, 3:70],
     "s[..., ::2]": lambda ts: lambda s: s[..., ::2],
     "d['x'].translate_to[3]": lambda ts: lambda s: s[ts.d["x"].translate_to[3]],
-    "d['z', 'x'].transpose[:]": lambda ts: lambda s: s[ts.d["z", "x"].transpose[:]],
+    "d['z', 'x'].transpose[:2]": lambda ts: lambda s: s[ts.d["z", "x"].transpose[:2]],
     "oindex[:, points]": lambda ts: lambda s: s.oindex[:, POINTS],
     "vindex[points, points]": lambda ts: lambda s: s.vindex[POINTS, POINTS],
     "s.T": lambda ts: lambda s: s.T,

@@ -43,8 +43,8 @@ def volume(edge: int) -> np.ndarray:
     x = np.sin(np.linspace(0, 7, edge))
     y = np.cos(np.linspace(0, 5, edge))
     z = np.sin(np.linspace(0, 3, edge))
-    smooth = ((x[:, None, None] + y[:, None] + z) * 4000 + 14000).astype(np.uint16)
-    smooth += rng.integers(0, 1 << 9, smooth.shape, np.uint16)
+    smooth = ((x[:, None, None] + y[:, None] + z) * 300 + 1050).astype(np.uint16)
+    smooth += rng.integers(0, 96, smooth.shape, np.uint16)
     return smooth
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tegula.kv.spec import StoreRef
@@ -106,11 +105,3 @@ class Cast:
 
 
 Source: TypeAlias = Chunked | InMemory | Downsample | Cast
-
-
-def words_dtype(itemsize: int) -> np.dtype[Any]:
-    """Return the unsigned dtype that moves elements of `itemsize` bytes whole."""
-    return np.dtype(_WORDS[itemsize])
-
-
-_WORDS = {1: "u1", 2: "u2", 4: "u4", 8: "u8", 16: "c16"}

@@ -30,6 +30,7 @@ __all__ = ["CodecChain"]
 
 _BOOL = np.dtype(np.bool_)
 _UINT8 = np.dtype(np.uint8)
+_WORDS = {1: "u1", 2: "u2", 4: "u4", 8: "u8", 16: "c16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class CodecChain:
     _stored_shape: tuple[int, ...] = field(init=False, compare=False, repr=False)
     _axes: tuple[int, ...] | None = field(init=False, compare=False, repr=False)
     _sizes: tuple[int | None, ...] = field(init=False, compare=False, repr=False)
+    _word: np.dtype[Any] = field(init=False, compare=False, repr=False)
+    _part: np.dtype[Any] = field(init=False, compare=False, repr=False)
     _boolean: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -77,6 +80,11 @@ class CodecChain:
         identity = self.order == tuple(range(len(self.order)))
         inverse = tuple(sorted(range(len(self.order)), key=self.order.__getitem__))
         put(self, "_axes", None if identity else inverse)
+        size = self.stored_dtype.itemsize
+        word = np.dtype(_WORDS[size])
+        put(self, "_word", word)  # what moves an element whole
+        part = np.dtype(_WORDS[size // 2]) if self.dtype.kind == "c" else word
+        put(self, "_part", part)  # what has a byte order: the halves of a complex number
         sizes: list[int | None] = [nbytes]
         for step in self.steps:
             previous = sizes[-1]
@@ -135,6 +143,33 @@ class CodecChain:
             array = array.astype(self.dtype)
         array = array.reshape(self._stored_shape)
         return array if self._axes is None else array.transpose(self._axes)
+
+    def words(self, data: Buffer, scratch: NDArray[np.uint8] | None = None) -> NDArray[Any]:
+        """Return the elements as stored, one native word each: what a transfer moves; shape (elements,).
+
+        `scratch` (uint8, at least `nbytes` long) may be used for the result, which then lasts until its
+        next use.  The result may also share memory with `data`.
+        """
+        out = None if scratch is None or self.raw else scratch.data
+        flat = np.frombuffer(self.decode_bytes(data, out), self._part)
+        if self.swap:
+            flat = flat.byteswap()
+        return flat if self._part is self._word else flat.view(self._word)
+
+    def array_of(self, words: NDArray[Any]) -> NDArray[Any]:
+        """Return the chunk, shape `chunk_shape`, as a view of its words."""
+        array = words.view(self.dtype).reshape(self._stored_shape)
+        return array if self._axes is None else array.transpose(self._axes)
+
+    def encode_words(self, words: NDArray[Any]) -> Buffer:
+        """Return the stored bytes of a chunk given as its words: the inverse of `words`."""
+        flat = words.view(self._part)
+        if self.swap:
+            flat = flat.byteswap()
+        data: Buffer = flat.view(_UINT8).data
+        for step in self.steps:
+            data = step.encode(data)
+        return data
 
     def encode(self, array: NDArray[Any]) -> Buffer:
         """Return the stored bytes of a chunk of `chunk_shape`, of any strides and byte order.

@@ -22,6 +22,7 @@ from tegula.effects.effect import Call
 from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
 from tegula.kv.spec import describe
+from tegula.plan.blocks import block_rows, span_count
 from tegula.plan.gather import pick
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
@@ -31,9 +32,6 @@ from tegula.view import View
 
 __all__ = ["fill_value", "read_chunked", "read_one"]
 
-SPAN_BYTES = 4 << 20  # a task is worth at least this much
-BLOCK_BYTES = 1 << 20  # one request and one scatter: small enough to stay in a core's cache
-BLOCK_ROWS = 256
 SLAB_CHUNK = 16 << 10  # chunks up to this size are copied by one kernel call a block
 
 
@@ -91,9 +89,9 @@ async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: in
     target = memory(out)
     part = partition(view.transform, layout.chunk_shape)
     table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
-    chunk_bytes = max(1, layout.chain.nbytes)
-    job = _Job(source, target, table, max(1, min(BLOCK_ROWS, BLOCK_BYTES // chunk_bytes)))
-    spans = table.spans(max(1, min(4 * width, len(table) * chunk_bytes // SPAN_BYTES)))
+    chunk_bytes = layout.chain.nbytes
+    job = _Job(source, target, table, block_rows(chunk_bytes))
+    spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _read_span(job, spans[0])
     else:

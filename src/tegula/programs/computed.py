@@ -17,16 +17,13 @@ from numpy.typing import NDArray
 from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.kernels.copy import strided_copy
+from tegula.plan.blocks import Box, tiles
 from tegula.plan.gather import pick
 from tegula.programs.reading import read_into
 from tegula.source import Cast, Downsample
 from tegula.view import View
 
 __all__ = ["read_computed"]
-
-TILE_BYTES = 16 << 20
-
-Box = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 async def read_computed(view: View, out: NDArray[Any], width: int) -> None:
@@ -41,7 +38,7 @@ async def read_computed(view: View, out: NDArray[Any], width: int) -> None:
     cell_bytes = source.base.dtype.numpy_dtype.itemsize * prod(factors)
     calls = [
         Call(run, source, low, high, target[tuple(map(slice, _minus(low, lower), _minus(high, lower)))])
-        for low, high in _tiles(lower, upper, cell_bytes)
+        for low, high in tiles(lower, upper, cell_bytes)
     ]
     if len(calls) == 1:
         await calls[0]()
@@ -107,19 +104,3 @@ def _is_translation(transform: Any) -> bool:
 
 def _minus(left: Sequence[int], right: Sequence[int]) -> list[int]:
     return [a - b for a, b in zip(left, right, strict=True)]
-
-
-def _tiles(lower: tuple[int, ...], upper: tuple[int, ...], cell_bytes: int) -> list[Box]:
-    """Cut a box into boxes that need at most about `TILE_BYTES` each, halving the longest side."""
-    boxes, done = [(lower, upper)], []
-    while boxes:
-        low, high = boxes.pop()
-        extents = _minus(high, low)
-        if prod(extents) * cell_bytes <= TILE_BYTES or max(extents, default=1) <= 1:
-            done.append((low, high))
-            continue
-        dim = extents.index(max(extents))
-        middle = low[dim] + extents[dim] // 2
-        boxes.append(((*low[:dim], middle, *low[dim + 1 :]), high))
-        boxes.append((low, (*high[:dim], middle, *high[dim + 1 :])))
-    return done

@@ -11,6 +11,7 @@ from typing import Any
 
 from tegula.plan.blocks import TILE_BYTES, block_rows, span_count
 from tegula.plan.partition import partition
+from tegula.plan.reach import base_of, reached
 from tegula.source import Chunked, Downsample, InMemory
 from tegula.view import View
 
@@ -71,7 +72,7 @@ def explain(view: View, width: int = 8) -> Explanation:
     if isinstance(source, InMemory):
         return Explanation(shown, 0, 0, elements, result, result, 0, 0)
     factors = prod(source.factors) if isinstance(source, Downsample) else 1
-    base = explain(source.base, 1)
+    base = explain(base_of(source, *reached(view.transform)), 1) if elements else explain(source.base, 1)
     cell_bytes = factors * source.base.dtype.numpy_dtype.itemsize
     tasks = min(width, max(1, elements * cell_bytes // TILE_BYTES))
     tile = min(elements * cell_bytes, TILE_BYTES)

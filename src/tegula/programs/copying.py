@@ -14,7 +14,7 @@ import numpy as np
 
 from tegula.effects.control import All
 from tegula.effects.effect import Call
-from tegula.programs.computed import restrict
+from tegula.plan.reach import restrict
 from tegula.programs.reading import read_into
 from tegula.programs.writing import write
 from tegula.source import Chunked

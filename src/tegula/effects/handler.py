@@ -94,8 +94,8 @@ async def _answer(handler: Handler, effect: Any, deep: bool) -> Any:
     return await (handled(handler, answer, deep) if deep else answer)
 
 
-def _child(handler: Handler, call: Call[Program[Any]], deep: bool) -> Program[Any]:
-    return handled(handler, call(), deep)
+async def _child(handler: Handler, call: Call[Program[Any]], deep: bool) -> Any:
+    return await handled(handler, call(), deep)
 
 
 @coroutine

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from tegula.effects.control import All
@@ -138,6 +139,9 @@ class Machine:
         program, self._program = self._program, None
         if program is None:
             raise RuntimeError("a machine starts once")
+        if self.abandoned:
+            with suppress(BaseException):
+                program.send(None)  # a program that wraps another takes hold of it, so that both are closed
         return self.feed(Task(program, None, 0), None)
 
     def abandon(self) -> None:

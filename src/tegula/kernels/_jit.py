@@ -186,7 +186,7 @@ def _dispatcher(function: Any, cached: bool) -> Any:
         linked = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
         linked.__module__, linked.__qualname__ = function.__module__, function.__qualname__
         function = linked
-    made = numba.njit(nogil=True)(function)
+    made = numba.njit(nogil=True, error_model="numpy")(function)
     if cached:
         directory = _cache_directory(bool(settings.BOUNDSCHECK), numba.__version__)
         if directory is not None:

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FailedPrecondition, InvalidArgument
-from .codec import SLACK, Buffer, ByteCodec, not_enough, too_much
+from tegula.codecs.codec import SLACK, Buffer, ByteCodec, not_enough, too_much
+from tegula.errors import FailedPrecondition, InvalidArgument
 
 __all__ = ["CodecChain"]
 

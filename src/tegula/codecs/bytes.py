@@ -1,0 +1,45 @@
+"""The bytes codec: elements in C order, one after the other, in one byte order.
+
+What this file knows: how a zarr v3 document names a byte order.  What it must not know: what the
+elements mean.
+
+Law: a type of single bytes has no byte order, and its document says none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tegula import binding
+from tegula.codecs.declare import LAYOUT, Declaration, Member
+
+__all__ = ["ZARR3"]
+
+
+def _endian(value: Any) -> str:
+    if value in ("little", "big"):
+        return str(value)
+    raise binding.expected('one of "little", "big"', value)
+
+
+def _settle(members: dict[str, Any], dtype: np.dtype[Any]) -> tuple[dict[str, Any], np.dtype[Any]]:
+    """Return the byte order to store and the element type that has it."""
+    if dtype.itemsize == 1 and not dtype.fields:
+        return {}, dtype
+    endian = members["endian"] or "little"
+    return {"endian": endian}, in_byte_order(dtype, endian == "big")
+
+
+def in_byte_order(dtype: np.dtype[Any], big: bool) -> np.dtype[Any]:
+    """Return `dtype` as it is stored; an extension type keeps no byte order, so it becomes a void.
+
+    >>> in_byte_order(np.dtype("int16"), True)
+    dtype('>i2')
+    """
+    native = big == (np.little_endian is False)
+    return dtype if native else dtype.newbyteorder(">" if big else "<")
+
+
+ZARR3 = Declaration("bytes", LAYOUT, (Member("endian", _endian),), _settle)

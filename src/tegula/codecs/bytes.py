@@ -8,6 +8,7 @@ Law: a type of single bytes has no byte order, and its document says none.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from tegula import binding
 from tegula.codecs.declare import LAYOUT, Declaration, Member
 
-__all__ = ["ZARR3"]
+__all__ = ["ZARR3", "in_byte_order"]
 
 
 def _endian(value: Any) -> str:
@@ -33,13 +34,14 @@ def _settle(members: dict[str, Any], dtype: np.dtype[Any]) -> tuple[dict[str, An
 
 
 def in_byte_order(dtype: np.dtype[Any], big: bool) -> np.dtype[Any]:
-    """Return `dtype` as it is stored; an extension type keeps no byte order, so it becomes a void.
+    """Return `dtype` as it is stored; an extension type knows no byte order, so an integer stands for it.
 
     >>> in_byte_order(np.dtype("int16"), True)
     dtype('>i2')
     """
-    native = big == (np.little_endian is False)
-    return dtype if native else dtype.newbyteorder(">" if big else "<")
+    if big != (sys.byteorder == "big") and dtype.kind == "V":
+        dtype = np.dtype(f"u{dtype.itemsize}")
+    return dtype.newbyteorder(">" if big else "<") if dtype.kind != "V" else dtype
 
 
 ZARR3 = Declaration("bytes", LAYOUT, (Member("endian", _endian),), _settle)

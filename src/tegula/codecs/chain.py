@@ -132,7 +132,8 @@ class CodecChain:
         """
         array = np.frombuffer(self.decode_bytes(data), _UINT8).view(self.stored_dtype)
         if self.swap:
-            array = array.astype(self.dtype)
+            array = array.astype(self.stored_dtype.newbyteorder("="))
+        array = array.view(self.dtype)
         array = array.reshape(self._stored_shape)
         return array if self._axes is None else array.transpose(self._axes)
 
@@ -146,7 +147,9 @@ class CodecChain:
             raise InvalidArgument(f"Chunk of shape {array.shape} given where {self.chunk_shape} is stored")
         if self._axes is not None:
             array = array.transpose(self.order)
-        array = np.ascontiguousarray(array, dtype=self.stored_dtype)
+        array = np.asarray(array, dtype=self.dtype, order="C")
+        if self.swap:
+            array = array.view(self.stored_dtype.newbyteorder("=")).astype(self.stored_dtype)
         if not self.steps:
             return array.tobytes()
         data: Buffer = array.reshape(-1).view(_UINT8).data

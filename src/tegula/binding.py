@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +25,7 @@ from tegula.errors import InvalidArgument, TegulaError, annotated
 __all__ = [
     "array",
     "as_json",
+    "at",
     "at_member",
     "at_position",
     "boolean",
@@ -36,6 +37,7 @@ __all__ = [
     "number",
     "pretty",
     "quoted",
+    "take",
     "text",
 ]
 
@@ -299,7 +301,21 @@ def members(value: Any, allowed: Collection[str]) -> dict[str, Any]:
     return found
 
 
-class _Place:
+def take(value: Any, parsers: Mapping[str, Callable[[Any], None]]) -> None:
+    """Hand the members of a JSON object to their parsers, in the order of the parsers.
+
+    Raises:
+        InvalidArgument: it is not an object, a parser refuses its member, or there are other members.
+    """
+    found = mapping(value)
+    for name, parse in parsers.items():
+        if name in found:
+            with at_member(name):
+                parse(found[name])
+    members(found, parsers)
+
+
+class at:  # noqa: N801 - reads as a statement: with at("Error setting shape: "): ...
     """A context that puts a place in front of the errors that leave it."""
 
     __slots__ = ("_prefix",)
@@ -317,7 +333,7 @@ class _Place:
             raise annotated(error, self._prefix).with_traceback(trace) from None
 
 
-def at_member(name: str) -> _Place:
+def at_member(name: str) -> at:
     """Return a context whose errors name the member that was being parsed.
 
     >>> with at_member("rank"):
@@ -326,9 +342,9 @@ def at_member(name: str) -> _Place:
         ...
     tegula.errors.InvalidArgument: Error parsing object member "rank": Expected string, but received: 3
     """
-    return _Place(f"Error parsing object member {quoted(name)}: ")
+    return at(f"Error parsing object member {quoted(name)}: ")
 
 
-def at_position(index: int) -> _Place:
+def at_position(index: int) -> at:
     """Return a context whose errors name the position in an array that was being parsed."""
-    return _Place(f"Error parsing value at position {index}: ")
+    return at(f"Error parsing value at position {index}: ")

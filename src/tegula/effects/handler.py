@@ -1,0 +1,162 @@
+"""Handlers: effects answered by programs over other effects; and the definition of every fast path.
+
+`expansion` says what each optimisation effect *means*: `ReadMany` is all of its `Read`s, `WriteMany`
+all of its `Write`s, `Compute` and `Memo` are calls.  An interpreter, leaf or cache may answer them
+natively; the law "native equals expanded" is tested for each that does.
+
+A handler is a function: effect -> program that answers it, or None where the effect is not its
+concern.  `handled` runs a program under a handler; the effects that the handler's own programs await
+go outward, to the next handler of the stack.  Fixed order, outermost first: transaction, cache,
+adapter, retry, limit, leaf.
+
+Must not know any interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from types import coroutine
+from typing import Any, TypeAlias, TypeVar, cast
+
+from tegula.effects.control import All, Compute, Memo
+from tegula.effects.effect import Call, Effect, Program
+from tegula.effects.storage import (
+    UNCHANGED,
+    Buffer,
+    Read,
+    ReadColumns,
+    ReadMany,
+    ReadOutcome,
+    Unchanged,
+    Write,
+    WriteColumns,
+    WriteMany,
+    WriteOutcome,
+)
+from tegula.effects.world import Now
+
+__all__ = ["Handler", "expanded", "expansion", "handled", "read_each", "stacked", "write_each"]
+
+T = TypeVar("T")
+Handler: TypeAlias = Callable[[Effect[Any]], "Program[Any] | None"]
+
+
+def expansion(effect: Effect[Any]) -> Program[Any] | None:
+    """Return the program that defines an optimisation effect; None where `effect` is not one."""
+    make = _DEFINITIONS.get(type(effect))
+    return None if make is None else make(effect)
+
+
+def expanded(program: Program[T]) -> Program[T]:
+    """Return `program` with every optimisation effect replaced by its definition, to any depth."""
+    return handled(expansion, program, deep=True)
+
+
+def stacked(program: Program[T], *handlers: Handler) -> Program[T]:
+    """Return `program` under `handlers`, the outermost (the last to see an effect) first."""
+    for handler in reversed(handlers):
+        program = handled(handler, program)
+    return program
+
+
+async def handled(handler: Handler, program: Program[T], deep: bool = False) -> T:
+    """Run `program`, answering by `handler` each effect that is its concern; the others pass through.
+
+    The children of an `All` run under the same handler.  What the handler's programs await passes
+    outward, or with `deep` is offered to the same handler again.
+    """
+    value: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            try:
+                effect = program.send(value) if error is None else program.throw(error)
+            except StopIteration as stop:
+                return cast("T", stop.value)
+            value = error = None
+            try:
+                value = await _answer(handler, effect, deep)
+            except GeneratorExit:
+                raise
+            except BaseException as caught:
+                error = caught
+    finally:
+        program.close()
+
+
+async def _answer(handler: Handler, effect: Any, deep: bool) -> Any:
+    if isinstance(effect, All):
+        calls = [Call(_child, handler, call, deep) for call in effect.calls]
+        return await All(calls, effect.limit)
+    answer = handler(effect) if isinstance(effect, Effect) else None
+    if answer is None:
+        return await _pass(effect)
+    return await (handled(handler, answer, deep) if deep else answer)
+
+
+def _child(handler: Handler, call: Call[Program[Any]], deep: bool) -> Program[Any]:
+    return handled(handler, call(), deep)
+
+
+@coroutine
+def _pass(effect: Any) -> Generator[Any, Any, Any]:
+    return (yield effect)
+
+
+async def read_each(effect: ReadMany) -> ReadColumns:
+    """What `ReadMany` means: every `Read`, in any order; the error of the lowest row."""
+    time = await Now()
+    ranges, if_not_equal = effect.ranges, effect.if_not_equal
+    reads = [
+        Read(effect.store, key)
+        if ranges is None and if_not_equal is None
+        else Read(
+            effect.store,
+            key,
+            None if ranges is None else ranges[row],
+            b"" if if_not_equal is None else if_not_equal[row],
+        )
+        for row, key in enumerate(effect.keys)
+    ]
+    outcomes: list[ReadOutcome] = await All([Call(_ask, read) for read in reads])
+    return ReadColumns(
+        [_row(outcome) for outcome in outcomes], [outcome.generation for outcome in outcomes], time
+    )
+
+
+async def write_each(effect: WriteMany) -> WriteColumns:
+    """What `WriteMany` means: every `Write`, in any order; the error of the lowest row."""
+    time = await Now()
+    conditions = effect.if_equal
+    writes = [
+        Write(effect.store, key, value, b"" if conditions is None else conditions[row])
+        for row, (key, value) in enumerate(zip(effect.keys, effect.values, strict=True))
+    ]
+    outcomes: list[WriteOutcome] = await All([Call(_ask, write) for write in writes])
+    return WriteColumns([outcome.generation for outcome in outcomes], time)
+
+
+async def _ask(effect: Effect[T]) -> T:
+    return await effect
+
+
+def _row(outcome: ReadOutcome) -> Buffer | Unchanged | None:
+    if outcome.state == "value":
+        return outcome.value
+    return None if outcome.state == "missing" else UNCHANGED
+
+
+async def _compute(effect: Compute[T]) -> T:
+    return effect.call()
+
+
+async def _memo(effect: Memo[T]) -> T:
+    return await effect.call()
+
+
+_DEFINITIONS: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {
+    ReadMany: read_each,
+    WriteMany: write_each,
+    Compute: _compute,
+    Memo: _memo,
+}

@@ -1,0 +1,468 @@
+"""Futures: the one thing that users hold while something happens elsewhere.
+
+Knows how an outcome is handed from the thread that has it to whoever wants it: a blocked thread, a
+callback, or an ``await`` in any asyncio loop.  Must not know what is computed, or how.
+
+A future is *pending* and then, once, *ready*: a value, an error, or cancelled (which is an error
+too: `asyncio.CancelledError`, raised by `result`).  Ready futures are never locked again, and one
+that is born ready (the answer of a fast read) is two assignments: no lock, no condition.  Pending
+ones share one re-entrant lock, held for a few assignments: re-entrant because the collector may drop
+a `Promise` at any point.  Who blocks brings a lock of its own, so that Ctrl-C wakes it.
+
+Law: the state changes once; every callback is called once, in order, outside the lock.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from _thread import RLock, allocate_lock
+from collections.abc import Callable, Coroutine, Generator
+from types import CoroutineType, TracebackType
+from typing import TYPE_CHECKING, Any, Generic, SupportsFloat, SupportsIndex, TypeVar, cast, final
+
+from tegula.errors import Aborted, InvalidArgument
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Future", "Promise", "WriteFutures", "forget", "pending", "ready", "settle"]
+
+T = TypeVar("T")
+
+_PENDING, _VALUE, _ERROR, _CANCELLED = 0, 1, 2, 3
+_lock = RLock()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = RLock()
+
+
+@final
+class Future(Generic[T]):
+    """Handle on the answer of an operation that may still be under way.
+
+    ``Future(value)`` is ready; ``Future(future)`` is that future; ``Future(coroutine)`` runs the
+    coroutine on `loop`, or on the running asyncio loop (InvalidArgument where there is none).
+
+    >>> Future(3).result()
+    3
+    """
+
+    __slots__ = ("__weakref__", "_callbacks", "_on_cancel", "_on_force", "_outcome", "_state")
+
+    _state: int
+    _outcome: Any
+    _callbacks: list[Callable[[Future[T]], object]]
+    _on_cancel: Callable[[], object] | None
+    _on_force: Callable[[], object] | None
+
+    def __new__(
+        cls,
+        future: Future[T] | Coroutine[Any, Any, T] | T,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> Future[T]:
+        if isinstance(future, Future):
+            return future
+        if isinstance(future, (CoroutineType, Coroutine)):
+            return _scheduled(future, loop)
+        return ready(future)
+
+    def result(
+        self,
+        timeout: SupportsFloat | SupportsIndex | None = None,
+        deadline: SupportsFloat | SupportsIndex | None = None,
+    ) -> T:
+        """Wait for the answer and return it, or raise the error.
+
+        `timeout` is in seconds, `deadline` in seconds since the epoch; TimeoutError when the sooner
+        of the two passes.  Raises asyncio.CancelledError where it was cancelled.
+        """
+        if self._state == _VALUE:
+            return self._outcome  # type: ignore[no-any-return]  # a cast would cost as much again
+        self._wait(timeout, deadline)
+        if self._state == _VALUE:
+            return cast("T", self._outcome)
+        error, traceback = self._failure()
+        try:
+            raise error.with_traceback(traceback)
+        finally:
+            del error, traceback, self  # the traceback holds this frame
+
+    def exception(
+        self,
+        timeout: SupportsFloat | SupportsIndex | None = None,
+        deadline: SupportsFloat | SupportsIndex | None = None,
+    ) -> BaseException | None:
+        """Wait for the answer and return the error, or None where there is none.
+
+        Raises as `result` does for a time that has passed and for a cancelled future.
+        """
+        self._wait(timeout, deadline)
+        if self._state == _VALUE:
+            return None
+        error, _ = self._failure()
+        if self._state == _CANCELLED:
+            raise error
+        return error
+
+    def done(self) -> bool:
+        """Whether the outcome is known: a value, an error, or cancelled."""
+        return self._state != _PENDING
+
+    def cancelled(self) -> bool:
+        """Whether the future was cancelled."""
+        return self._state == _CANCELLED
+
+    def cancel(self) -> bool:
+        """Cancel: no one will see an answer; return False where there already was one.
+
+        A read stops; what has been accepted for writing is still written.
+        """
+        if self._state != _PENDING:
+            return False
+        on_cancel = self._on_cancel
+        if not settle(self, None, None, _CANCELLED):
+            return False
+        if on_cancel is not None:
+            on_cancel()
+        return True
+
+    def force(self) -> None:
+        """Start the operation if it waits to be asked for; `result` and ``await`` do it themselves."""
+        if self._state != _PENDING:
+            return
+        with _lock:
+            if self._state != _PENDING:
+                return
+            on_force, self._on_force = self._on_force, None
+        if on_force is not None:
+            on_force()
+
+    def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
+        """Call `callback` with this future when it is ready, from any thread; at once if it is.
+
+        An exception that it raises is printed (`sys.unraisablehook`) and goes no further.
+        """
+        if self._state == _PENDING:
+            with _lock:
+                if self._state == _PENDING:
+                    self._callbacks.append(callback)
+                    return
+        _call(callback, self)
+
+    def remove_done_callback(self, callback: Callable[[Future[T]], object]) -> int:
+        """Forget every registration of `callback`; return how many there were."""
+        if self._state != _PENDING:
+            return 0
+        with _lock:
+            if self._state != _PENDING:
+                return 0
+            kept = [one for one in self._callbacks if one != callback]
+            removed = len(self._callbacks) - len(kept)
+            self._callbacks = kept
+            return removed
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if self._state == _PENDING:
+            yield from self._awaited()
+        return self.result()
+
+    def _awaited(self) -> Generator[Any, None, None]:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        arrival: asyncio.Future[None] = loop.create_future()
+
+        def arrive() -> None:
+            if not arrival.done():
+                arrival.set_result(None)
+
+        def hand_over(_: Future[T]) -> None:
+            try:
+                loop.call_soon_threadsafe(arrive)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits there any more
+
+        self.add_done_callback(hand_over)
+        self.force()
+        try:
+            yield from arrival
+        except asyncio.CancelledError:
+            self.remove_done_callback(hand_over)
+            self.cancel()
+            raise
+
+    def _wait(
+        self, timeout: SupportsFloat | SupportsIndex | None, deadline: SupportsFloat | SupportsIndex | None
+    ) -> None:
+        if self._state != _PENDING:
+            return
+        self.force()
+        seconds = _seconds(timeout, deadline)
+        arrived = allocate_lock()
+        arrived.acquire()
+
+        def arrive(_: Future[T]) -> None:
+            arrived.release()
+
+        self.add_done_callback(arrive)
+        lend = getattr(threading.current_thread(), "lend", None)
+        try:
+            if self._state == _PENDING:
+                if lend is None:
+                    came = arrived.acquire(timeout=seconds)
+                else:
+                    with lend():  # a worker that waits for other work lends its place in the pool
+                        came = arrived.acquire(timeout=seconds)
+                if not came and self._state == _PENDING:
+                    raise TimeoutError
+        finally:
+            self.remove_done_callback(arrive)
+
+    def _failure(self) -> tuple[BaseException, TracebackType | None]:
+        if self._state == _CANCELLED:
+            from asyncio import CancelledError
+
+            return CancelledError(), None
+        error: tuple[BaseException, TracebackType | None] = self._outcome
+        return error
+
+    def __repr__(self) -> str:
+        state = ("pending", "value", "error", "cancelled")[self._state]
+        return f"<tegula.Future {state}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("cannot pickle 'tegula.Future' object")
+
+
+def ready(value: T) -> Future[T]:
+    """Return a future that is ready with `value`, as it is."""
+    future: Future[T] = object.__new__(Future)
+    future._state = _VALUE
+    future._outcome = value
+    return future
+
+
+def pending(
+    on_cancel: Callable[[], object] | None = None, on_force: Callable[[], object] | None = None
+) -> Future[Any]:
+    """Return a pending future, to be settled by `settle`.
+
+    `on_cancel` is called when it is cancelled, `on_force` when its answer is first asked for.
+    """
+    future: Future[Any] = object.__new__(Future)
+    future._state = _PENDING
+    future._outcome = None
+    future._callbacks = []
+    future._on_cancel = on_cancel
+    future._on_force = on_force
+    return future
+
+
+def settle(future: Future[T], value: Any, error: BaseException | None = None, state: int = _VALUE) -> bool:
+    """Give a pending future its outcome and call its callbacks; False where it had one already."""
+    if error is not None:
+        state, value = _ERROR, (error, error.__traceback__)
+    with _lock:
+        if future._state != _PENDING:
+            return False
+        future._outcome = value
+        future._state = state
+        callbacks = future._callbacks
+        future._callbacks = []
+        future._on_cancel = future._on_force = None
+    for callback in callbacks:
+        _call(callback, future)
+    return True
+
+
+def forget(future: Future[Any], error: BaseException) -> None:
+    """Fail a future whose maker is gone (after a fork), calling nobody."""
+    with _lock:
+        if future._state == _PENDING:
+            future._callbacks = []
+            settle(future, None, error)
+
+
+def _call(callback: Callable[[Future[T]], object], future: Future[T]) -> None:
+    try:
+        callback(future)
+    except Exception as error:
+        sys.unraisablehook(cast("sys.UnraisableHookArgs", _Unraisable(error, callback)))
+
+
+class _Unraisable:
+    """What `sys.unraisablehook` wants to know (its own type can not be made from Python)."""
+
+    def __init__(self, error: BaseException, thing: object) -> None:
+        self.exc_type = type(error)
+        self.exc_value = error
+        self.exc_traceback = error.__traceback__
+        self.err_msg = "Exception ignored in a future's callback"
+        self.object = thing
+
+
+def _seconds(
+    timeout: SupportsFloat | SupportsIndex | None, deadline: SupportsFloat | SupportsIndex | None
+) -> float:
+    """Return how long to wait: -1 for ever, as locks have it."""
+    bounds = []
+    if timeout is not None:
+        bounds.append(float(timeout))
+    if deadline is not None:
+        bounds.append(float(deadline) - time.time())
+    if not bounds:
+        return -1
+    seconds = min(bounds)
+    return min(seconds, threading.TIMEOUT_MAX) if seconds > 0 else 0  # not a number: do not wait
+
+
+def _scheduled(program: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None) -> Future[T]:
+    import asyncio
+
+    if loop is None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise InvalidArgument(
+                "no event loop specified and thread does not have a default event loop"
+            ) from None
+    task = asyncio.run_coroutine_threadsafe(program, loop)
+    future = pending(on_cancel=task.cancel)
+
+    def finish(_: object) -> None:
+        if task.cancelled():
+            future.cancel()
+        elif (error := task.exception()) is not None:
+            settle(future, None, error)
+        else:
+            settle(future, task.result())
+
+    task.add_done_callback(finish)
+    return future
+
+
+@final
+class Promise(Generic[T]):
+    """The other end of a future: who holds it owes an answer.  Made by `Promise.new`.
+
+    >>> promise, future = Promise.new()
+    >>> promise.set_result(5)
+    >>> future.result()
+    5
+    """
+
+    __slots__ = ("_future",)
+
+    _future: Future[T]
+
+    def __init__(self) -> None:
+        raise TypeError("cannot create 'tegula.Promise' instances")
+
+    @staticmethod
+    def new(
+        *, on_cancel: Callable[[], object] | None = None, on_force: Callable[[], object] | None = None
+    ) -> tuple[Promise[Any], Future[Any]]:
+        """Return a promise and its future.
+
+        `on_cancel` is called when the future is cancelled, `on_force` when its answer is first
+        asked for.
+        """
+        promise: Promise[Any] = object.__new__(Promise)
+        promise._future = pending(on_cancel, on_force)
+        return promise, promise._future
+
+    def set_result(self, result: T) -> None:
+        """Make the future ready with a value; does nothing where it is ready or cancelled."""
+        settle(self._future, result)
+
+    def set_exception(self, exception: BaseException) -> None:
+        """Make the future fail; does nothing where it is ready or cancelled.
+
+        Raises TypeError for what is no exception.
+        """
+        if not isinstance(exception, BaseException):
+            raise TypeError(f"not an exception: {exception!r}")
+        settle(self._future, None, exception)
+
+    def __del__(self) -> None:
+        future: Future[T] | None = getattr(self, "_future", None)
+        if future is not None and not future.done():
+            settle(future, None, Aborted("the promise was dropped without a result"))
+
+
+@final
+class WriteFutures:
+    """The two moments of a write: `copy`, when the source may be changed; `commit`, when it is stored.
+
+    Used as a future it is its `commit`.
+    """
+
+    __slots__ = ("__weakref__", "_commit", "_copy")
+
+    def __init__(self, copy: Future[None], commit: Future[None]) -> None:
+        self._copy = copy
+        self._commit = commit
+
+    @property
+    def copy(self) -> Future[None]:
+        """Ready when the source may be changed."""
+        return self._copy
+
+    @property
+    def commit(self) -> Future[None]:
+        """Ready when the write is stored."""
+        return self._commit
+
+    def result(
+        self,
+        timeout: SupportsFloat | SupportsIndex | None = None,
+        deadline: SupportsFloat | SupportsIndex | None = None,
+    ) -> None:
+        """Wait until the write is stored; raise as `Future.result` does."""
+        return self._commit.result(timeout, deadline)
+
+    def exception(
+        self,
+        timeout: SupportsFloat | SupportsIndex | None = None,
+        deadline: SupportsFloat | SupportsIndex | None = None,
+    ) -> BaseException | None:
+        """Wait until the write is stored; return its error or None, as `Future.exception` does."""
+        return self._commit.exception(timeout, deadline)
+
+    def done(self) -> bool:
+        """Whether the outcome of the write is known."""
+        return self._commit.done()
+
+    def cancelled(self) -> bool:
+        """Whether the write was cancelled."""
+        return self._commit.cancelled()
+
+    def cancel(self) -> bool:
+        """Stop waiting for the write; what was accepted is still written."""
+        return self._commit.cancel()
+
+    def add_done_callback(self, callback: Callable[[Future[None]], object]) -> None:
+        """Call `callback` with `commit` when the write is stored."""
+        self._commit.add_done_callback(callback)
+
+    def remove_done_callback(self, callback: Callable[[Future[None]], object]) -> int:
+        """Forget every registration of `callback`; return how many there were."""
+        return self._commit.remove_done_callback(callback)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._commit.__await__()
+
+
+def _install_fork_hook() -> None:
+    import os
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
+
+
+_install_fork_hook()

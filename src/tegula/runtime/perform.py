@@ -1,0 +1,143 @@
+"""The performer: answers one leaf effect where it is called, and waits for it.
+
+Knows which part of the world each type of effect asks: a store's leaf, the clock, the source of
+randomness, or just a function to call.  Must not know programs, except that a `Memo` runs one.
+
+Law: native equals expanded: a leaf's own `read_many` and `write_many` answer as the loop over single
+effects does.  A block whose rows fail raises the error of the lowest row.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+from tegula.effects.control import Compute, Memo
+from tegula.effects.effect import Effect
+from tegula.effects.handler import read_each, write_each
+from tegula.effects.storage import (
+    DeleteRange,
+    List,
+    Read,
+    ReadColumns,
+    ReadMany,
+    Write,
+    WriteColumns,
+    WriteMany,
+)
+from tegula.effects.world import Entropy, Now, Sleep
+from tegula.errors import Internal
+from tegula.kv.spec import StoreRef
+from tegula.runtime.future import Future, pending, settle
+from tegula.runtime.inline import run
+
+__all__ = ["Performer"]
+
+
+class Answering(Protocol):
+    """What is asked of a leaf here: answer one storage effect, and wait for it."""
+
+    def perform(self, effect: Effect[Any]) -> Any:
+        """Return the answer of `effect`, or raise."""
+
+
+class Performer:
+    """Answers effects: storage by the leaf that `leaf_of` finds for a store, the rest from the system.
+
+    >>> Performer(leaf_of=None)(Entropy(3)).__len__()
+    3
+    """
+
+    __slots__ = ("_flights", "_leaf_of", "_lock", "_table")
+
+    def __init__(self, leaf_of: Callable[[StoreRef], Answering]) -> None:
+        self._leaf_of = leaf_of
+        self._lock = threading.Lock()
+        self._flights: dict[Hashable, tuple[float, int, Future[Any]]] = {}
+        self._table: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            Read: self._single,
+            Write: self._single,
+            List: self._single,
+            DeleteRange: self._single,
+            ReadMany: self._read_many,
+            WriteMany: self._write_many,
+            Compute: _compute,
+            Memo: self._memo,
+            Now: _now,
+            Sleep: _sleep,
+            Entropy: _entropy,
+        }
+
+    def __call__(self, effect: Effect[Any]) -> Any:
+        """Return the answer of one effect, or raise its error."""
+        try:
+            answer = self._table[type(effect)]
+        except KeyError:
+            raise Internal(f"no leaf answers {effect!r}") from None
+        return answer(effect)
+
+    def _single(self, effect: Any) -> Any:
+        return self._leaf_of(effect.store).perform(effect)
+
+    def _read_many(self, effect: ReadMany) -> ReadColumns:
+        leaf = self._leaf_of(effect.store)
+        native: Callable[[ReadMany], ReadColumns] | None = getattr(leaf, "read_many", None)
+        if native is not None:
+            return native(effect)
+        return run(read_each(effect), self)
+
+    def _write_many(self, effect: WriteMany) -> WriteColumns:
+        leaf = self._leaf_of(effect.store)
+        native: Callable[[WriteMany], WriteColumns] | None = getattr(leaf, "write_many", None)
+        if native is not None:
+            return native(effect)
+        return run(write_each(effect), self)
+
+    def _memo(self, effect: Memo[Any]) -> Any:
+        me = threading.get_ident()
+        with self._lock:
+            flight = self._flights.get(effect.key)
+            if flight is not None and flight[0] >= effect.not_before:
+                owner, future = flight[1], flight[2]
+                if owner == me:
+                    raise Internal(f"the program of the memo {effect.key!r} asks for itself")
+                mine = None
+            else:
+                mine = future = pending()
+                self._flights[effect.key] = (time.time(), me, mine)
+        if mine is None:
+            return future.result()
+        try:
+            value = run(effect.call(), self)
+        except BaseException as error:
+            self._land(effect.key, mine)
+            settle(mine, None, error)
+            raise
+        self._land(effect.key, mine)
+        settle(mine, value)
+        return value
+
+    def _land(self, key: Hashable, future: Future[Any]) -> None:
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is not None and flight[2] is future:
+                del self._flights[key]
+
+
+def _compute(effect: Compute[Any]) -> Any:
+    return effect.call()
+
+
+def _now(_: Now) -> float:
+    return time.time()
+
+
+def _sleep(effect: Sleep) -> None:
+    time.sleep(effect.seconds)
+
+
+def _entropy(effect: Entropy) -> bytes:
+    return os.urandom(effect.size)

@@ -1,0 +1,276 @@
+"""The default interpreter: programs on a shared pool of plain daemon threads.
+
+Knows how requests of a machine are spread over threads.  Must not know what they are.
+
+A worker that answers an effect feeds the machine and goes on with the first request that follows, so
+a straight line makes no hops; further requests (the children of an `All`) are queued for whoever is
+idle.  A parent that waits for its children is data in the machine and holds no thread, so programs
+of any nesting run in a pool of one.  A worker that blocks in `Future.result` lends its place to a
+new thread meanwhile, so that user functions may wait for other operations.
+
+Queue: a deque of requests, and a stack of idle workers each asleep on a lock of its own.  `deque` and
+`list` operations are atomic, so the only lock is taken to start a thread.  As many workers are woken
+as there is work for them, the last to fall asleep first.
+
+Lifetime: threads start on first use.  At a normal interpreter exit what was accepted is finished,
+except programs that may be abandoned (reads).  After ``os.fork`` the child has an empty pool that
+starts on first use; futures of operations that run in the parent fail in the child with `Aborted`
+instead of waiting for ever.
+
+Law: same answers and errors as `inline.run`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from _thread import allocate_lock
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
+from weakref import WeakSet
+
+from tegula.effects.effect import Effect, Program
+from tegula.errors import Aborted, InvalidArgument
+from tegula.runtime.future import Future, forget, pending, settle
+from tegula.runtime.machine import Machine, Requests, Task
+
+__all__ = ["Pool", "shared_pool", "submit"]
+
+T = TypeVar("T")
+Perform: TypeAlias = Callable[[Effect[Any]], Any]
+
+
+class _Job(Machine):
+    """A machine, who answers its effects, and the future that waits for it."""
+
+    __slots__ = ("droppable", "future", "perform")
+
+    def __init__(self, program: Program[Any], perform: Perform, droppable: bool) -> None:
+        super().__init__(program)
+        self.perform = perform
+        self.droppable = droppable
+        self.future: Future[Any] = pending(self.abandon if droppable else None)
+
+
+_Work: TypeAlias = "tuple[_Job, Task | None, Effect[Any] | None]"
+
+
+class _Worker(threading.Thread):
+    """One thread of a pool; `lend` lets another take its place while it blocks."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(name="tegula-worker", daemon=True)
+        self.pool = pool
+        self.wake = allocate_lock()
+        self.wake.acquire()
+
+    def run(self) -> None:
+        self.pool._serve(self)
+
+    @contextmanager
+    def lend(self) -> Iterator[None]:
+        """Give this worker's place in the pool away for a while."""
+        self.pool._lend(+1)
+        try:
+            yield
+        finally:
+            self.pool._lend(-1)
+
+
+class Pool:
+    """Runs programs on at most `size` threads (None: four a processor, from 4 to 32)."""
+
+    def __init__(self, size: int | None = None) -> None:
+        if size is not None and size < 1:
+            raise InvalidArgument(f"a pool needs at least one thread, not {size}")
+        self.size = size if size is not None else max(4, min(32, 4 * (os.cpu_count() or 1)))
+        self._jobs: set[_Job] = set()
+        self._reset()
+        _pools.add(self)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._work: deque[_Work] = deque()
+        self._idle: list[_Worker] = []
+        self._threads = 0
+        self._lent = 0
+
+    def submit(self, program: Program[T], perform: Perform, *, abandon: bool = False) -> Future[T]:
+        """Run `program` on the pool, with `perform` to answer its effects from any of its threads.
+
+        With `abandon` the program is dropped when its Future is cancelled or the interpreter exits;
+        without, it runs to its end whatever becomes of the Future: an accepted write lands.
+        """
+        if not self.size:
+            program.close()
+            raise InvalidArgument("the pool is closed")
+        job = _Job(program, perform, abandon)
+        self._jobs.add(job)
+        self._enqueue([(job, None, None)])
+        return job.future
+
+    def _enqueue(self, work: list[_Work]) -> None:
+        self._work.extend(work)
+        for _ in work:
+            try:
+                worker = self._idle.pop()
+            except IndexError:
+                break
+            worker.wake.release()
+        else:
+            return
+        if self._threads < self.size + self._lent:
+            self._grow()
+
+    def _grow(self) -> None:
+        with self._lock:
+            if self._threads >= self.size + self._lent or not self._work:
+                return
+            self._threads += 1
+        try:
+            _Worker(self).start()
+        except RuntimeError:  # no thread can be started (the interpreter is shutting down)
+            with self._lock:
+                self._threads -= 1
+                alone = not self._threads
+            while alone and self._work:
+                self._drive(*self._work.popleft())
+
+    def _lend(self, places: int) -> None:
+        with self._lock:
+            self._lent += places
+        if places > 0 and self._work and not self._idle:
+            self._grow()
+
+    def _serve(self, worker: _Worker) -> None:
+        work = self._work
+        while True:
+            try:
+                item = work.popleft()
+            except IndexError:
+                if self._threads > self.size + self._lent and self._leave():
+                    return
+                self._idle.append(worker)
+                if work:  # it came between the two lines above
+                    try:
+                        self._idle.remove(worker)
+                        continue
+                    except ValueError:
+                        pass  # somebody is waking this worker already
+                worker.wake.acquire()
+                continue
+            if work and not self._idle and self._threads < self.size + self._lent:
+                self._grow()
+            self._drive(*item)
+            del item
+
+    def _leave(self) -> bool:
+        with self._lock:
+            if self._threads > self.size + self._lent:
+                self._threads -= 1
+                return True
+            return False
+
+    def _drive(self, job: _Job, ticket: Task | None, effect: Effect[Any] | None) -> None:
+        """Answer a request and those that follow in a straight line; queue the others."""
+        feed, perform = job.feed, job.perform
+        requests: Requests
+        if ticket is None:
+            requests = [] if job.finished else job.start()
+        else:
+            requests = [(ticket, effect)]  # type: ignore[list-item]
+        while requests:
+            ticket, effect = requests[0]
+            if len(requests) > 1:
+                self._enqueue([(job, other, wanted) for other, wanted in requests[1:]])
+            if job.abandoned:
+                requests = feed(ticket, None)
+                continue
+            try:
+                answer = perform(effect)
+            except BaseException as error:
+                requests = feed(ticket, None, error)
+            else:
+                requests = feed(ticket, answer)
+        if job.finished:
+            self._finish(job)
+
+    def _finish(self, job: _Job) -> None:
+        # Two workers may come here at once, each after feeding its last ticket: only the first settles.
+        settle(job.future, job.value, job.error)
+        job.error = job.value = None
+        self._jobs.discard(job)
+
+    def drain(self) -> None:
+        """Wait until everything accepted is finished, and drop what may be abandoned."""
+        for job in tuple(self._jobs):
+            if job.droppable:
+                job.future.cancel()
+        pause = 0.0005
+        while self._jobs:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.02)
+
+    def close(self) -> None:
+        """Finish what was accepted and let the threads end; nothing can be submitted any more."""
+        self.drain()
+        self.size = 0
+        while self._idle:
+            self._idle.pop().wake.release()
+
+    def _after_fork(self) -> None:
+        jobs = self._jobs
+        self._jobs = set()
+        self._reset()
+        _orphans.extend(jobs)  # their suspended programs are the parent's: never closed here
+        for job in jobs:
+            forget(job.future, Aborted("the operation runs in the process that this one was forked from"))
+
+
+_pools: WeakSet[Pool] = WeakSet()
+_orphans: list[_Job] = []
+_shared: Pool | None = None
+_shared_lock = threading.Lock()
+
+
+def shared_pool() -> Pool:
+    """Return the pool that the process shares; it is made, and its threads start, on first use."""
+    global _shared
+    if _shared is None:
+        with _shared_lock:
+            if _shared is None:
+                _shared = Pool()
+    return _shared
+
+
+def submit(program: Program[T], perform: Perform, *, abandon: bool = False) -> Future[T]:
+    """Run `program` on the shared pool: `Pool.submit`.
+
+    >>> from tegula.effects.world import Entropy
+    >>> async def one():
+    ...     return await Entropy(1)
+    >>> submit(one(), lambda effect: b"x" * effect.size).result()
+    b'x'
+    """
+    return shared_pool().submit(program, perform, abandon=abandon)
+
+
+def _drain_all() -> None:
+    for pool in tuple(_pools):
+        pool.drain()
+
+
+def _after_fork() -> None:
+    global _shared_lock
+    _shared_lock = threading.Lock()
+    for pool in tuple(_pools):
+        pool._after_fork()
+
+
+atexit.register(_drain_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

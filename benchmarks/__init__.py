@@ -1,0 +1,1 @@
+"""Speed against the tensorstore and zarr wheels: one command, ``python -m benchmarks``."""

@@ -1,0 +1,72 @@
+"""``python -m benchmarks [--smoke] [--only GROUP ...] [--rounds N] [--json FILE]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from pathlib import Path
+
+from benchmarks import (
+    downsample,
+    full_read,
+    full_write,
+    importing,
+    indexing,
+    memory_chunks,
+    plan,
+    shards,
+    small,
+    views,
+)
+from benchmarks.harness import Options, run
+from benchmarks.report import machine, machine_line, table, verdict
+
+GROUPS = [
+    full_read.GROUP,
+    full_write.GROUP,
+    *indexing.GROUPS,
+    shards.GROUP,
+    memory_chunks.GROUP,
+    small.GROUP,
+    views.GROUP,
+    plan.GROUP,
+    downsample.GROUP,
+    importing.GROUP,
+]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure the chosen groups, print their tables; 1 where a peer gave a wrong answer."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes, to see that everything runs")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[g.name for g in GROUPS],
+        metavar="GROUP",
+        help="one group, may be repeated: " + " ".join(g.name for g in GROUPS),
+    )
+    parser.add_argument("--rounds", type=int, help="rounds of every case (default: by the case)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
+    chosen = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")  # zarr-python warns on formats it reads well
+    options = Options(chosen.smoke, chosen.rounds)
+    print(machine_line(), flush=True)
+    results = []
+    for group, rows in run([g for g in GROUPS if not chosen.only or g.name in chosen.only], options):
+        results.append((group, rows))
+        print(table(group, rows), flush=True)
+    if not chosen.smoke:
+        print(verdict(results))
+    if chosen.json:
+        rows = [row.to_json() for _, group_rows in results for row in group_rows]
+        chosen.json.write_text(
+            json.dumps({"machine": machine(), "smoke": chosen.smoke, "rows": rows}, indent=1) + "\n"
+        )
+    return int(any("WRONG ANSWER" in row.errors.values() for _, rows in results for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

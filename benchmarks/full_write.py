@@ -1,0 +1,68 @@
+"""Write a whole NumPy array into a new file store, 64^3 chunks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore
+
+from benchmarks.full_read import KINDS
+from benchmarks.harness import Case, Group, Options
+from benchmarks.peers import SAME_LINES, open_zarr, scratch, spec, volume
+
+
+class _Target:
+    """An empty array for one peer, made anew before every sample."""
+
+    def __init__(self, kind: str, folder: Path, data: np.ndarray, side: int) -> None:
+        self.kind, self.folder, self.data, self.side = kind, folder, data, side
+        self.store: Any = None
+
+    def path(self, peer: str) -> Path:
+        return self.folder / peer
+
+    def renew(self, peer: str) -> None:
+        for old in self.folder.iterdir():
+            shutil.rmtree(old)
+        what = spec(self.kind, self.path(peer), self.data.shape, (self.side,) * 3)
+        made = SAME_LINES.get(peer, tensorstore).open(what, create=True).result()
+        if peer in SAME_LINES:
+            self.store = made[..., 0] if made.rank == 4 else made
+        else:
+            self.store = open_zarr(self.path(peer), zarrs=peer == "zarrs", mode="r+")
+
+    def writer(self, peer: str) -> Callable[[], Any]:
+        def same_lines() -> None:
+            self.store.write(self.data).result()
+
+        def zarr() -> None:
+            self.store[...] = self.data
+
+        return same_lines if peer in SAME_LINES else zarr
+
+    def answer(self, peer: str, _: object) -> bool:
+        """Whether the tensorstore wheel reads back what was written."""
+        what = spec(self.kind, self.path(peer), self.data.shape, (self.side,) * 3)
+        store = tensorstore.open({"driver": what["driver"], "kvstore": what["kvstore"]}).result()
+        return np.array_equal(store.read().result().reshape(self.data.shape), self.data) or peer
+
+
+def _cases(options: Options) -> Iterator[Case]:
+    edge, side = (64, 16) if options.smoke else (512, 64)
+    data = volume(edge)
+    for kind in KINDS:
+        with scratch() as folder:
+            target = _Target(kind, folder, data, side)
+            peers = ["tegula", "tensorstore", *(("zarr", "zarrs") if kind.startswith("zarr") else ())]
+            runs = {peer: target.writer(peer) for peer in peers}
+            slow = kind.endswith(("gzip", "zstd", "shard"))
+            yield Case(
+                kind, runs, data.nbytes, before=target.renew, answer=target.answer, rounds=3 if slow else 5
+            )
+
+
+GROUP = Group("full_write", "a whole array of 512^3 uint16 in 64^3 chunks into files", _cases, (0.80, 1.0))

@@ -1,0 +1,87 @@
+"""The session of this process: who answers effects, and in which order handlers stand.
+
+From the outside in: transaction (later), cache, adapter (later), retry, limit, leaf.  Today the cache
+answers `Decoded` and hears of every write, so that a read after a write of the same process never sees
+what was there before; everything else goes to the performer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from tegula.effects.effect import Program
+from tegula.effects.storage import Decoded, DeleteRange, ReadMany, Write, WriteMany
+from tegula.kv.spec import StoreRef
+from tegula.runtime import inline
+from tegula.runtime.cache import ChunkPool, answer
+from tegula.runtime.future import Future
+from tegula.runtime.live import leaf
+from tegula.runtime.perform import Performer
+
+__all__ = ["SESSION", "pool_of", "run", "submit"]
+
+T = TypeVar("T")
+
+_pools: WeakKeyDictionary[object, ChunkPool] = WeakKeyDictionary()
+
+
+def pool_of(resource: Any) -> ChunkPool:
+    """Return the live pool of a `cache_pool` resource, made on first use."""
+    found = _pools.get(resource)
+    if found is None:
+        found = _pools.setdefault(resource, ChunkPool(resource.total_bytes_limit))
+    return found
+
+
+class Session(Performer):
+    """The performer with the cache in front of it."""
+
+    __slots__ = ()
+
+    def __init__(self, leaf_of: Callable[[StoreRef], Any]) -> None:
+        super().__init__(leaf_of)
+        written = {kind: self._table[kind] for kind in (Write, WriteMany, DeleteRange)}
+        self._table[Decoded] = self._decoded
+        self._table[Write] = lambda effect: _heard(effect, [effect.key], written[Write])
+        self._table[WriteMany] = lambda effect: _heard(effect, effect.keys, written[WriteMany])
+        self._table[DeleteRange] = lambda effect: _heard(effect, None, written[DeleteRange])
+
+    def _decoded(self, effect: Decoded) -> list[Any]:
+        read: Callable[[ReadMany], Any] = self._table[ReadMany]
+        return answer(pool_of(effect.cache), effect, read)
+
+
+def _heard(effect: Any, keys: Any, perform: Callable[[Any], Any]) -> Any:
+    pools = list(_pools.values())
+    if not pools:
+        return perform(effect)
+    _forget(pools, effect.store, keys)
+    try:
+        return perform(effect)
+    finally:
+        _forget(pools, effect.store, keys)
+
+
+def _forget(pools: list[ChunkPool], store: StoreRef, keys: Any) -> None:
+    for pool in pools:
+        if keys is None:
+            pool.clear()
+        else:
+            pool.drop(store, keys)
+
+
+SESSION = Session(leaf)
+
+
+def run(program: Program[T]) -> T:
+    """Run a program in the caller's thread and return its answer."""
+    return inline.run(program, SESSION)
+
+
+def submit(program: Program[T], abandon: bool = False) -> Future[T]:
+    """Run a program on the shared threads; one to `abandon` ends when nobody waits for it."""
+    from tegula.runtime import threads
+
+    return threads.submit(program, SESSION, abandon=abandon)

@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""Bytes <-> array: one file a codec, and the chain that runs them.  Pure; native libraries load late."""

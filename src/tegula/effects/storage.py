@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tegula.effects.effect import Effect
 from tegula.kv.generation import UNKNOWN
@@ -18,6 +18,7 @@ from tegula.kv.spec import ByteRange, KeyRange, StoreRef
 __all__ = [
     "UNCHANGED",
     "Buffer",
+    "Decoded",
     "DeleteRange",
     "List",
     "Listing",
@@ -170,3 +171,19 @@ class WriteMany(Effect[WriteColumns]):
     keys: Sequence[str]
     values: Sequence[Buffer | None]
     if_equal: Sequence[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded(Effect[list[Any]]):
+    """Read and decode a block of chunks, each at most once while the pool `cache` remembers it.
+
+    Means: ``ReadMany`` of the keys, then ``chain.words`` of each value; None for a missing chunk.  A
+    chunk known to be current at `recheck_before` or later may be answered from memory.  The answer is
+    shared: it must not be written to.
+    """
+
+    store: StoreRef
+    keys: Sequence[str]
+    chain: Any
+    cache: object
+    recheck_before: float

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-__all__ = ["ByteRange", "KeyRange", "StoreRef", "from_key", "to_key"]
+__all__ = ["ByteRange", "KeyRange", "StoreRef", "describe", "from_key", "to_key"]
 
 
 def to_key(key: bytes | str) -> str:
@@ -109,3 +109,12 @@ class StoreRef:
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return StoreRef, (self.driver, self.options, self.identity)
+
+
+def describe(store: StoreRef, key: str) -> str:
+    """Return how an error names a key.
+
+    >>> describe(StoreRef("file"), "/tmp/x"), describe(StoreRef("memory"), "x")
+    ('local file "/tmp/x"', '"x"')
+    """
+    return f'local file "{key}"' if store.driver == "file" else f'"{key}"'

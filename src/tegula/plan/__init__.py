@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""Planning: a view and a request become columns.  Pure, fast, and nothing is read."""

@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""Programs: control flow over effects.  They decide what is wanted and in which order; they do nothing."""

@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""What an array is, as constraints: data types, units, chunk layouts, codecs, schemas.  Pure values."""

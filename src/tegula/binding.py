@@ -1,0 +1,334 @@
+"""JSON to values and back: what every parser of a JSON document shares.
+
+What this file knows: the shapes of JSON values, how they print (`compact`, `pretty`), and the texts
+of the errors that say where in a document something is wrong.  What it must not know: any member
+name of any document.
+
+A JSON value is None, bool, int, float, str, or a list or str-keyed dict of JSON values.  The
+parsers (`integer`, `number`, `text`, `array`, `mapping`, ...) take such a value and return it
+checked; `at_member` and `at_position` put the place in front of errors that rise through them.
+
+Laws: ``json.loads(compact(v)) == v``; ``eval(pretty(v)) == v`` for finite numbers; both are
+independent of the order in which members were inserted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any
+
+from tegula.errors import InvalidArgument, TegulaError, annotated
+
+__all__ = [
+    "array",
+    "as_json",
+    "at_member",
+    "at_position",
+    "boolean",
+    "compact",
+    "expected",
+    "integer",
+    "mapping",
+    "members",
+    "number",
+    "pretty",
+    "quoted",
+    "text",
+]
+
+_INT_LOW, _INT_HIGH = -(2**63), 2**64 - 1
+
+
+# ---------------------------------------------------------------- Python values to JSON values
+
+
+def as_json(value: Any) -> Any:
+    """Return `value` as a JSON value: tuples and arrays become lists, `to_json` is asked.
+
+    >>> import numpy as np
+    >>> as_json({"shape": (np.int64(2), 3), 1: np.arange(2)})
+    {'shape': [2, 3], '1': [0, 1]}
+
+    Raises:
+        TypeError: there is no JSON value for it.
+        OverflowError: an integer does not fit 64 bits.
+    """
+    kind = type(value)
+    if value is None or kind is bool or kind is float:
+        return value
+    if kind is str:
+        return value
+    if kind is int:
+        if _INT_LOW <= value <= _INT_HIGH:
+            return value
+        raise OverflowError("int too big to convert")
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, bytes, bytearray, range)):
+        return [as_json(item) for item in value]
+    if isinstance(value, str):
+        return str(value)
+    if hasattr(value, "to_json"):
+        return as_json(value.to_json())
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return as_json(value.tolist())
+    if hasattr(value, "__index__"):
+        return as_json(value.__index__())
+    if hasattr(value, "__float__") and kind is not complex:
+        return float(value)
+    raise TypeError(f"Object '{kind.__name__}' does not support conversion to JSON")
+
+
+# ---------------------------------------------------------------- JSON values as text
+
+# what Python's own encoder prints otherwise: non-finite numbers, and the floats from 1e15 to 1e16
+_UNUSUAL = re.compile(r"NaN|Infinity|\d{16}\.")
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def compact(value: Any) -> bytes:
+    """Return the JSON text of a JSON value: no spaces, members sorted, UTF-8.
+
+    A number that JSON cannot hold (an infinity or NaN) becomes null.
+
+    >>> compact({"b": [1.0, 1e20], "a": None})
+    b'{"a":null,"b":[1.0,1e+20]}'
+    """
+    return dumps(value).encode("utf-8", "surrogateescape")
+
+
+def dumps(value: Any) -> str:
+    """Return `compact` as str."""
+    found = _ENCODE(value)
+    return _slow(value) if _UNUSUAL.search(found) else found
+
+
+def _slow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_ENCODE(key)}:{_slow(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_slow, value)) + "]"
+    return _float(value, "null") if isinstance(value, float) else _ENCODE(value)
+
+
+def _float(value: float, unrepresentable: str) -> str:
+    size = abs(value)
+    if not size < float("inf"):
+        return unrepresentable
+    shown = repr(value)
+    if not 1e15 <= size < 1e16:
+        return shown
+    sign, digits = "-" * (value < 0), shown.lstrip("-")[:16].rstrip("0")
+    return f"{sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e+15"
+
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_TO_ESCAPE = re.compile(r"[\\\"'\x00-\x1f\x7f]")
+
+
+def _escaped(text: str) -> str:
+    return _TO_ESCAPE.sub(lambda m: _ESCAPES.get(m[0]) or f"\\x{ord(m[0]):02x}", text)
+
+
+def quoted(text: str) -> str:
+    r"""Return text in double quotes, with escapes, as error texts show it.
+
+    >>> print(quoted('a"b'))
+    "a\"b"
+    """
+    return f'"{_escaped(text)}"'
+
+
+def _atom(value: Any) -> str:
+    if isinstance(value, str):
+        return f"'{_escaped(value)}'"
+    if isinstance(value, float):
+        return _float(value, repr(value))
+    return repr(value)
+
+
+_WIDTH = 80
+
+
+def pretty(value: Any, *, indent: int = 0, used: int = 0) -> str:
+    """Return a JSON value as Python literals, on one line where it fits 80 columns.
+
+    `indent` is the column of the closing bracket, `used` what is taken of the first line.
+
+    >>> print(pretty({"b": [1, True], "a": None}))
+    {'a': None, 'b': [1, True]}
+    >>> print(pretty({"path": "x" * 70, "driver": "memory"}))
+    {
+      'driver': 'memory',
+      'path': 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx',
+    }
+    """
+    if not isinstance(value, (dict, list, tuple)):
+        return _atom(value)
+    line = _one_line(value, _WIDTH - used)
+    if line is not None:
+        return line
+    pad = " " * (indent + 2)
+    if isinstance(value, dict):
+        parts = [f"{pad}'{_escaped(key)}': " for key in sorted(value)]
+        items = [
+            part + pretty(value[key], indent=indent + 2, used=len(part) + 1)
+            for part, key in zip(parts, sorted(value), strict=True)
+        ]
+        opening, closing = "{", "}"
+    else:
+        items = [pad + pretty(item, indent=indent + 2, used=indent + 4) for item in value]
+        opening, closing = "[", "]"
+    body = "".join(f"{item},\n" for item in items)
+    return f"{opening}\n{body}{' ' * indent}{closing}"
+
+
+def _one_line(value: Any, room: int) -> str | None:
+    """Return `value` on one line, or None where that takes more than `room` columns."""
+    if room < 0:
+        return None
+    if isinstance(value, dict):
+        parts = []
+        for key in sorted(value):
+            head = f"'{_escaped(key)}': "
+            item = _one_line(value[key], room - len(head))
+            if item is None:
+                return None
+            room -= len(head) + len(item)
+            parts.append(head + item)
+        shown = "{" + ", ".join(parts) + "}"
+    elif isinstance(value, (list, tuple)):
+        parts = []
+        for item in value:
+            found = _one_line(item, room)
+            if found is None:
+                return None
+            room -= len(found)
+            parts.append(found)
+        shown = "[" + ", ".join(parts) + "]"
+    else:
+        shown = _atom(value)
+        return shown if len(shown) <= room else None
+    return shown if 2 * max(len(parts), 1) <= room else None
+
+
+# ---------------------------------------------------------------- checked parsing
+
+
+def expected(what: str, value: Any) -> InvalidArgument:
+    """Return the error that something else than `what` was found.
+
+    >>> str(expected("string", {"a": 1}))
+    'Expected string, but received: {"a":1}'
+    """
+    return InvalidArgument(f"Expected {what}, but received: {dumps(value)}")
+
+
+def boolean(value: Any) -> bool:
+    """Return a JSON boolean."""
+    if isinstance(value, bool):
+        return value
+    raise expected("boolean", value)
+
+
+def text(value: Any) -> str:
+    """Return a JSON string."""
+    if isinstance(value, str):
+        return value
+    raise expected("string", value)
+
+
+def number(value: Any) -> float:
+    """Return a JSON number as a float."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise expected("64-bit floating-point number", value)
+
+
+def integer(value: Any, low: int = -(2**63), high: int = 2**63 - 1) -> int:
+    """Return a JSON integer within bounds; a float with an integral value is one.
+
+    >>> integer(3.0), integer(7, 0, 10)
+    (3, 7)
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value) if abs(value) < 2.0**64 else value
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise expected(
+        "64-bit signed integer"
+        if (low, high) == (-(2**63), 2**63 - 1)
+        else f"integer in the range [{low}, {high}]",
+        value,
+    )
+
+
+def array(value: Any, length: int | None = None) -> list[Any]:
+    """Return a JSON array, of the given length where there is one."""
+    if not isinstance(value, list):
+        raise expected("array", value)
+    if length is not None and len(value) != length:
+        raise InvalidArgument(f"Array has length {len(value)} but should have length {length}")
+    return value
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Return a JSON object."""
+    if isinstance(value, dict):
+        return value
+    raise expected("object", value)
+
+
+def members(value: Any, allowed: Collection[str]) -> dict[str, Any]:
+    """Return a JSON object all of whose members are `allowed`.
+
+    >>> members({"a": 1}, ("a", "b"))
+    {'a': 1}
+
+    Raises:
+        InvalidArgument: it is not an object, or has other members.
+    """
+    found = mapping(value)
+    extra = [key for key in found if key not in allowed]
+    if extra:
+        listed = ",".join(_ENCODE(key) for key in sorted(extra))
+        raise InvalidArgument(f"Object includes extra members: {listed}")
+    return found
+
+
+class _Place:
+    """A context that puts a place in front of the errors that leave it."""
+
+    __slots__ = ("_prefix",)
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, TegulaError):
+            raise annotated(error, self._prefix).with_traceback(trace) from None
+
+
+def at_member(name: str) -> _Place:
+    """Return a context whose errors name the member that was being parsed.
+
+    >>> with at_member("rank"):
+    ...     text(3)
+    Traceback (most recent call last):
+        ...
+    tegula.errors.InvalidArgument: Error parsing object member "rank": Expected string, but received: 3
+    """
+    return _Place(f"Error parsing object member {quoted(name)}: ")
+
+
+def at_position(index: int) -> _Place:
+    """Return a context whose errors name the position in an array that was being parsed."""
+    return _Place(f"Error parsing value at position {index}: ")

@@ -1,0 +1,197 @@
+"""The chain: how the elements of one chunk become the bytes of one stored value, and back.
+
+What this file knows: the chunk's shape, its element type, in which order and byte order its elements
+are laid down, and which byte codecs follow.  What it must not know: metadata documents, keys, fill
+values, views.
+
+A chain is three things in a row, whatever a document calls them: a permutation of dimensions
+(`order`), a layout of elements (`stored_dtype`), and byte codecs (`steps`).  A later `sharding_indexed`
+replaces the layout by a table of inner chunks; then `steps` apply to the shard as a whole.
+
+Laws:
+    decode(encode(a)) == a
+    the result of decode_bytes is exactly `nbytes` long
+    decode is decode_bytes and then a view: elements are copied only where the byte order is not native
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FailedPrecondition, InvalidArgument
+from .codec import SLACK, Buffer, ByteCodec, not_enough, too_much
+
+__all__ = ["CodecChain"]
+
+_BOOL = np.dtype(np.bool_)
+_UINT8 = np.dtype(np.uint8)
+_WORDS = {1: "u1", 2: "u2", 4: "u4", 8: "u8", 16: "c16"}
+
+
+@dataclass(frozen=True, slots=True)
+class CodecChain:
+    """How one chunk is stored.
+
+    chunk_shape     shape of the decoded chunk
+    dtype           native element type of the decoded chunk
+    stored_dtype    the same with the byte order of the stored elements
+    order           the stored elements are the C-contiguous array of shape `chunk_shape` permuted by
+                    `order`: the identity for C, reversed for Fortran
+    steps           byte codecs, in the order of encoding
+    nbytes          size of the decoded chunk in bytes
+    raw             no byte codec: the stored bytes are the elements
+    swap            the stored byte order is not the native one
+
+    >>> import numpy as np
+    >>> chain = CodecChain((2, 3), np.dtype("int16"), np.dtype(">i2"), (1, 0))
+    >>> chain.encode(np.arange(6, dtype="int16").reshape(2, 3)).hex(" ", 2)
+    '0000 0003 0001 0004 0002 0005'
+    >>> chain.decode(bytes(range(12)))[1, 0]
+    np.int16(515)
+    """
+
+    chunk_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    stored_dtype: np.dtype[Any]
+    order: tuple[int, ...]
+    steps: tuple[ByteCodec, ...] = ()
+    nbytes: int = field(init=False, compare=False, repr=False)
+    raw: bool = field(init=False, compare=False, repr=False)
+    swap: bool = field(init=False, compare=False, repr=False)
+    _stored_shape: tuple[int, ...] = field(init=False, compare=False, repr=False)
+    _axes: tuple[int, ...] | None = field(init=False, compare=False, repr=False)
+    _sizes: tuple[int | None, ...] = field(init=False, compare=False, repr=False)
+    _word: np.dtype[Any] = field(init=False, compare=False, repr=False)
+    _part: np.dtype[Any] = field(init=False, compare=False, repr=False)
+    _boolean: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        nbytes = prod(self.chunk_shape) * self.stored_dtype.itemsize
+        put(self, "nbytes", nbytes)
+        put(self, "raw", not self.steps)
+        put(self, "swap", not self.stored_dtype.isnative)
+        put(self, "_stored_shape", tuple(self.chunk_shape[axis] for axis in self.order))
+        identity = self.order == tuple(range(len(self.order)))
+        inverse = tuple(sorted(range(len(self.order)), key=self.order.__getitem__))
+        put(self, "_axes", None if identity else inverse)
+        size = self.stored_dtype.itemsize
+        word = np.dtype(_WORDS[size])
+        put(self, "_word", word)  # what moves an element whole
+        part = np.dtype(_WORDS[size // 2]) if self.dtype.kind == "c" else word
+        put(self, "_part", part)  # what has a byte order: the halves of a complex number
+        sizes: list[int | None] = [nbytes]
+        for step in self.steps:
+            previous = sizes[-1]
+            sizes.append(None if previous is None else step.encoded_size(previous))
+        put(self, "_sizes", tuple(sizes))
+        put(self, "_boolean", self.dtype == _BOOL)
+
+    def decode_bytes(self, data: Buffer, out: memoryview | None = None) -> Buffer:
+        """Undo the byte codecs: return the stored elements, exactly `nbytes` bytes.
+
+        `out`, where given, must be writable, contiguous and `nbytes` long.  Where the last codec can
+        decode in place it is filled and returned; otherwise the result is another buffer (for a raw
+        chain, `data` itself).
+
+        Raises:
+            FailedPrecondition: the bytes are not a valid encoding of one chunk.
+            DataLoss: a checksum does not match.
+        """
+        steps = self.steps
+        if not steps:
+            if len(data) != self.nbytes:
+                raise self._wrong_size(len(data))
+        elif len(steps) == 1:
+            data = steps[0].decode(data, self.nbytes, True, out)
+        else:
+            data = self._decode_steps(data, out)
+        if self._boolean:
+            _check_bools(data)
+        return data
+
+    def _wrong_size(self, length: int) -> FailedPrecondition:
+        if length < self.nbytes:
+            return not_enough(self.nbytes, length, f"; at byte {length}")
+        return too_much(length - self.nbytes, f"; at byte {self.nbytes}")
+
+    def _decode_steps(self, data: Buffer, out: memoryview | None) -> Buffer:
+        for index in range(len(self.steps) - 1, -1, -1):
+            size = self._sizes[index]
+            if size is None:
+                data = self.steps[index].decode(data, self.nbytes + SLACK, False, None)
+            else:
+                data = self.steps[index].decode(data, size, True, None if index else out)
+        return data
+
+    def decode(self, data: Buffer) -> NDArray[Any]:
+        """Return the chunk as an array of `chunk_shape` and native `dtype`.
+
+        The array may be read-only, may share memory with `data` and need not be C-contiguous.
+
+        Raises:
+            FailedPrecondition: the bytes are not a valid encoding of one chunk.
+            DataLoss: a checksum does not match.
+        """
+        array = np.frombuffer(self.decode_bytes(data), _UINT8).view(self.stored_dtype)
+        if self.swap:
+            array = array.astype(self.dtype)
+        array = array.reshape(self._stored_shape)
+        return array if self._axes is None else array.transpose(self._axes)
+
+    def words(self, data: Buffer, scratch: NDArray[np.uint8] | None = None) -> NDArray[Any]:
+        """Return the elements as stored, one native word each: what a transfer moves; shape (elements,).
+
+        `scratch` (uint8, at least `nbytes` long) may be used for the result, which then lasts until its
+        next use.  The result may also share memory with `data`.
+        """
+        out = None if scratch is None or self.raw else scratch.data
+        flat = np.frombuffer(self.decode_bytes(data, out), self._part)
+        if self.swap:
+            flat = flat.byteswap()
+        return flat if self._part is self._word else flat.view(self._word)
+
+    def array_of(self, words: NDArray[Any]) -> NDArray[Any]:
+        """Return the chunk, shape `chunk_shape`, as a view of its words."""
+        array = words.view(self.dtype).reshape(self._stored_shape)
+        return array if self._axes is None else array.transpose(self._axes)
+
+    def encode_words(self, words: NDArray[Any]) -> Buffer:
+        """Return the stored bytes of a chunk given as its words: the inverse of `words`."""
+        flat = words.view(self._part)
+        if self.swap:
+            flat = flat.byteswap()
+        data: Buffer = flat.view(_UINT8).data
+        for step in self.steps:
+            data = step.encode(data)
+        return data
+
+    def encode(self, array: NDArray[Any]) -> Buffer:
+        """Return the stored bytes of a chunk of `chunk_shape`, of any strides and byte order.
+
+        Raises:
+            InvalidArgument: `array` has another shape.
+        """
+        if array.shape != self.chunk_shape:
+            raise InvalidArgument(f"Chunk of shape {array.shape} given where {self.chunk_shape} is stored")
+        if self._axes is not None:
+            array = array.transpose(self.order)
+        array = np.ascontiguousarray(array, dtype=self.stored_dtype)
+        if not self.steps:
+            return array.tobytes()
+        data: Buffer = array.reshape(-1).view(_UINT8).data
+        for step in self.steps:
+            data = step.encode(data)
+        return data
+
+
+def _check_bools(data: Buffer) -> None:
+    values = np.frombuffer(data, _UINT8)
+    if values.size and values.max() > 1:
+        where = int((values > 1).argmax())
+        raise FailedPrecondition(f"Invalid bool value: {values[where]}; at byte {where}")

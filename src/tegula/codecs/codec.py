@@ -1,0 +1,76 @@
+"""What a codec is: a frozen value from bytes to bytes and back, of exact size, in bounded memory.
+
+What this file knows: the shape of a byte codec and the words of a decoding fault.  What it must not
+know: any one codec, any metadata document, any store.
+
+A codec here is *resolved*: every member of its configuration has a value.  How a metadata document
+spells it, which members may be left out and how two declarations merge is said by the codec's
+`Declaration`, next to it.
+
+Laws:
+    decode(encode(x), len(x)) == x
+    decode never reads outside its input, never returns another size than was asked for, and never
+    allocates more than the asked size plus 16 MiB, whatever the input: it raises a `TegulaError`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from ..errors import FailedPrecondition
+
+__all__ = ["SLACK", "Buffer", "ByteCodec", "destination", "not_enough", "too_much"]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+SLACK = 16 << 20
+"""How many bytes beyond the declared chunk a decoder may use when a size between two codecs is unknown."""
+
+_UINT8 = np.dtype(np.uint8)
+
+
+class ByteCodec(Protocol):
+    """One bytes -> bytes step of a chain, resolved.  Values are frozen, compare, hash and pickle."""
+
+    def encoded_size(self, size: int) -> int | None:
+        """Return the exact encoded size of `size` bytes, or None where it depends on the bytes."""
+
+    def encode(self, data: Buffer) -> Buffer:
+        """Return the encoded form of contiguous `data`."""
+
+    def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:
+        """Return the decoded bytes: exactly `size` of them, or at most `size` where not `exact`.
+
+        `out`, writable and `size` bytes long (only given where `exact`), is used where the native
+        library can decode in place, and is then what is returned.
+
+        Raises:
+            FailedPrecondition: the bytes are not a valid encoding of that size.
+            DataLoss: a checksum does not match.
+        """
+
+
+def destination(size: int) -> memoryview:
+    """Return a fresh uninitialised writable buffer of `size` bytes."""
+    return np.empty(size, _UINT8).data
+
+
+def not_enough(expected: int, got: int, note: str = "") -> FailedPrecondition:
+    """Return the error of a stream that ended early.
+
+    >>> str(not_enough(40, 3, "; at byte 3"))
+    'FAILED_PRECONDITION: Not enough data: expected at least 40 or 37 more; at byte 3'
+    """
+    return FailedPrecondition(f"Not enough data: expected at least {expected} or {expected - got} more{note}")
+
+
+def too_much(remaining: int | None, note: str = "") -> FailedPrecondition:
+    """Return the error of bytes after the end; `remaining` is None where counting them would cost.
+
+    >>> str(too_much(1, "; at byte 40"))
+    'FAILED_PRECONDITION: End of data expected; remaining length: 1; at byte 40'
+    """
+    length = "" if remaining is None else f"; remaining length: {remaining}"
+    return FailedPrecondition(f"End of data expected{length}{note}")

@@ -1,0 +1,38 @@
+"""The gzip codec: one deflate stream with a gzip header.
+
+What this file knows: the gzip codec's configuration.  What a stream is, is `deflate.py`'s.
+
+Law: as of `codec.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .codec import Buffer
+from .deflate import GZIP, deflate, inflate
+
+__all__ = ["Gzip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gzip:
+    """Deflate at `level` 0 to 9, with a gzip header.
+
+    >>> Gzip(1).decode(Gzip(1).encode(b"abc"), 3, True, None)
+    b'abc'
+    """
+
+    level: int = 6
+
+    def encoded_size(self, size: int) -> int | None:  # noqa: ARG002
+        """Return None: it depends on the bytes."""
+        return None
+
+    def encode(self, data: Buffer) -> bytes:
+        """Return `data` as one gzip stream."""
+        return deflate(data, self.level, GZIP)
+
+    def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:  # noqa: ARG002
+        """Return the bytes of one gzip stream; see `ByteCodec.decode`."""
+        return inflate(data, size, exact, GZIP)

@@ -1,0 +1,38 @@
+"""The zlib codec: one deflate stream with a zlib header.
+
+What this file knows: the zlib codec's configuration.  What a stream is, is `deflate.py`'s.
+
+Law: as of `codec.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .codec import Buffer
+from .deflate import ZLIB, deflate, inflate
+
+__all__ = ["Zlib"]
+
+
+@dataclass(frozen=True, slots=True)
+class Zlib:
+    """Deflate at `level` 0 to 9, with a zlib header.
+
+    >>> Zlib(1).decode(Zlib(1).encode(b"abc"), 3, True, None)
+    b'abc'
+    """
+
+    level: int = 1
+
+    def encoded_size(self, size: int) -> int | None:  # noqa: ARG002
+        """Return None: it depends on the bytes."""
+        return None
+
+    def encode(self, data: Buffer) -> bytes:
+        """Return `data` as one zlib stream."""
+        return deflate(data, self.level, ZLIB)
+
+    def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:  # noqa: ARG002
+        """Return the bytes of one zlib stream; see `ByteCodec.decode`."""
+        return inflate(data, size, exact, ZLIB)

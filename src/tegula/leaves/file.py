@@ -1,0 +1,235 @@
+"""A store in a file system: a key is a path, a value is a file.
+
+Knows: how a file is read, listed and removed in bulk.  `file_keys` says which keys are paths,
+`file_commit` how one file is replaced.  Must not know: any format, cache or interpreter.
+
+Laws.  A file that is missing, not regular, or below a regular file has no value.  Byte ranges are exact.
+The generation of a value is TensorStore's for the same file, byte for byte.  Lock files are not
+values: they are never read or listed, and a bulk removal takes away only those that no living writer holds.
+Nothing outside the keys named is touched, whatever the key says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tegula.effects.effect import Effect
+from tegula.effects.storage import (
+    UNCHANGED,
+    Buffer,
+    DeleteRange,
+    List,
+    Listing,
+    Read,
+    ReadColumns,
+    ReadMany,
+    ReadOutcome,
+    Unchanged,
+    Write,
+    WriteColumns,
+    WriteMany,
+    WriteOutcome,
+)
+from tegula.errors import InvalidArgument, NotFound, Unavailable
+from tegula.kv.generation import NO_VALUE, UNKNOWN
+from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
+from tegula.leaves.file_commit import Locking, commit, generation_of, sweep
+from tegula.leaves.file_keys import LOCK_SUFFIX, check_key, os_error, quoted, valid_key
+from tegula.leaves.leaf import span
+
+__all__ = ["FileLeaf"]
+
+# without O_NONBLOCK the opening of a named pipe would wait for a writer
+_READ_FLAGS = (
+    os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+_LOCK = LOCK_SUFFIX.encode()
+
+if sys.platform == "win32":
+
+    def _pread(fd: int, size: int, start: int) -> bytes:
+        os.lseek(fd, start, os.SEEK_SET)
+        return os.read(fd, size)
+
+else:
+    _pread = os.pread
+
+
+class FileLeaf:
+    """Files of this machine; options `file_io_sync`, `file_io_mode`, `file_io_locking`, `acquire_timeout`.
+
+    The modes ``memmap`` and ``direct`` are accepted and read as ``default`` does.
+    """
+
+    local = True
+
+    def __init__(self, ref: StoreRef) -> None:
+        mode = str(ref.option("file_io_locking", "os"))
+        sync = bool(ref.option("file_io_sync", True))
+        timeout = ref.option("acquire_timeout", 60.0)
+        self._how = Locking(mode, float(timeout) if isinstance(timeout, (int, float)) else 60.0, sync)
+        self.local_writes = not sync
+        self.conditional_writes = mode in ("os", "lockfile")
+
+    def describe(self, key: str) -> str:
+        return f"local file {quoted(key)}"
+
+    def perform(self, effect: Effect[Any]) -> Any:
+        """Answer a single-key or range effect."""
+        if isinstance(effect, Read):
+            return self._read(effect)
+        if isinstance(effect, Write):
+            check_key(effect.key)
+            now = time.time()
+            return WriteOutcome(commit(effect.key, effect.value, effect.if_equal, self._how), now)
+        if isinstance(effect, List):
+            return _list(effect.range)
+        if isinstance(effect, DeleteRange):
+            return _delete_range(effect.range)
+        raise TypeError(f"a store cannot answer {effect!r}")
+
+    def _read(self, effect: Read) -> ReadOutcome:
+        now = time.time()
+        value, generation = _read_row(effect.key, effect.byte_range, effect.if_not_equal, effect.if_equal)
+        if value is None:
+            return ReadOutcome("missing", b"", NO_VALUE, now)
+        if isinstance(value, Unchanged):
+            return ReadOutcome("unspecified", b"", generation, now)
+        return ReadOutcome("value", value, generation, now)
+
+    def read_many(self, effect: ReadMany) -> ReadColumns:
+        """Answer a block of reads, each into its own buffer of the exact size."""
+        now = time.time()
+        keys = effect.keys
+        ranges = effect.ranges or (None,) * len(keys)
+        known = effect.if_not_equal or (UNKNOWN,) * len(keys)
+        rows = [_read_row(key, wanted, had) for key, wanted, had in zip(keys, ranges, known, strict=True)]
+        return ReadColumns([value for value, _ in rows], [generation for _, generation in rows], now)
+
+    def write_many(self, effect: WriteMany) -> WriteColumns:
+        """Answer a block of writes, one after the other."""
+        for key in effect.keys:
+            check_key(key)
+        now = time.time()
+        conditions = effect.if_equal or (UNKNOWN,) * len(effect.keys)
+        rows = zip(effect.keys, effect.values, conditions, strict=True)
+        return WriteColumns([commit(key, value, condition, self._how) for key, value, condition in rows], now)
+
+
+def _read_row(
+    key: str, wanted: ByteRange | None, if_not_equal: bytes = UNKNOWN, if_equal: bytes = UNKNOWN
+) -> tuple[Buffer | Unchanged | None, bytes]:
+    if not valid_key(key):
+        check_key(key)
+    try:
+        fd = os.open(key, _READ_FLAGS)
+    except (FileNotFoundError, NotADirectoryError):
+        return None, NO_VALUE
+    except OSError as error:
+        if os.path.isdir(key):
+            return None, NO_VALUE
+        raise os_error(f"Failed to open: {quoted(key)}", error) from None
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"Invalid key: {key!r}") from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            return None, NO_VALUE
+        generation = generation_of(status)
+        if generation == if_not_equal or (if_equal and generation != if_equal):
+            return UNCHANGED, generation
+        first, last = (0, status.st_size) if wanted is None else span(wanted, status.st_size)
+        size = last - first
+        value = _pread(fd, size, first) if size else b""
+        return value if len(value) == size else _read_rest(fd, key, value, size, first), generation
+    except OSError as error:
+        raise os_error(f"Failed to read: {quoted(key)}", error) from None
+    finally:
+        os.close(fd)
+
+
+def _read_rest(fd: int, key: str, got: bytes, size: int, first: int) -> bytes:
+    """Read on after a short read: one call reads 2 GiB at most."""
+    whole = bytearray(got)
+    while len(whole) < size:
+        more = _pread(fd, size - len(whole), first + len(whole))
+        if not more:
+            raise Unavailable(f"Length changed while reading: {quoted(key)}")
+        whole += more
+    return bytes(whole)
+
+
+def _list(wanted: KeyRange) -> Listing:
+    keys = [to_key(key) for key in _files(wanted, remove=False)]
+    return Listing(keys, [-1] * len(keys))
+
+
+def _delete_range(wanted: KeyRange) -> None:
+    for key in _files(wanted, remove=True):
+        with contextlib.suppress(OSError):
+            os.unlink(key)
+
+
+def _files(wanted: KeyRange, remove: bool) -> Iterator[bytes]:
+    """Yield the keys in a range; with `remove`, also clear what is left of directories that it covers."""
+    low, high = from_key(wanted.inclusive_min), from_key(wanted.exclusive_max)
+    if high and low >= high:
+        return
+    root = _common_directory(low, high)
+    folder = root[:-1] if len(root) > 1 else root
+    if folder and folder != b"/":
+        check_key(to_key(folder))
+        try:
+            if not stat.S_ISDIR(os.stat(folder).st_mode):
+                raise NotFound(f"Cannot list non-directory: {quoted(to_key(folder))}")
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise os_error(f"Failed to stat: {quoted(to_key(folder))}", error) from None
+    yield from _walk(folder or b".", root, low, high, remove)
+
+
+def _walk(folder: bytes, prefix: bytes, low: bytes, high: bytes, remove: bool) -> Iterator[bytes]:
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        if remove:
+            return
+        raise os_error(f"Failed to open directory: {quoted(to_key(folder))}", error) from None
+    for entry in entries:
+        key = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            below = key + b"/"
+            end = key + b"0"  # the byte after "/"
+            if end <= low or (high and below >= high):
+                continue
+            covered = low <= below and (not high or end <= high)
+            yield from _walk(entry.path, below, b"" if covered else low, b"" if covered else high, remove)
+            if covered and remove:
+                with contextlib.suppress(OSError):
+                    os.rmdir(entry.path)
+        elif low <= key and (not high or key < high):
+            if not key.endswith(_LOCK):
+                yield key
+            elif remove:
+                sweep(key)
+
+
+def _common_directory(low: bytes, high: bytes) -> bytes:
+    """Return the deepest directory, with its slash, that holds every key of a range; or nothing."""
+    cut = low.rfind(b"/") + 1
+    while cut:
+        below = low[:cut]
+        if high and high <= below[:-1] + b"0":
+            return below
+        cut = low.rfind(b"/", 0, cut - 1) + 1
+    return b"/" if low.startswith(b"/") else b""

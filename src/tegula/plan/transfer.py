@@ -1,0 +1,144 @@
+"""Move the elements of a block between chunks and an array: the last step of a read, the first of a write.
+
+A chunk here is its *stored words*: one dimension, native byte order, in the order of its bytes, one word
+an element.  The array is its memory as words and the offset of its first element (`Memory`).  Rows
+and columns come from `tegula.plan.table`.
+
+What this file must not know: where chunks come from and go to.  Law: `place` after `collect` is the
+identity on the elements of the view; large rows, slabs of small rows and NumPy's twin give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.kernels._jit import worthwhile
+from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, words
+from tegula.plan.table import Block, Table
+
+__all__ = ["Memory", "collect", "memory", "place", "place_slab"]
+
+Words = NDArray[Any]
+
+
+class Memory(NamedTuple):
+    """An array as one-dimensional words: `words[offset]` is its first element; strides in words."""
+
+    words: Words
+    offset: int
+    strides: tuple[int, ...]
+
+
+def memory(array: NDArray[Any]) -> Memory:
+    """Return the memory of `array`, whose strides must be multiples of its item size."""
+    flat, offset, strides = words(array, array.dtype.itemsize)
+    return Memory(flat, offset, tuple(strides.tolist()))
+
+
+def place(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> None:
+    """Copy one row from the words of its chunk into the array."""
+    if not table.partition.affine:
+        _follow(table, block, row, chunk, block.chunk_offsets, table.chunk_deltas, array, outward=True)
+        return
+    target, source = _boxes(table, block, row, chunk, array)
+    strided_copy(target, source)
+
+
+def collect(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> None:
+    """Copy one row from the array into the words of its chunk."""
+    if not table.partition.affine:
+        _follow(table, block, row, chunk, block.chunk_offsets, table.chunk_deltas, array, outward=False)
+        return
+    source, target = _boxes(table, block, row, chunk, array)
+    strided_copy(target, source)
+
+
+def fill(table: Table, block: Block, row: int, value: NDArray[Any], array: Memory) -> None:
+    """Set every element of one row of the array to the word of `value`."""
+    place_value = value.reshape(1).view(array.words.dtype)
+    if table.partition.affine:
+        _box(block, row, array.words, array.offset + int(block.array_offsets[row]), table.array_strides)[
+            ...
+        ] = place_value[0]
+        return
+    size = 1 + int(table.chunk_deltas.max(initial=0)) + int(block.chunk_offsets[row])
+    place(table, block, row, np.broadcast_to(place_value, (size,)).copy(), array)
+
+
+def place_slab(table: Table, block: Block, slab: Words, size: int, array: Memory) -> bool:
+    """Copy all rows from a slab of chunks of `size` words each, in the order of the rows, by one kernel call.
+
+    Returns False, having done nothing, where the compiled kernel is not worth calling.
+    """
+    if not worthwhile(slab.nbytes, 1 << 12, 1 << 22):
+        return False
+    sources = np.arange(len(block), dtype=np.int64) * size + block.chunk_offsets
+    targets = block.array_offsets + array.offset
+    if table.partition.affine:
+        copy_boxes(
+            slab, sources, table.chunk_strides, array.words, targets, table.array_strides, block.counts
+        )
+    else:
+        copy_tables(
+            slab,
+            sources,
+            table.chunk_deltas,
+            array.words,
+            targets,
+            table.array_deltas,
+            table.axes,
+            block.begins,
+            block.counts,
+        )
+    return True
+
+
+def _boxes(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> tuple[Words, Words]:
+    """Return the box of a row in the array and in its chunk, as views with one axis a factor."""
+    at = array.offset + int(block.array_offsets[row])
+    return (
+        _box(block, row, array.words, at, table.array_strides),
+        _box(block, row, chunk, int(block.chunk_offsets[row]), table.chunk_strides),
+    )
+
+
+def _box(block: Block, row: int, flat: Words, offset: int, strides: NDArray[np.int64]) -> Words:
+    size = flat.dtype.itemsize
+    shape = tuple(block.counts[row].tolist())
+    return np.ndarray(shape, flat.dtype, flat.data, offset * size, tuple((strides * size).tolist()))
+
+
+def _follow(
+    table: Table,
+    block: Block,
+    row: int,
+    chunk: Words,
+    chunk_offsets: NDArray[np.int64],
+    chunk_deltas: NDArray[np.int64],
+    array: Memory,
+    outward: bool,
+) -> None:
+    one = slice(row, row + 1)
+    counts = block.counts[one]
+    targets = block.array_offsets[one] + array.offset
+    if worthwhile(int(counts.prod()), 64, 1 << 17):
+        left = (chunk, chunk_offsets[one], chunk_deltas)
+        right = (array.words, targets, table.array_deltas)
+        arguments = (*left, *right) if outward else (*right, *left)
+        copy_tables(*arguments, table.axes, block.begins[one], counts)
+        return
+    at, to = chunk_offsets[one], targets
+    for axis, (begin, count) in enumerate(zip(block.begins[row].tolist(), counts[0].tolist(), strict=True)):
+        first = int(table.axes[axis]) + begin
+        at = (at[:, None] + chunk_deltas[first : first + count]).reshape(-1)
+        to = (to[:, None] + table.array_deltas[first : first + count]).reshape(-1)
+    if outward:
+        array.words[to] = chunk[at]
+    else:
+        chunk[at] = array.words[to]
+
+

@@ -1,0 +1,150 @@
+"""Read the chunks of an array: blocks of rows, one request and one scatter a block.
+
+The program decides which keys are asked for and in which order; the decoding and copying of a block
+are pure functions run by `Compute`.  A view in one chunk takes `read_one`, which needs no columns;
+its definition is `read_chunked` on the same view, and the two agree (tested).
+
+Missing chunks read as the fill value, or are an error where the array says so.  An error of a chunk
+names the chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.effects.control import All, Compute
+from tegula.effects.effect import Call
+from tegula.effects.storage import Decoded, Read, ReadMany
+from tegula.errors import NotFound, TegulaError, annotated
+from tegula.kv.spec import describe
+from tegula.plan.gather import pick
+from tegula.plan.partition import partition
+from tegula.plan.table import Block, Table, bind, c_strides
+from tegula.plan.transfer import Memory, fill, memory, place, place_slab
+from tegula.source import Chunked
+from tegula.view import View
+
+__all__ = ["fill_value", "read_chunked", "read_one"]
+
+SPAN_BYTES = 4 << 20  # a task is worth at least this much
+BLOCK_BYTES = 1 << 20  # one request and one scatter: small enough to stay in a core's cache
+BLOCK_ROWS = 256
+SLAB_CHUNK = 16 << 10  # chunks up to this size are copied by one kernel call a block
+
+
+async def read_one(view: View, cell: tuple[int, ...], order: str = "C") -> NDArray[Any]:
+    """Return the elements of a view that lies in the one chunk `cell`."""
+    source = view.source
+    assert isinstance(source, Chunked)
+    layout = source.layout
+    key = source.path + layout.keys.key(cell)
+    chunk: Any
+    if source.cache is not None:
+        chunk = (await Decoded(source.store, (key,), layout.chain, source.cache, source.recheck_before))[0]
+        if chunk is not None:
+            chunk = layout.chain.array_of(chunk)
+    else:
+        found = await Read(source.store, key)
+        chunk = None
+        if found.state == "value":
+            try:
+                chunk = layout.chain.decode(found.value)
+            except TegulaError as error:
+                raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
+    if chunk is None:
+        value = _missing(source, cell)
+        return np.full(view.shape, value, value.dtype, order="F" if order == "F" else "C")
+    origin = [c * n for c, n in zip(cell, layout.chunk_shape, strict=True)]
+    return np.array(pick(view.transform, chunk, origin), order="F" if order == "F" else "C")
+
+
+def _missing(source: Chunked, cell: Sequence[int]) -> NDArray[Any]:
+    """Return what a missing chunk reads as."""
+    if not source.fill_missing:
+        raise NotFound(f"chunk {{{', '.join(map(str, cell))}}} is missing")
+    return fill_value(source)
+
+
+def fill_value(source: Chunked) -> NDArray[Any]:
+    """Return the fill value of an array, zero where it has none; rank 0."""
+    value = source.layout.fill_value
+    return np.zeros((), source.dtype.numpy_dtype) if value is None else value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """What every task of one read shares."""
+
+    source: Chunked
+    memory: Memory
+    table: Table
+    block_rows: int
+
+
+async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
+    layout = source.layout
+    target = memory(out)
+    part = partition(view.transform, layout.chunk_shape)
+    table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
+    chunk_bytes = max(1, layout.chain.nbytes)
+    job = _Job(source, target, table, max(1, min(BLOCK_ROWS, BLOCK_BYTES // chunk_bytes)))
+    spans = table.spans(max(1, min(4 * width, len(table) * chunk_bytes // SPAN_BYTES)))
+    if len(spans) == 1:
+        await _read_span(job, spans[0])
+    else:
+        await All([Call(_read_span, job, span) for span in spans], limit=width)
+
+
+async def _read_span(job: _Job, span: Table) -> None:
+    source = job.source
+    layout = source.layout
+    scratch = np.empty(0 if layout.chain.raw else layout.chain.nbytes, np.uint8)
+    for rows in span.blocks(job.block_rows):
+        block = rows.expand()
+        keys = layout.keys.keys(block.cells, source.path)
+        if source.cache is not None:
+            chunks = await Decoded(source.store, keys, layout.chain, source.cache, source.recheck_before)
+            await Compute(Call(_place_decoded, job, rows, block, chunks))
+        else:
+            found = await ReadMany(source.store, keys)
+            await Compute(Call(_place_encoded, job, rows, block, keys, found.values, scratch))
+
+
+def _place_decoded(job: _Job, rows: Table, block: Block, chunks: Sequence[Any]) -> None:
+    for row, chunk in enumerate(chunks):
+        if chunk is None:
+            fill(rows, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
+        else:
+            place(rows, block, row, chunk, job.memory)
+
+
+def _place_encoded(
+    job: _Job,
+    rows: Table,
+    block: Block,
+    keys: Sequence[str],
+    values: Sequence[Any],
+    scratch: NDArray[np.uint8],
+) -> None:
+    chain = job.source.layout.chain
+    if chain.raw and not chain.swap and chain.nbytes <= SLAB_CHUNK and len(block) > 1:
+        size = chain.nbytes
+        if all(value is not None and len(value) == size for value in values):
+            slab = np.frombuffer(b"".join(values), job.memory.words.dtype)
+            if place_slab(rows, block, slab, size // slab.dtype.itemsize, job.memory):
+                return
+    for row, value in enumerate(values):
+        if value is None:
+            fill(rows, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
+            continue
+        try:
+            chunk = chain.words(value, scratch)
+        except TegulaError as error:
+            where = describe(job.source.store, keys[row])
+            raise annotated(error, f"Error reading {where}: ") from None
+        place(rows, block, row, chunk, job.memory)

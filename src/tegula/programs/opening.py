@@ -1,0 +1,102 @@
+"""Open or create an array: the protocol on its metadata document.
+
+Open reads the document and checks it against what was asked for.  Create derives a document and
+writes it on the condition that there is none; a lost race is an open after all where opening was
+allowed, and an error where it was not.  Nothing else is written, so a failed creation leaves nothing.
+
+Law: of any number of concurrent creators exactly one writes the document, and all of them end with
+that document or with `AlreadyExists`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tegula.effects.storage import DeleteRange, Read, Write
+from tegula.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, TegulaError, annotated
+from tegula.kv.generation import NO_VALUE
+from tegula.kv.spec import KeyRange, StoreRef, describe
+
+__all__ = ["OpenFlags", "open_metadata"]
+
+RACES = 16  # creators that lose a race against a deleter this often give up
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFlags:
+    """What opening may do: open what exists, create what does not, delete first, or trust the caller."""
+
+    open: bool = True
+    create: bool = False
+    delete_existing: bool = False
+    assume_metadata: bool = False
+    assume_cached_metadata: bool = False
+
+    def validate(self) -> None:
+        """Raise InvalidArgument for combinations that contradict themselves."""
+        if self.delete_existing:
+            if not self.create:
+                raise InvalidArgument("Cannot specify an open mode of `delete_existing` without `create`")
+            for name in ("open", "assume_metadata", "assume_cached_metadata"):
+                if getattr(self, name):
+                    raise InvalidArgument(f"Cannot specify an open mode of `delete_existing` with `{name}`")
+        for name in ("assume_metadata", "assume_cached_metadata"):
+            if getattr(self, name) and not self.open:
+                raise InvalidArgument(f"Cannot specify an open mode of `{name}` without `open`")
+        if not (self.open or self.create):
+            raise InvalidArgument("Cannot specify an open mode of neither `open` nor `create`")
+
+
+async def open_metadata(
+    form: Any, store: StoreRef, path: str, members: Any, schema: Any, flags: OpenFlags
+) -> Any:
+    """Return the metadata of the array of format `form` under the prefix `path`, as `flags` allow.
+
+    Raises:
+        NotFound: there is none, and `create` was not asked for.
+        AlreadyExists: there is one, and `open` was not allowed.
+        FailedPrecondition: what is stored does not fit `members` or `schema`.
+        InvalidArgument: what is asked for cannot be created.
+    """
+    key = path + form.metadata_key(members)
+    if flags.assume_metadata or flags.assume_cached_metadata:
+        return form.create(members, schema)
+    made = None
+    if flags.create:
+        # described before anything is deleted, so that a request that cannot be met destroys nothing
+        try:
+            made = form.create(members, schema)
+        except TegulaError as error:
+            if not flags.open:
+                raise annotated(error, f"Error writing {describe(store, key)}: ") from None
+            made = error
+    if flags.delete_existing:
+        await DeleteRange(store, KeyRange.prefix(path))
+    for _ in range(RACES):
+        if flags.open:
+            found = await Read(store, key)
+            if found.state == "value":
+                return _decoded(form, store, key, bytes(found.value), members, schema)
+            if not flags.create:
+                raise NotFound(f"Metadata at {describe(store, key)} does not exist")
+        if isinstance(made, TegulaError):
+            raise annotated(made, f"Error writing {describe(store, key)}: ")
+        outcome = await Write(store, key, form.encode_metadata(made), if_equal=NO_VALUE)
+        if outcome.applied:
+            return made
+        if not flags.open:
+            raise AlreadyExists(f"Error writing {describe(store, key)}")
+    raise Aborted(f"Error writing {describe(store, key)}: created and deleted too often by others")
+
+
+def _decoded(form: Any, store: StoreRef, key: str, data: bytes, members: Any, schema: Any) -> Any:
+    try:
+        metadata = form.decode_metadata(data, describe(store, key))
+    except TegulaError as error:
+        where = describe(store, key)
+        if where in error.message:
+            raise
+        raise annotated(error, f"Error reading {where}: ") from None
+    form.check(metadata, members, schema)
+    return metadata

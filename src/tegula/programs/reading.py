@@ -1,0 +1,59 @@
+"""Read a view: one way for each shape of source.
+
+Law: reading a view equals reading its whole source and indexing the result with NumPy.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.effects.control import Compute
+from tegula.effects.effect import Call
+from tegula.kernels.copy import strided_copy
+from tegula.plan.gather import locate, pick
+from tegula.programs.chunked import read_chunked, read_one
+from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.view import View
+
+__all__ = ["read", "read_into"]
+
+async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
+    """Return the elements of a view as a new array of its shape, at most `width` tasks at a time."""
+    source = view.source
+    if isinstance(source, Chunked):
+        cell = locate(view.transform, source.layout.chunk_shape)
+        if cell is not None:
+            return await read_one(view, cell, order)
+    elif isinstance(source, InMemory):
+        found = pick(view.transform, source.array)
+        if found.nbytes <= 1 << 16:
+            return np.array(found, order="F" if order == "F" else "C")
+    out = np.empty(view.shape, source.dtype.numpy_dtype, order="F" if order == "F" else "C")
+    await read_into(view, out, width)
+    return out
+
+
+async def read_into(view: View, out: NDArray[Any], width: int = 8) -> None:
+    """Read the elements of a view into `out`, an array of its shape and dtype."""
+    source = view.source
+    if prod(view.shape) == 0:
+        return
+    match source:
+        case Chunked():
+            await read_chunked(source, view, out, width)
+        case InMemory():
+            await Compute(Call(_read_memory, view, out))
+        case Downsample() | Cast():
+            from tegula.programs.computed import read_computed
+
+            await read_computed(view, out, width)
+
+
+def _read_memory(view: View, out: NDArray[Any]) -> None:
+    source = view.source
+    assert isinstance(source, InMemory)
+    strided_copy(out, pick(view.transform, source.array))

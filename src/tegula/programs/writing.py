@@ -1,0 +1,177 @@
+"""Write an array into a view: whole chunks blindly, partial chunks by conditional read-modify-write.
+
+A chunk that the view covers from edge to edge is encoded and written without being read.  Any other
+is read with its generation, merged, and written back only if it is still what was read; the rows that
+lost that race are read and merged again, so writers of disjoint elements never lose each other's.  A
+chunk that comes to equal the fill value, bit by bit, is deleted instead of stored.
+
+Law: writing then reading gives what was written, and elements outside the view keep their values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.effects.control import All, Compute
+from tegula.effects.effect import Call
+from tegula.effects.storage import WriteMany
+from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.kernels.copy import strided_copy
+from tegula.kv.spec import describe
+from tegula.plan.gather import indices, strided
+from tegula.plan.partition import partition
+from tegula.plan.table import Block, Table, bind, c_strides
+from tegula.plan.transfer import Memory, collect, memory
+from tegula.programs.chunked import fill_value
+from tegula.programs.frontier import update_many
+from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.view import View
+
+__all__ = ["write"]
+
+SPAN_BYTES = 2 << 20
+BLOCK_BYTES = 1 << 20
+BLOCK_ROWS = 256
+
+
+async def write(view: View, data: NDArray[Any], width: int = 8) -> None:
+    """Write `data`, of the view's shape and dtype, into the view; at most `width` tasks at a time.
+
+    `data` must not change until the program has ended.
+    """
+    source = view.source
+    if prod(view.shape) == 0:
+        return
+    match source:
+        case Chunked():
+            await _write_chunked(source, view, data, width)
+        case InMemory():
+            await Compute(Call(_write_memory, view, data))
+        case Cast():
+            from tegula.schema.convert import cast
+
+            converted = await Compute(Call(cast, data, source.dtype, source.base.dtype))
+            inner = View(source.base.source, source.base.transform[view.transform])
+            await write(inner, converted, width)
+        case Downsample():
+            raise InvalidArgument("Destination does not support writing.")
+
+
+def _write_memory(view: View, data: NDArray[Any]) -> None:
+    source = view.source
+    assert isinstance(source, InMemory)
+    target = strided(view.transform, source.array)
+    if target is not None and target.flags.writeable:
+        strided_copy(target, data)
+    else:
+        source.array[indices(view.transform)] = data
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """What every task of one write shares."""
+
+    source: Chunked
+    memory: Memory
+    table: Table
+    block_rows: int
+
+
+async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width: int) -> None:
+    layout = source.layout
+    if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
+        data = np.ascontiguousarray(data)
+    origin = memory(data)
+    part = partition(view.transform, layout.chunk_shape)
+    table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), origin.strides)
+    chunk_bytes = max(1, layout.chain.nbytes)
+    job = _Job(source, origin, table, max(1, min(BLOCK_ROWS, BLOCK_BYTES // chunk_bytes)))
+    spans = table.spans(max(1, min(4 * width, len(table) * chunk_bytes // SPAN_BYTES)))
+    if len(spans) == 1:
+        await _write_span(job, spans[0])
+    else:
+        await All([Call(_write_span, job, span) for span in spans], limit=width)
+
+
+async def _write_span(job: _Job, span: Table) -> None:
+    source = job.source
+    for rows in span.blocks(job.block_rows):
+        block = rows.expand()
+        keys = source.layout.keys.keys(block.cells, source.path)
+        whole = np.flatnonzero(block.whole).tolist()
+        if whole:
+            values = await Compute(Call(_encode, job, rows, block, whole))
+            await WriteMany(source.store, [keys[row] for row in whole], values)
+        if len(whole) != len(block):
+            partial = np.flatnonzero(block.whole == 0).tolist()
+            merge = _Merge(job, rows, block, keys, partial)
+            await update_many(source.store, [keys[row] for row in partial], merge)
+
+
+def _encode(job: _Job, rows: Table, block: Block, whole: Sequence[int]) -> list[Any]:
+    """Return the encoded values of whole chunks, None where the chunk equals the fill value."""
+    return [_encoded(job, _gathered(job, rows, block, row)) for row in whole]
+
+
+def _gathered(job: _Job, rows: Table, block: Block, row: int) -> NDArray[Any]:
+    chunk = np.empty(prod(job.source.layout.chunk_shape), job.memory.words.dtype)
+    collect(rows, block, row, chunk, job.memory)
+    return chunk
+
+
+def _encoded(job: _Job, chunk: NDArray[Any]) -> Any:
+    layout = job.source.layout
+    value = layout.fill_value
+    if value is not None and not job.source.keep_fill and _equals(chunk, value):
+        return None
+    return layout.chain.encode_words(chunk)
+
+
+def _equals(chunk: NDArray[Any], value: NDArray[Any]) -> bool:
+    """Whether every word of `chunk` is, bit by bit, that of `value`."""
+    bits, word = chunk, value.reshape(1)
+    if chunk.dtype.kind == "c":  # compare bits, not numbers: 0.0 == -0.0 and nan != nan
+        bits = chunk.view(np.uint64).reshape(-1, 2)
+        word = word.view(np.uint64)
+    else:
+        word = word.view(chunk.dtype)
+    if bits.size == 0 or not (bits[-1] == word).all():
+        return bits.size == 0
+    return bool((bits == word).all())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Merge:
+    """Merge the elements of partial rows into what is stored: the pure half of read-modify-write."""
+
+    job: _Job
+    table: Table
+    block: Block
+    keys: Sequence[str]
+    partial: Sequence[int]
+
+    def __call__(self, rows: Sequence[int], values: Sequence[Any]) -> list[Any]:
+        """Return the new values of some of the partial rows, given the stored ones (None: missing)."""
+        return [self._merged(self.partial[row], value) for row, value in zip(rows, values, strict=True)]
+
+    def _merged(self, row: int, value: Any) -> Any:
+        source = self.job.source
+        chain = source.layout.chain
+        if value is None:
+            word = fill_value(source).reshape(1).view(self.job.memory.words.dtype)
+            chunk = np.empty(prod(chain.chunk_shape), word.dtype)
+            chunk[...] = word[0]
+        else:
+            try:
+                chunk = np.array(chain.words(value, None))
+            except TegulaError as error:
+                where = describe(source.store, self.keys[row])
+                raise annotated(error, f"Error reading {where}: ") from None
+        collect(self.table, self.block, row, chunk, self.job.memory)
+        return _encoded(self.job, chunk)

@@ -1,0 +1,78 @@
+"""The only place where the name of a store becomes a live store.
+
+Knows: the registry and one table of leaves.  Must not know: any particular store.
+
+Law: equal `StoreRef`s give the same leaf for as long as anyone could tell the difference.  A leaf
+whose reference has an identity (a memory store's context resource) lives as long as that identity;
+the others hold no data of their own, and a bounded number of them is kept.  After a fork the locks are
+new, and each leaf looks after its own state.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import cast
+
+from tegula.errors import InvalidArgument
+from tegula.kv.spec import StoreRef
+from tegula.leaves.leaf import Leaf
+from tegula.registry import lookup
+
+__all__ = ["leaf"]
+
+_KEPT = 256
+_plain: dict[StoreRef, Leaf] = {}
+_owned: weakref.WeakKeyDictionary[object, dict[StoreRef, Leaf]] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def leaf(ref: StoreRef) -> Leaf:
+    """Return the live store that `ref` names, made on first use.
+
+    Raises:
+        InvalidArgument: no such store is registered.
+
+    >>> token = type("Token", (), {})()
+    >>> leaf(StoreRef("memory", (), token)) is leaf(StoreRef("memory", (), token))
+    True
+    """
+    if ref.identity is None:
+        found = _plain.get(ref)
+    else:
+        found = _owned.get(ref.identity, {}).get(_anonymous(ref))
+    return found if found is not None else _make(ref)
+
+
+def _anonymous(ref: StoreRef) -> StoreRef:
+    # a table must not keep its own key alive: its entries are named without the identity
+    return StoreRef(ref.driver, ref.options)
+
+
+def _make(ref: StoreRef) -> Leaf:
+    with _lock:
+        table = _plain
+        if ref.identity is not None:
+            table = _owned.setdefault(ref.identity, {})
+            ref = _anonymous(ref)
+        made = table.get(ref)
+        if made is None:
+            try:
+                maker = lookup("leaves", ref.driver)
+            except KeyError:
+                raise InvalidArgument(f'"{ref.driver}" is not registered') from None
+            made = cast("Leaf", maker(ref))
+            while len(table) >= _KEPT:
+                del table[next(iter(table))]
+            table[ref] = made
+        return made
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,241 @@
+"""Conversion of arrays between data types, element by element.
+
+What this file knows: the value that each conversion gives, where C++ leaves it open too.  What it
+must not know: which conversions may happen unasked (`dtypes.is_safe`).
+
+    integer to integer   wraps: the low bits are kept
+    float to integer     truncates toward zero, saturates at the bounds; NaN becomes 0
+    number to bool       is it other than zero (NaN is)
+    complex to real      the real part
+    number to text       six significant digits where they read back as the same value, otherwise the
+                         fewest that do
+    JSON to number       numbers, and text that spells one; anything else is an error
+
+Law: converting to a type that holds every value (`is_safe`) and back gives the same values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tegula import binding
+from tegula.errors import InvalidArgument
+from tegula.schema import dtypes
+from tegula.schema.dtypes import DataType, can_convert
+
+__all__ = ["cast"]
+
+
+def cast(
+    array: np.ndarray[Any, Any], target: DataType, source: DataType | None = None
+) -> np.ndarray[Any, Any]:
+    """Return `array` with its elements converted to `target`.
+
+    `source` is the type of the elements; it may be left out unless they are Python objects.  An array
+    that is of the target's type already is returned as it is.
+
+    >>> cast(np.array([-1.9, 300.0, np.nan]), dtypes.uint8)
+    array([  0, 255,   0], dtype=uint8)
+
+    Raises:
+        InvalidArgument: there is no such conversion, or an element does not allow it.
+    """
+    source = DataType(array.dtype) if source is None else source
+    if source is target:
+        return array
+    if not can_convert(source, target):
+        raise InvalidArgument(f"Cannot convert {source.name} -> {target.name}")
+    if source.kind == "o" or target.kind == "o":
+        return _through_objects(array, source, target)
+    with np.errstate(all="ignore"):
+        return _numeric(array, source, target)
+
+
+def _numeric(array: np.ndarray[Any, Any], source: DataType, target: DataType) -> np.ndarray[Any, Any]:
+    wanted = target.array_dtype
+    if source.kind == "r":
+        return array.astype(array.dtype.newbyteorder("="), order="C").view(wanted)
+    if source.kind == "c":
+        if target.kind == "c":
+            return array.astype(wanted)
+        source = dtypes.float32 if source is dtypes.complex64 else dtypes.float64
+        array = array.real
+        if source is target:
+            return np.ascontiguousarray(array)
+    if source.kind == "f":
+        if target.kind == "b":
+            return np.asarray(_widened(array, source) != 0)
+        if target.kind in "iu":
+            return _saturated(_widened(array, source), target)
+    if target.kind == "c" and source.itemsize == 1:
+        array = array.astype(np.float32)
+    if target.kind == "b" and source.itemsize == 1:
+        return np.asarray(array.astype(np.int8) != 0)
+    if wanted.type.__module__ == "ml_dtypes" and target.kind == "i":
+        # the low bits, sign-extended: two shifts of an int8
+        shift = 7 - target.digits
+        low = array.astype(np.int8)
+        return ((low << shift) >> shift).astype(wanted)
+    return array.astype(wanted)
+
+
+def _widened(array: np.ndarray[Any, Any], source: DataType) -> np.ndarray[Any, Any]:
+    return array if source.itemsize >= 4 else array.astype(np.float32)
+
+
+def _saturated(array: np.ndarray[Any, Any], target: DataType) -> np.ndarray[Any, Any]:
+    high = 2**target.digits
+    low = -high if target.kind == "i" else 0
+    over, under = array >= float(high), array < float(low)
+    inside = np.where(over | under | (array != array), array.dtype.type(0), array)
+    if target.itemsize == 1:
+        inside = inside.astype(np.int16)
+    found = inside.astype(target.array_dtype)
+    found[over] = high - 1
+    found[under] = low
+    return found
+
+
+# ---------------------------------------------------------------- text and JSON
+
+
+def _through_objects(array: np.ndarray[Any, Any], source: DataType, target: DataType) -> np.ndarray[Any, Any]:
+    convert = _element_converter(source, target)
+    out = np.empty(array.shape, target.array_dtype)
+    flat = out.reshape(-1)
+    for index, value in enumerate(_elements(array, source)):
+        flat[index] = convert(value)
+    return out
+
+
+def _elements(array: np.ndarray[Any, Any], source: DataType) -> list[Any]:
+    if source.kind == "f" and source.itemsize < 4:
+        array = array.astype(np.float32)
+    elif source.kind == "i" and source.digits < 7:
+        array = array.astype(np.int8)
+    return array.reshape(-1).tolist()
+
+
+def _element_converter(source: DataType, target: DataType) -> Any:
+    if source is dtypes.json:
+        return _JSON_TO.get(target.name) or _FromJson(target)
+    if source.kind == "o":
+        return _TEXT_TO[source.name, target.name]
+    if target is dtypes.json:
+        return _complex_json if source.kind == "c" else _same
+    write = _NumberText(source)
+    return write if target is dtypes.ustring else _Utf8(write)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _complex_json(value: complex) -> list[float]:
+    return [value.real, value.imag]
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidArgument("Invalid UTF-8 sequence encountered") from None
+
+
+def _encoded(value: str) -> bytes:
+    return value.encode()
+
+
+def _json_text(value: Any) -> str:
+    return binding.text(value)
+
+
+def _json_bytes(value: Any) -> bytes:
+    return binding.text(value).encode()
+
+
+_TEXT_TO = {
+    ("string", "ustring"): _decoded,
+    ("string", "json"): _decoded,
+    ("ustring", "string"): _encoded,
+    ("ustring", "json"): _same,
+}
+
+
+def _json_bool(value: Any) -> bool:
+    return value == "true" if value in ("true", "false") else binding.boolean(value)
+
+
+_JSON_TO = {"string": _json_bytes, "ustring": _json_text, "bool": _json_bool}
+
+
+class _FromJson:
+    """A number of the target type from a JSON value, or from text that spells one."""
+
+    def __init__(self, target: DataType) -> None:
+        self.kind = target.kind
+        self.convert = target.array_dtype.type
+        self.high = 2**target.digits - 1
+        self.low = -self.high - 1 if target.kind == "i" else 0
+
+    def __call__(self, value: Any) -> Any:
+        return self.convert(self.parsed(value))
+
+    def parsed(self, value: Any) -> int | float:
+        if self.kind == "f":
+            real = _spelled(value, float)
+            return binding.number(value if real is None else real)
+        whole = _spelled(value, int)
+        if whole is None or not self.low <= whole <= self.high:
+            return binding.integer(value, self.low, self.high)
+        return whole
+
+
+N = TypeVar("N", int, float)
+
+
+def _spelled(value: Any, kind: type[N]) -> N | None:
+    """Return the number that text spells, or None."""
+    if not isinstance(value, str) or "_" in value or not value.isascii():
+        return None
+    try:
+        if kind is float and value.strip().lower().lstrip("+-").startswith("0x"):
+            return kind(float.fromhex(value))
+        return kind(value)
+    except ValueError:
+        return None
+
+
+class _NumberText:
+    """Text of a number: six significant digits, or as many as it takes to read the value back."""
+
+    def __init__(self, source: DataType) -> None:
+        self.kind = source.kind
+        narrow = source.itemsize < 8 or source is dtypes.complex64
+        self.round = np.float32 if narrow else np.float64
+
+    def __call__(self, value: Any) -> str:
+        if self.kind in "iu":
+            return str(value)
+        if self.kind == "c":
+            return f"({self.real(value.real)},{self.real(value.imag)})"
+        return self.real(value)
+
+    def real(self, value: float) -> str:
+        for digits in range(6, 18):
+            shown = f"{value:.{digits}g}"
+            if self.round(float(shown)) == self.round(value) or value != value:
+                break
+        return shown
+
+
+class _Utf8:
+    """The bytes of the text that another converter writes."""
+
+    def __init__(self, write: _NumberText) -> None:
+        self.write = write
+
+    def __call__(self, value: Any) -> bytes:
+        return self.write(value).encode()

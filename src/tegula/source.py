@@ -1,0 +1,107 @@
+"""What can be read: a closed sum of shapes of reading.
+
+Formats, codecs and stores are open registries; the ways to read are few and known here.  Every
+chunked format becomes `Chunked`; an array in memory is `InMemory`; a computed array is a source over
+a view (`Downsample`, `Cast`).  Programs match on these and nothing else.
+
+Sources are values: they name stores and arrays, they do no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from tegula.kv.spec import StoreRef
+
+if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
+    from tegula.formats.layout import ArrayLayout
+    from tegula.schema.dtypes import DataType
+    from tegula.view import View
+
+__all__ = ["Cast", "Chunked", "Downsample", "InMemory", "Source"]
+
+ALWAYS = float("inf")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunked:
+    """An array stored as one value a chunk.
+
+    `path` is the prefix of every chunk key.  `cache` stands for the pool that keeps decoded chunks
+    (None: none is kept); a cached chunk seen before `recheck_before` (seconds since the epoch;
+    infinity: always) is asked for again.  `fill_missing`: a missing chunk reads as the fill value.
+    `keep_fill`: chunks equal to the fill value are stored all the same.
+    """
+
+    store: StoreRef
+    path: str
+    layout: ArrayLayout
+    cache: object = None
+    recheck_before: float = ALWAYS
+    fill_missing: bool = True
+    keep_fill: bool = False
+
+    @property
+    def dtype(self) -> DataType:
+        """The data type of the elements."""
+        return self.layout.dtype
+
+    @property
+    def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Inclusive lower and exclusive upper bounds."""
+        return (0,) * len(self.layout.shape), self.layout.shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InMemory:
+    """A NumPy array, shared and not copied; its first element is at coordinate zero."""
+
+    array: NDArray[Any]
+    dtype: DataType
+
+    @property
+    def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Inclusive lower and exclusive upper bounds."""
+        return (0,) * self.array.ndim, self.array.shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Downsample:
+    """A view reduced by integer factors; blocks are aligned to coordinate zero of the base."""
+
+    base: View
+    factors: tuple[int, ...]
+    method: str
+
+    @property
+    def dtype(self) -> DataType:
+        """The data type of the elements: the base's."""
+        return self.base.source.dtype
+
+    @property
+    def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Inclusive lower and exclusive upper bounds."""
+        from tegula.kernels.downsample import domain
+
+        transform = self.base.transform
+        return domain(transform.input_origin, transform.input_exclusive_max, self.factors, self.method)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cast:
+    """A view whose elements are converted as they are read and written."""
+
+    base: View
+    dtype: DataType
+
+    @property
+    def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Inclusive lower and exclusive upper bounds."""
+        transform = self.base.transform
+        return transform.input_origin, transform.input_exclusive_max
+
+
+Source: TypeAlias = Chunked | InMemory | Downsample | Cast

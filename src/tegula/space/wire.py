@@ -1,0 +1,205 @@
+"""The JSON of domains and transforms.
+
+What this file knows: the member names and defaults of the two documents, and the text of every complaint.
+What it must not know: files, or what a transform is for.
+
+Bounds are integers or `"-inf"` / `"+inf"`; an implicit bound is wrapped in a list of one.  Members that say
+nothing (all bounds implicit and unbounded, no label) are left out; `rank` appears only where nothing else does.
+Law: `domain_from_json(domain_to_json(d)) == d`, and the same for transforms.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.space.domain import NO_LABELS, IndexDomain, bounded, check_labels
+from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, MAX_INT64, MIN_INT64, quoted
+
+_UPPER_FORMS = ("shape", "inclusive_max", "exclusive_max")
+_UPPER_INFINITY = {"shape": MAX_SIZE, "inclusive_max": INF, "exclusive_max": END}
+
+
+def shown(value: Any) -> str:
+    """Return `value` as compact JSON, for error texts."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, default=repr)
+
+
+def expected(what: str, value: Any) -> InvalidArgument:
+    """Return the error for a value of the wrong kind."""
+    return InvalidArgument(f"Expected {what}, but received: {shown(value)}")
+
+
+def _wrapped(lo: int, implicit: bool, infinity: int, name: str) -> Any:
+    value: Any = name if lo == infinity else lo
+    return [value] if implicit else value
+
+
+def domain_to_json(domain: IndexDomain, prefix: str = "") -> dict[str, Any]:
+    """Return the members that describe `domain`, their names preceded by `prefix`.
+
+    >>> domain_to_json(IndexDomain(2))
+    {'rank': 2}
+    """
+    out: dict[str, Any] = {}
+    full = (1 << domain.rank) - 1
+    los, his = domain.inclusive_min, domain.exclusive_max
+    lower, upper = domain.implicit_lower_bounds, domain.implicit_upper_bounds
+    if domain.upper_mask != full or any(hi != END for hi in his):
+        bounds = [_wrapped(hi, flag, END, "+inf") for hi, flag in zip(his, upper, strict=True)]
+        out[f"{prefix}exclusive_max"] = bounds
+    if domain.lower_mask != full or any(lo != -INF for lo in los):
+        bounds = [_wrapped(lo, flag, -INF, "-inf") for lo, flag in zip(los, lower, strict=True)]
+        out[f"{prefix}inclusive_min"] = bounds
+    if any(domain.labels):
+        out[f"{prefix}labels"] = list(domain.labels)
+    if not out:
+        out[f"{prefix}rank"] = domain.rank
+    return out
+
+
+def domain_from_json(document: Any) -> IndexDomain:
+    """Return the domain that a JSON document describes; raise `InvalidArgument` with the member's path.
+
+    >>> domain_from_json({"inclusive_min": ["-inf", 7, ["-inf"]], "labels": ["x", "y", ""]})
+    { "x": (-inf, +inf*), "y": [7, +inf*), (-inf*, +inf*) }
+    """
+    try:
+        members = _object(document)
+        domain = parse_domain(members, "")
+        refuse_extra(members)
+        return domain
+    except TegulaError as error:
+        raise annotated(error, "Error parsing index domain from JSON: ") from None
+
+
+def _object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise expected("object", document)
+    return dict(document)
+
+
+def refuse_extra(members: dict[str, Any]) -> None:
+    """Raise `InvalidArgument` if a member is left that nobody took."""
+    if members:
+        names = ",".join(quoted(str(name)) for name in sorted(members))
+        raise InvalidArgument(f"Object includes extra members: {names}")
+
+
+def parse_domain(members: dict[str, Any], prefix: str) -> IndexDomain:
+    """Take the members of a domain out of `members` and return it."""
+    names = [prefix + n for n in ("rank", "inclusive_min", *_UPPER_FORMS, "labels")]
+    if not any(name in members for name in names):
+        listed = ", ".join(map(quoted, names))
+        raise InvalidArgument(f"At least one of {listed} members must be specified")
+    rank = None
+    if f"{prefix}rank" in members:
+        with_path = f"{prefix}rank"
+        rank = in_member(with_path, _integer, members.pop(with_path), 0, MAX_RANK)
+    los = ends = lower = upper = None
+    if f"{prefix}inclusive_min" in members:
+        name = f"{prefix}inclusive_min"
+        los, lower = in_member(name, _bounds, members.pop(name), rank, -INF, '"-inf"')
+        rank = len(los)
+    given = [form for form in _UPPER_FORMS if prefix + form in members]
+    if len(given) > 1:
+        listed = ", ".join(quoted(prefix + form) for form in _UPPER_FORMS)
+        raise InvalidArgument(f"At most one of {listed} members is allowed")
+    form = "exclusive_max"
+    for form in given:
+        value = members.pop(prefix + form)
+        ends, upper = in_member(prefix + form, _bounds, value, rank, _UPPER_INFINITY[form], '"+inf"')
+        rank = len(ends)
+    labels = None
+    if f"{prefix}labels" in members:
+        name = f"{prefix}labels"
+        labels = in_member(name, _label_list, members.pop(name), rank)
+        rank = len(labels)
+    assert rank is not None
+    return bounded(rank, los, form, ends, lower, upper, labels or NO_LABELS[rank])
+
+
+def in_member(name: str, parse: Any, *args: Any) -> Any:
+    """Return `parse(*args)`; a complaint says which member it is about."""
+    try:
+        return parse(*args)
+    except TegulaError as error:
+        raise annotated(error, f"Error parsing object member {quoted(name)}: ") from None
+
+
+def in_position(i: int, parse: Any, *args: Any) -> Any:
+    """Return `parse(*args)`; a complaint says which element it is about."""
+    try:
+        return parse(*args)
+    except TegulaError as error:
+        raise annotated(error, f"Error parsing value at position {i}: ") from None
+
+
+def _is_int(value: Any) -> bool:
+    if isinstance(value, float):
+        return value.is_integer() and MIN_INT64 <= value <= MAX_INT64
+    return isinstance(value, int) and not isinstance(value, bool) and MIN_INT64 <= value <= MAX_INT64
+
+
+def _integer(value: Any, lo: int, hi: int) -> int:
+    if not _is_int(value) or not lo <= value <= hi:
+        raise expected(f"integer in the range [{lo}, {hi}]", value)
+    return int(value)
+
+
+def int64_value(value: Any) -> int:
+    """Return a JSON integer of 64 bits."""
+    if not _is_int(value):
+        raise expected("64-bit signed integer", value)
+    return int(value)
+
+
+def array(value: Any) -> list[Any]:
+    """Return a JSON array as a list."""
+    if not isinstance(value, list | tuple):
+        raise expected("array", value)
+    return list(value)
+
+
+def _check_length(length: int, rank: int | None) -> None:
+    if length > MAX_RANK:
+        raise InvalidArgument(f"Rank {length} is outside valid range [0, {MAX_RANK}]")
+    if rank is not None and rank != length:
+        raise InvalidArgument(f"Array has length {length} but should have length {rank}")
+
+
+def _bound(value: Any, infinity: int, infinity_text: str) -> tuple[int, bool]:
+    implicit = isinstance(value, list | tuple)
+    if implicit:
+        if len(value) != 1:
+            raise expected("array of size 1 indicating an implicit value", value)
+        value = value[0]
+    if isinstance(value, str) and quoted(value) == infinity_text:
+        return infinity, implicit
+    if not _is_int(value):
+        raise expected(f"64-bit signed integer or {infinity_text}", value)
+    return int(value), implicit
+
+
+def _bounds(
+    value: Any, rank: int | None, infinity: int, infinity_text: str
+) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    items = array(value)
+    _check_length(len(items), rank)
+    pairs = [in_position(i, _bound, item, infinity, infinity_text) for i, item in enumerate(items)]
+    return tuple([bound for bound, _ in pairs]), tuple([flag for _, flag in pairs])
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise expected("string", value)
+    return value
+
+
+def _label_list(value: Any, rank: int | None) -> tuple[str, ...]:
+    items = array(value)
+    _check_length(len(items), rank)
+    labels = tuple([in_position(i, _string, item) for i, item in enumerate(items)])
+    check_labels(labels)
+    return labels

@@ -1,0 +1,99 @@
+"""A view is a value: a source seen through a transform; and the pure functions from view to view.
+
+Nothing here reads.  Every operation of the index space acts on the transform alone, so views compose
+without touching the source; a computed view (`downsample`, `cast`) wraps its base in a new source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tegula.errors import InvalidArgument, Unimplemented
+from tegula.schema.dtypes import DataType
+from tegula.source import Cast, Downsample, Source
+from tegula.space.indexable import Indexable
+from tegula.space.transform import IndexTransform
+
+__all__ = ["View", "cast", "downsample"]
+
+METHODS = ("stride", "mean", "median", "mode", "min", "max")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View(Indexable):
+    """A source and the transform from the view's domain to the source's coordinates."""
+
+    source: Source
+    transform: IndexTransform
+
+    @property
+    def dtype(self) -> DataType:
+        """The data type of the elements."""
+        return self.source.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extents of the domain."""
+        return self.transform.input_shape
+
+    @property
+    def _transform(self) -> IndexTransform:
+        return self.transform
+
+    def _with_transform(self, transform: IndexTransform) -> View:
+        return replace(self, transform=transform)
+
+
+def downsample(view: View, factors: Sequence[int], method: str) -> View:
+    """Return the view reduced by one integer factor (>= 1) a dimension.
+
+    Blocks are aligned to coordinate zero, so the first and last may be partial.
+
+    Raises:
+        InvalidArgument: wrong number of factors, a factor below one, or an unknown method.
+        Unimplemented: the method does not support the data type.
+    """
+    from tegula.kernels.downsample import domain
+    from tegula.space.domain import IndexDomain
+
+    factors = tuple(int(factor) for factor in factors)
+    transform = view.transform
+    if len(factors) != transform.input_rank:
+        raise InvalidArgument(
+            f"Number of downsample factors ({len(factors)}) does not match TensorStore rank "
+            f"({transform.input_rank})"
+        )
+    if any(factor < 1 for factor in factors):
+        shown = ", ".join(map(str, factors))
+        raise InvalidArgument(f"Downsample factors {{{shown}}} are not all positive")
+    if method not in METHODS:
+        raise InvalidArgument(f'Invalid downsample method: "{method}"')
+    check_method(view.dtype, method)
+    base = transform.domain
+    lower, upper = domain(base.inclusive_min, base.exclusive_max, factors, method)
+    reduced = IndexDomain(
+        inclusive_min=lower,
+        exclusive_max=upper,
+        labels=base.labels,
+        implicit_lower_bounds=base.implicit_lower_bounds,
+        implicit_upper_bounds=base.implicit_upper_bounds,
+    )
+    return View(Downsample(view, factors, method), IndexTransform(reduced))
+
+
+def check_method(dtype: DataType, method: str) -> None:
+    """Raise Unimplemented where `method` cannot reduce elements of `dtype`."""
+    name = dtype.name
+    if method in ("stride", "mode"):
+        return
+    plain = name == "bool" or name.startswith(("int", "uint", "float", "bfloat"))
+    if plain or (method == "mean" and name.startswith("complex")):
+        return
+    raise Unimplemented(f'Downsample method "{method}" does not support data type "{name}"')
+
+
+def cast(view: View, dtype: DataType) -> View:
+    """Return the view with its elements converted to `dtype` as they are read."""
+    return View(Cast(view, dtype), IndexTransform(view.transform.domain))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, help="rounds of every case (default: by the case)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
     chosen = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwind, so that the data on tmpfs goes away
     warnings.simplefilter("ignore")  # zarr-python warns on formats it reads well
     options = Options(chosen.smoke, chosen.rounds)
     print(machine_line(), flush=True)

@@ -6,13 +6,15 @@ Knows formats, stores and contexts as values; does no I/O.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tegula.api.kvstore import KvStore
-from tegula.schema.schema import Schema
 from tegula.source import ALWAYS, Chunked
 from tegula.space.transform import IndexTransform
 from tegula.view import View
+
+if TYPE_CHECKING:
+    from tegula.api.kvstore import KvStore
+    from tegula.schema.schema import Schema
 
 __all__ = ["Options", "Opened", "view_of"]
 

@@ -11,7 +11,8 @@ from tegula.api.store import TensorStore
 from tegula.binding import compact
 from tegula.errors import InvalidArgument, TegulaError, annotated
 from tegula.programs.opening import OpenFlags, open_metadata
-from tegula.runtime.future import Future, failed, ready
+from tegula.api.running import failed
+from tegula.runtime.future import Future, ready
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
 from tegula.schema.schema import Schema

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tegula.errors import InvalidArgument
 from tegula.programs.reading import read
-from tegula.runtime.future import Future, failed, ready
+from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
 from tegula.source import Chunked, Downsample, InMemory
@@ -28,10 +28,17 @@ if TYPE_CHECKING:
     from tegula.runtime.future import WriteFutures
     from tegula.schema.dtypes import DataType
 
-__all__ = ["resolve", "start", "start_write"]
+__all__ = ["failed", "resolve", "start", "start_write"]
 
 LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
 WIDTH = max(4, 2 * (os.cpu_count() or 1))
+
+
+def failed(error: BaseException) -> Future[Any]:
+    """Return a future that has failed already."""
+    future: Future[Any] = pending()
+    settle(future, None, error)
+    return future
 
 
 def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:

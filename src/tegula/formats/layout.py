@@ -43,19 +43,21 @@ class KeyRule(NamedTuple):
             return self.rank0
         return self.prefix + self.separator.join(map(str, cell))
 
-    def keys(self, cells: NDArray[np.int64]) -> list[str]:
-        """Return the keys of `cells`, an array of int64 of shape [n, rank].
+    def keys(self, cells: NDArray[np.int64], path: str = "") -> list[str]:
+        """Return the keys of `cells`, an array of int64 of shape [n, rank], each behind `path`.
 
-        >>> KeyRule("", ".", "0").keys(np.array([[0, 1], [2, 3]]))
-        ['0.1', '2.3']
+        >>> KeyRule("", ".", "0").keys(np.array([[0, 1], [2, 3]]), "a/")
+        ['a/0.1', 'a/2.3']
         """
         count, rank = cells.shape
         if not rank:
-            return [self.rank0] * count
+            return [path + self.rank0] * count
         if not count:
             return []
-        line = self.prefix + self.separator.join(["%d"] * rank) + "\n"
-        return ((line * count) % tuple(cells.ravel().tolist())).splitlines()
+        # one formatting call for all; no key holds the separator of the keys
+        front = (path + self.prefix).replace("%", "%%")
+        line = front + self.separator.join(["%d"] * rank) + "\0"
+        return ((line * count) % tuple(cells.ravel().tolist())).split("\0")[:-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,11 @@ class Subscript(Generic[T]):
         owner: Any = self._owner
         return owner._with_transform(apply_to_all(owner._transform, self._name, argument))  # type: ignore[no-any-return]
 
+    def __setitem__(self, argument: Any, source: Any) -> None:
+        """Write `source` into the owner so seen, and wait; for owners that can be written."""
+        target: Any = self[argument]
+        target.write(source).result()
+
     def __repr__(self) -> str:
         return f"{self._owner!r}.{self._name}"
 

@@ -26,13 +26,11 @@ from tegula.plan.blocks import block_rows, span_count
 from tegula.plan.gather import pick
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
-from tegula.plan.transfer import Memory, fill, memory, place, place_slab
+from tegula.plan.transfer import Memory, fill, memory, place, place_slab, slab_pays
 from tegula.source import Chunked
 from tegula.view import View
 
 __all__ = ["fill_value", "read_chunked", "read_one"]
-
-SLAB_CHUNK = 16 << 10  # chunks up to this size are copied by one kernel call a block
 
 
 async def read_one(view: View, cell: tuple[int, ...], order: str = "C") -> NDArray[Any]:
@@ -82,6 +80,7 @@ class _Job:
     memory: Memory
     table: Table
     block_rows: int
+    slab: bool
 
 
 async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
@@ -90,7 +89,8 @@ async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: in
     part = partition(view.transform, layout.chunk_shape)
     table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
     chunk_bytes = layout.chain.nbytes
-    job = _Job(source, target, table, block_rows(chunk_bytes))
+    slab = layout.chain.raw and not layout.chain.swap and slab_pays(len(table), chunk_bytes)
+    job = _Job(source, target, table, block_rows(chunk_bytes), slab)
     spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _read_span(job, spans[0])
@@ -113,6 +113,10 @@ async def _read_span(job: _Job, span: Table) -> None:
             await Compute(Call(_place_encoded, job, rows, block, keys, found.values, scratch))
 
 
+def _length(value: Any) -> int:
+    return -1 if value is None else len(value)
+
+
 def _place_decoded(job: _Job, rows: Table, block: Block, chunks: Sequence[Any]) -> None:
     for row, chunk in enumerate(chunks):
         if chunk is None:
@@ -130,12 +134,12 @@ def _place_encoded(
     scratch: NDArray[np.uint8],
 ) -> None:
     chain = job.source.layout.chain
-    if chain.raw and not chain.swap and chain.nbytes <= SLAB_CHUNK and len(block) > 1:
+    if job.slab:
         size = chain.nbytes
-        if all(value is not None and len(value) == size for value in values):
+        if set(map(_length, values)) == {size}:
             slab = np.frombuffer(b"".join(values), job.memory.words.dtype)
-            if place_slab(rows, block, slab, size // slab.dtype.itemsize, job.memory):
-                return
+            place_slab(rows, block, slab, size // slab.dtype.itemsize, job.memory)
+            return
     for row, value in enumerate(values):
         if value is None:
             fill(rows, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)

@@ -232,7 +232,7 @@ def move_to(t: IndexTransform, dims: list[int], target: int) -> Result:
         return t, dims
     places = rank - count + 1
     if not -places <= target < places:
-        raise InvalidArgument(f"Dimension index {target} is outside valid range [{-places}, {places})")
+        raise InvalidArgument(f"Dimension index {target} is outside valid range [-{places}, {places})")
     target %= places
     rest = [i for i in range(rank) if i not in dims]
     order = rest[:target] + list(dims) + rest[target:]
@@ -251,7 +251,7 @@ def transpose(t: IndexTransform, dims: list[int], targets: list[int]) -> Result:
     places = []
     for i, target in zip(dims, targets, strict=True):
         if not -rank <= target < rank:
-            raise InvalidArgument(f"Dimension index {target} is outside valid range [{-rank}, {rank})")
+            raise InvalidArgument(f"Dimension index {target} is outside valid range [-{rank}, {rank})")
         place = target % rank
         if order[place] != -1:
             raise InvalidArgument(f"Target dimension {place} occurs more than once")

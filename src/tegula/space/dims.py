@@ -80,7 +80,7 @@ def _in_range(spec: slice, rank: int) -> range:
     else:
         if not -rank - 1 <= stop <= rank:
             raise InvalidArgument(
-                f"Dimension exclusive stop index {stop} is outside valid range [{-rank - 1}, {rank}]"
+                f"Dimension exclusive stop index {stop} is outside valid range [-{rank + 1}, {rank}]"
             )
         stop = stop if stop >= 0 else stop + rank
         if (stop < start) if step > 0 else (stop > start):
@@ -90,7 +90,7 @@ def _in_range(spec: slice, rank: int) -> range:
 
 def _number(spec: int, rank: int) -> int:
     if not -rank <= spec < rank:
-        raise InvalidArgument(f"Dimension index {spec} is outside valid range [{-rank}, {rank})")
+        raise InvalidArgument(f"Dimension index {spec} is outside valid range [-{rank}, {rank})")
     return spec % rank
 
 

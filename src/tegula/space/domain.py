@@ -334,7 +334,7 @@ def check_labels(labels: tuple[str, ...]) -> None:
         return
     named = sorted(label for label in labels if label)
     if len(set(named)) != len(named):
-        twice = sorted({a for a, b in zip(named, named[1:], strict=False) if a == b})
+        twice = [a for a, b in zip(named, named[1:], strict=False) if a == b]
         raise InvalidArgument(f"Dimension label(s) {', '.join(map(quoted, twice))} not unique")
 
 
@@ -572,7 +572,7 @@ class IndexDomain(Movable, _Frozen, _RawDomain):
             i = index(key)
             rank = self.rank
             if not -rank <= i < rank:
-                text = f"Dimension index {i} is outside valid range [{-rank}, {rank})"
+                text = f"Dimension index {i} is outside valid range [-{rank}, {rank})"
                 raise IndexingError(text)
             return self.dim(i % rank)
         from tegula.space.dims import index_domain

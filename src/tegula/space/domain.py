@@ -15,6 +15,7 @@ from operator import attrgetter, index, mul, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from tegula.errors import IndexingError, InvalidArgument
+from tegula.space.indexable import Movable
 from tegula.space.interval import (
     END,
     INF,
@@ -27,8 +28,8 @@ from tegula.space.interval import (
     check_sized,
     contains,
     hull,
-    interval_text,
     intersect,
+    interval_text,
     quoted,
 )
 
@@ -378,7 +379,7 @@ def domain(
     return raw  # type: ignore[return-value]
 
 
-class IndexDomain(_Frozen, _RawDomain):
+class IndexDomain(Movable, _Frozen, _RawDomain):
     """A row of dimensions: bounds, which of them are implicit, and labels.
 
     `IndexDomain(rank)`, by component vectors (at most one of `exclusive_max`, `inclusive_max`, `shape`),

@@ -25,7 +25,9 @@ from tegula.schema.layout import ChunkLayout
 from tegula.schema.options import Naming, given
 from tegula.schema.units import Unit
 from tegula.space.domain import IndexDomain, check_labels, domain
+from tegula.space.indexable import Indexable
 from tegula.space.interval import END, INF, MAX_RANK
+from tegula.space.transform import IndexTransform, identity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Schema", "merge", "merge_domains"]
 
 
-class Schema:
+class Schema(Indexable):
     """Constraints on an array; made from keywords, or from its JSON.
 
     >>> schema = Schema(dtype="uint8", shape=[100, 200], fill_value=7)
@@ -254,6 +256,34 @@ class Schema:
         return made
 
     __copy__ = copy
+
+    # ------------------------------------------------------------ indexing
+
+    @property
+    def _transform(self) -> IndexTransform:
+        return identity(self._some_domain())
+
+    def _with_transform(self, new: IndexTransform) -> Schema:
+        return self.through(new)
+
+    def through(self, transform: IndexTransform) -> Schema:
+        """Return the schema of the view that `transform` makes of an array of this schema.
+
+        Raises:
+            InvalidArgument, OutOfRange: a constraint has no meaning there.
+        """
+        from tegula.schema.through import fill_through, layout_through, units_through
+
+        made = Schema.__new__(Schema)
+        made._rank, made._dtype, made._codec = transform.domain.rank, self._dtype, self._codec
+        made._domain = None if self._domain is None else transform.domain
+        made._layout = None if self._layout is None else layout_through(self._layout, transform)
+        made._fill = None if self._fill is None else fill_through(self._fill, transform, self._domain)
+        made._units = None
+        if self._units is not None:
+            units = units_through(self._units, transform)
+            made._units = units if any(unit is not None for unit in units) else None
+        return made
 
     # ------------------------------------------------------------ JSON
 

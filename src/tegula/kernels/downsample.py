@@ -1,19 +1,20 @@
 """Downsample an array: the front of the kernels in `reduce`, and the NumPy twins that define them.
 
-What it knows: methods, dtypes, factors, the coordinate at which an array begins.  What it must not know: stores,
-transforms, the errors of the drop-in (`supports` tells what to raise them for).
+What it knows: methods, dtypes, factors, the coordinate at which an array begins.  What it must not know:
+stores, transforms, the errors of the drop-in (`supports` tells what to raise them for).
 
-Blocks are aligned to coordinate 0: element `p` of the result reduces the coordinates ``[p*f, (p+1)*f)`` that the
-array has.  The laws of a method:
+Blocks are aligned to coordinate 0: element `p` of the result reduces the coordinates ``[p*f, (p+1)*f)`` that
+the array has.  The laws of a method:
 
 - ``stride``  the element at ``p*f``.
-- ``mean``    integers: exact sum, half to even; bool: a majority, a tie is False; floats: a sequential sum in C
-  order in their own type (float32 for narrower ones), one division.
+- ``mean``    integers: exact sum, half to even; bool: a majority, a tie is False; floats: a sequential sum in
+  C order in their own type (float32 for narrower ones), one division.
 - ``median``  the lower one: element ``(n-1)//2`` of the sorted block.
 - ``mode``    the most frequent, the smallest of equals; complex numbers in lexicographic order.
-- ``min`` ``max``  floats pass over NaNs and keep the earlier of two equal values; a block of NaNs alone gives the
-  infinity that the search begins with.
-- in a median or mode all NaNs are one value above all others; -0.0 lies below 0.0 in a median and equals it in a mode.
+- ``min`` ``max``  floats pass over NaNs and keep the earlier of two equal values; a block of NaNs alone
+  gives the infinity that the search begins with.
+- in a median or mode all NaNs are one value above all others; -0.0 lies below 0.0 in a median and equals it
+  in a mode.
 
 Law: `downsample` equals `twin` bit by bit, whichever path it takes and however the result is sliced.
 """
@@ -83,13 +84,13 @@ def downsample(
     origin: Sequence[int] | None = None,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return `array` reduced by `factors` (one per axis, at least 1); releases the GIL where a kernel does it.
+    """Return `array` reduced by `factors` (one per axis, at least 1); kernels release the GIL.
 
     Args:
         array: of any rank, strides and supported dtype.
         factors: how many elements of each axis make one.
         method: one of `METHODS`.
-        origin: the coordinate of the first element along each axis (0 by default), to which blocks are aligned.
+        origin: the coordinate of the first element along each axis, by default 0.
         out: where to put the result, of its shape and the dtype of `array`; made if None.
 
     Raises:
@@ -112,19 +113,15 @@ def downsample(
     if out is None:
         out = np.empty(shape, array.dtype)
     elif out.shape != shape or out.dtype != array.dtype:
-        raise ValueError(
-            f"the result has shape {shape} and dtype {array.dtype}, not {out.shape} and {out.dtype}"
-        )
+        raise ValueError(f"the result is {array.dtype}{shape}, not {out.dtype}{out.shape}")
     if out.size == 0:
         return out
     if method == "stride" or all(f == 1 for f in factors):
         begin = [p * f - o for p, f, o in zip(lower, factors, start, strict=True)]
         if method != "stride":
             begin = [0] * rank
-        picked = array[
-            tuple(slice(b, None, min(f, n)) for b, f, n in zip(begin, factors, array.shape, strict=True))
-        ]
-        strided_copy(out, picked)
+        steps = [min(f, n) for f, n in zip(factors, array.shape, strict=True)]
+        strided_copy(out, array[tuple(slice(b, None, f) for b, f in zip(begin, steps, strict=True))])
         return out
     if worthwhile(array.nbytes, 1 << 12, 1 << 24) and _by_kernel(array, factors, method, start, out):
         return out
@@ -227,7 +224,7 @@ def _mean_kernel(work: np.dtype) -> Any:
 def _canonical(
     extents: tuple[int, ...], factors: list[int], start: list[int]
 ) -> tuple[list[int], list[int], list[int], int]:
-    """Return (shape, factors, phases, lanes): trailing axes of factor 1 are lanes, neighbours of factor 1 are one."""
+    """Return (shape, factors, phases, lanes): trailing axes of factor 1 are lanes, others merge."""
     last = max(axis for axis, f in enumerate(factors) if f > 1)
     lanes = prod(extents[last + 1 :])
     shape: list[int] = []
@@ -274,7 +271,7 @@ def twin(array: np.ndarray, factors: Sequence[int], method: str, origin: Sequenc
 def _pieces(
     extents: tuple[int, ...], factors: Sequence[int], origin: Sequence[int]
 ) -> tuple[list[Any], tuple[int, ...]]:
-    """Return, for every place in a block in C order, (slices of the result, of the array); and the result's shape."""
+    """Return, for each place in a block in C order, slices of the result and of the array; and the shape."""
     axes, shape = [], []
     for n, f, o in zip(extents, factors, origin, strict=True):
         phase = o % f

@@ -5,10 +5,10 @@ transforms; `downsample` is the front, with the NumPy twins.
 
 An array is seen as ``[outer axes..., x] * lanes``: `x` is the last axis whose factor is above one and
 `lanes` the elements behind it, which never mix.  Each kernel fills rows `lo` to `hi` of the result, a row
-being all of `x` and `lanes` at one place of the outer axes.  Blocks are aligned to coordinate 0, so the first
-one of an axis lacks its first `phase` elements, and the last one ends with the array.
+being all of `x` and `lanes` at one place of the outer axes.  Blocks are aligned to coordinate 0, so the
+first one of an axis lacks its first `phase` elements, and the last one ends with the array.
 
-Laws: a row does not depend on `lo` and `hi`.  Elements of a block are taken in C order where order can be seen:
+Laws: a row does not depend on `lo` and `hi`.  Where order can be seen, a block is taken in C order:
 floating sums are sequential in their own type, floating minima keep the earlier of two equal values.
 """
 
@@ -67,7 +67,7 @@ def _rows(row: Any, shape: Any, factors: Any, phases: Any, lanes: Any, at: Any, 
 
 @device
 def _segment(part: Any, extent: Any, factor: Any, phase: Any) -> Any:
-    """Return (first block, end block, first element, elements a block) of the short head, the middle, the short tail."""
+    """Return (first block, end block, first element, elements a block) of short head, middle, short tail."""
     n = _blocks(extent, factor, phase)
     head = 1 if phase > 0 else 0
     full = (extent + phase) // factor
@@ -333,7 +333,7 @@ def extreme_int(
 def extreme_float(
     src: Any, dst: Any, shape: Any, factors: Any, phases: Any, lanes: Any, lo: Any, hi: Any, largest: Any
 ) -> None:
-    """Minimum or maximum of floats: NaNs are passed over, a block of nothing else gives the infinity begun with."""
+    """Minimum or maximum of floats: NaNs are passed over; of nothing else comes the infinity begun with."""
     x = shape.size - 1
     blocks = _blocks(shape[x], factors[x], phases[x])
     at = np.empty(shape.size, np.int64)
@@ -368,21 +368,21 @@ def extreme_float(
                         for q in range(width):
                             a = s + (width * p + q) * lanes
                             for c in range(lanes):
-                                k = np.uint64(b + p * lanes + c)
-                                value = dst[k]
+                                to = np.uint64(b + p * lanes + c)
+                                value = dst[to]
                                 u = src[np.uint64(a + c)]
                                 if largest:
-                                    dst[k] = u if value < u else value
+                                    dst[to] = u if value < u else value
                                 else:
-                                    dst[k] = u if u < value else value
+                                    dst[to] = u if u < value else value
 
 
 @device
 def _network(n: Any, keep: Any, table: Any) -> Any:
     """Write a sorting network for `n` rows (merge exchange); return its length.
 
-    A comparator is (low row, high row, kind), kind 1 if only its minimum is used, 2 if only its maximum, 3 for both.
-    With ``keep >= 0`` only what row `keep` of the result depends on is left in.
+    A comparator is (low row, high row, kind), kind 1 if only its minimum is used, 2 if only its maximum,
+    3 for both.  With ``keep >= 0`` only what row `keep` of the result depends on is left in.
     """
     used = 0
     top = 1
@@ -512,9 +512,9 @@ def order(
 ) -> None:
     """Lower median, or with `mode` the most frequent value (the smallest of equals).
 
-    Blocks are sorted side by side, a network of vector minima and maxima over up to 256 of them.  The
-    most elements of a block are 127 for 8-bit types.  Floats come as signed integers of their bits, `infinity`
-    being the bits of theirs (0 for integers) and `largest` the largest integer; NaNs count as one largest value.
+    Blocks are sorted side by side, a network of vector minima and maxima over up to 256 of them.  The most
+    elements of a block are 127 for 8-bit types.  Floats come as signed integers of their bits, `infinity`
+    being the bits of theirs (0 for integers) and `largest` the largest integer; NaNs are one largest value.
     """
     x = shape.size - 1
     blocks = _blocks(shape[x], factors[x], phases[x])

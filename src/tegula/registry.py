@@ -1,7 +1,7 @@
 """The one registry: (kind, name) to the import string of a record.
 
 Nothing is imported until it is named; a plug-in adds a name through an entry point in the group
-``tegula.<kind>`` (``tegula.codecs``, ``tegula.formats``, ``tegula.leaves``).  Names come from
+``tegula.<kind>`` (``tegula.codecs``, ``tegula.formats``, ``tegula.kvstores``, ``tegula.leaves``).  Names come from
 specs and metadata, import strings never do: an unknown name is an error, not an import.
 """
 
@@ -32,6 +32,10 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "gzip": "tegula.codecs.gzip:ZARR3",
         "transpose": "tegula.codecs.transpose:ZARR3",
         "zstd": "tegula.codecs.zstd:ZARR3",
+    },
+    "kvstores": {
+        "memory": "tegula.kv.drivers:MEMORY",
+        "file": "tegula.kv.drivers:FILE",
     },
     "leaves": {
         "memory": "tegula.leaves.memory:MemoryLeaf",

@@ -1,6 +1,6 @@
 """A store in a file system: a key is a path, a value is a file.
 
-Knows: how a file is read, listed and removed in bulk.  `file_keys` says which keys are paths,
+Knows: how a file is read, listed and removed in bulk.  `kv.paths` says which keys are paths,
 `file_commit` how one file is replaced.  Must not know: any format, cache or interpreter.
 
 Laws.  A file that is missing, not regular, or below a regular file has no value.  Byte ranges are exact.
@@ -38,9 +38,10 @@ from tegula.effects.storage import (
 )
 from tegula.errors import InvalidArgument, NotFound, Unavailable
 from tegula.kv.generation import NO_VALUE, UNKNOWN
+from tegula.kv.paths import LOCK_SUFFIX, check_key, quoted, valid_key
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
 from tegula.leaves.file_commit import Locking, commit, generation_of, sweep
-from tegula.leaves.file_keys import LOCK_SUFFIX, check_key, os_error, quoted, valid_key
+from tegula.leaves.file_errors import os_error
 from tegula.leaves.leaf import span
 
 __all__ = ["FileLeaf"]

@@ -31,7 +31,8 @@ from typing import NamedTuple
 from tegula.effects.storage import Buffer
 from tegula.errors import Indeterminate, InvalidArgument, ResourceExhausted
 from tegula.kv.generation import NO_VALUE, UNKNOWN
-from tegula.leaves.file_keys import LOCK_SUFFIX, os_error, quoted
+from tegula.kv.paths import LOCK_SUFFIX, quoted
+from tegula.leaves.file_errors import os_error
 
 __all__ = ["Locking", "commit", "generation_of", "sweep"]
 

@@ -1,7 +1,6 @@
-"""File keys: which keys are paths of values, and how the file system's refusals become our errors.
+"""Keys of the file store: which ones are paths, and how they are shown.
 
-Knows: the rules for a key of the file store and the table from errno to error class.  Must not
-know: how anything is read, written or locked.
+Knows: the rules for a key of the file store, as text.  Must not know: any file system.
 
 Law: a key that passes `check_key` names a file at or below the place its text says: no component
 is empty, ``.``, ``..`` or ends with ``.__lock``, and there is no NUL.  Symbolic links are followed
@@ -10,45 +9,18 @@ where they stand in the middle of a path: who may make links inside a store may 
 
 from __future__ import annotations
 
-import errno
 import re
 
-from tegula.errors import (
-    AlreadyExists,
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-    OutOfRange,
-    PermissionDenied,
-    ResourceExhausted,
-    TegulaError,
-    Unavailable,
-    Unimplemented,
-)
+from tegula.errors import InvalidArgument
 from tegula.kv.spec import from_key
 
-__all__ = ["LOCK_SUFFIX", "check_key", "os_error", "quoted", "valid_key"]
+__all__ = ["LOCK_SUFFIX", "check_key", "check_path", "quoted", "valid_key"]
 
 LOCK_SUFFIX = ".__lock"
 
 _BAD = re.compile(r"\A\Z|\A\.{1,2}(?:/|\Z)|/\.{0,2}(?:/|\Z)|\.__lock(?:/|\Z)|\0")
 _ESCAPES = {0x22: '\\"', 0x27: "\\'", 0x5C: "\\\\", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t"}
 _HEX = frozenset(b"0123456789abcdefABCDEF")
-
-_CLASSES: dict[type[TegulaError], tuple[str, ...]] = {
-    InvalidArgument: ("EINVAL", "ENAMETOOLONG", "E2BIG", "EFAULT", "EILSEQ", "ESPIPE"),
-    NotFound: ("ENOENT", "ENODEV", "ENXIO", "ESRCH"),
-    AlreadyExists: ("EEXIST",),
-    PermissionDenied: ("EPERM", "EACCES", "EROFS"),
-    # the drop-in calls ELOOP "UNKNOWN"; what is stored does not fit the request says more
-    FailedPrecondition: ("ENOTEMPTY", "EISDIR", "ENOTDIR", "EBADF", "EBUSY", "ETXTBSY", "EPIPE", "ELOOP"),
-    ResourceExhausted: ("ENOSPC", "EDQUOT", "EMFILE", "EMLINK", "ENFILE", "ENOBUFS", "ENOMEM", "ETIMEDOUT"),
-    OutOfRange: ("EFBIG", "EOVERFLOW", "ERANGE"),
-    Unimplemented: ("ENOSYS", "ENOTSUP", "EOPNOTSUPP"),
-}
-_BY_ERRNO = {
-    getattr(errno, name): kind for kind, names in _CLASSES.items() for name in names if hasattr(errno, name)
-}
 
 
 def valid_key(key: str) -> bool:
@@ -94,11 +66,11 @@ def quoted(key: str) -> str:
     return f'"{"".join(parts)}"'
 
 
-def os_error(action: str, error: OSError) -> TegulaError:
-    """Return our error for a refusal of the file system: ``<action>: <reason> [os_error_code='13']``.
+def check_path(path: str) -> None:
+    """Refuse a path prefix that no key can follow; a trailing slash and an empty path are fine.
 
-    What no table knows (an I/O error, say) is Unavailable: nothing was changed.
+    Raises:
+        InvalidArgument: ``Invalid file path: "..."``.
     """
-    number = error.errno or 0
-    kind = _BY_ERRNO.get(number, Unavailable)
-    return kind(f"{action}: {error.strerror} [os_error_code='{number}']")
+    if path not in ("", "/") and not valid_key(path.removesuffix("/")):
+        raise InvalidArgument(f"Invalid file path: {quoted(path)}")

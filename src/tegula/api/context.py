@@ -1,0 +1,317 @@
+"""Contexts: who shares which pools, limits and memory stores.
+
+Knows: how a resource is looked up, made once, named in JSON and pickled.  Must not know: what is
+hung on a resource (a cache, a store): that is found through the resource's identity.
+
+A resource is made when it is first asked for and belongs to the context whose specification names it, or
+else to the outermost context.  Children inherit.  Contexts without a common ancestor share nothing.
+
+Laws.  ``context[key]`` is always the same object.  Pickling a graph of contexts, resources and stores
+keeps which of them are the same, and carries no live state.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from tegula.binding import as_json, expected, pretty
+from tegula.errors import InvalidArgument
+from tegula.kv.paths import quoted
+from tegula.kv.resources import KINDS, Kind, parse_reference
+
+__all__ = ["Collector", "Context", "ContextResource", "ContextSpec", "parse_member"]
+
+_lock = threading.RLock()
+_ABSENT: Any = object()
+
+
+class ContextResource:
+    """Handle on one shared resource; *which* one it is matters, so it compares by identity.
+
+    `kind` is its name, `value` its JSON with every default, `key` how its context names it (None for
+    one that was specified in place).
+    """
+
+    __slots__ = ("__weakref__", "key", "kind", "value")
+
+    kind: str
+    value: Any
+    key: str | None
+
+    def __init__(self, kind: str, value: Any, key: str | None = None) -> None:
+        self.kind = kind
+        self.value = value
+        self.key = key
+
+    @property
+    def total_bytes_limit(self) -> int:
+        """The limit of a pool in bytes."""
+        return int(self.value["total_bytes_limit"])
+
+    @property
+    def limit(self) -> int | None:
+        """The limit of a concurrency resource, or None for the one that the process shares."""
+        limit = self.value["limit"]
+        return None if limit == "shared" else int(limit)
+
+    def to_json(self, include_defaults: bool = False) -> Any:
+        """Return the JSON specification of the resource."""
+        return KINDS[self.kind].dump(self.value, include_defaults)
+
+    def __repr__(self) -> str:
+        return f"Context.Resource({pretty(self.to_json())})"
+
+    def __copy__(self) -> ContextResource:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> ContextResource:
+        return self
+
+    def __reduce__(self) -> tuple[type, tuple[str, Any, str | None]]:
+        return ContextResource, (self.kind, self.value, self.key)
+
+
+class ContextSpec:
+    """Parsed JSON specification of a context.
+
+    >>> ContextSpec({"cache_pool": {"total_bytes_limit": 100}})
+    Context.Spec({'cache_pool': {'total_bytes_limit': 100}})
+
+    Raises:
+        InvalidArgument: it is not one.
+    """
+
+    __slots__ = ("_entries",)
+
+    _entries: dict[str, Any]
+
+    def __init__(self, json: Any) -> None:
+        found = as_json(json)
+        if not isinstance(found, dict):
+            raise expected("object", found)
+        entries = {}
+        for key, item in found.items():
+            kind = KINDS.get(key.partition("#")[0])
+            if kind is None:
+                raise InvalidArgument(f"Invalid context resource identifier: {quoted(key)}")
+            entries[key] = None if item is None else parse_member(kind, item)
+        object.__setattr__(self, "_entries", entries)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a context specification is immutable: cannot set {name!r}")
+
+    def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
+        """Return the JSON of the specification."""
+        return {
+            key: item if item is None else dump_member(key.partition("#")[0], item, include_defaults)
+            for key, item in self._entries.items()
+        }
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ContextSpec):
+            return NotImplemented
+        return self._entries == other._entries
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Context.Spec({pretty(self.to_json())})"
+
+    def __reduce__(self) -> tuple[type, tuple[Any]]:
+        return ContextSpec, (self.to_json(),)
+
+
+class InPlace(NamedTuple):
+    """The value of a resource that is specified where it is used."""
+
+    value: Any
+
+
+def parse_member(kind: Kind, json: Any) -> str | InPlace:
+    """Return the reference or the value that JSON specifies for a resource.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    reference = parse_reference(kind.name, json)
+    if reference is not None:
+        return reference
+    try:
+        return InPlace(kind.parse(json))
+    except InvalidArgument as error:
+        if isinstance(json, str):
+            what = f'Invalid spec or reference to "{kind.name}" resource: {quoted(json)}'
+            raise InvalidArgument(f"{what} ({error.message})") from None
+        raise
+
+
+def dump_member(kind: str, item: str | InPlace, include_defaults: bool) -> Any:
+    """Return the JSON of what `parse_member` gave."""
+    return item if isinstance(item, str) else KINDS[kind].dump(item.value, include_defaults)
+
+
+class Context:
+    """Resources that stores share: caches, limits on concurrency, stores in memory.
+
+    ``Context()`` shares nothing with any other; ``Context(spec, parent)`` adds to `parent`.
+
+    >>> context = Context({"cache_pool#a": {"total_bytes_limit": 10_000_000}})
+    >>> context["cache_pool#a"]
+    Context.Resource({'total_bytes_limit': 10000000})
+    >>> context["cache_pool"] is context["cache_pool"]
+    True
+
+    Raises:
+        InvalidArgument: the specification is not one.
+    """
+
+    __slots__ = ("__weakref__", "_made", "_parent", "_spec")
+
+    Spec = ContextSpec
+    Resource = ContextResource
+
+    def __init__(self, spec: Any = _ABSENT, parent: Context | None = None) -> None:
+        if spec is _ABSENT and parent is not None:
+            raise TypeError("a context with a parent needs a specification")
+        if parent is not None and not isinstance(parent, Context):
+            raise TypeError(f"parent must be a Context, not {type(parent).__name__}")
+        self._spec: ContextSpec | None = None
+        self._parent = parent
+        if spec is not _ABSENT:
+            self._spec = spec if isinstance(spec, ContextSpec) else ContextSpec(spec)
+            self._parent = parent if parent is not None else Context()
+        self._made: dict[str, ContextResource] = {}
+
+    @property
+    def spec(self) -> ContextSpec | None:
+        """The specification, or None for a default context."""
+        return self._spec
+
+    @property
+    def parent(self) -> Context | None:
+        """The context from which this one inherits, if any."""
+        return self._parent
+
+    def __getitem__(self, key: str) -> ContextResource:
+        """Return the resource named `key` (``kind`` or ``kind#id``), making it on first use.
+
+        Raises:
+            InvalidArgument: there is no such kind, no such name, or the references go in a circle.
+        """
+        found = self._made.get(key)
+        if found is not None:
+            return found
+        if not isinstance(key, str):
+            raise TypeError(f"a resource key is a str, not {type(key).__name__}")
+        with _lock:
+            return self._resolve(key, [])
+
+    __iter__ = None  # a context is no sequence of its resources
+
+    def _resolve(self, key: str, trail: list[tuple[Context, str]]) -> ContextResource:
+        found = self._made.get(key)
+        if found is None:
+            kind = KINDS.get(key.partition("#")[0])
+            if kind is None:
+                raise InvalidArgument(f"Invalid context resource identifier: {quoted(key.partition('#')[0])}")
+            found = self._defined(key, kind, trail) or self._default(key, kind, trail)
+            self._made[key] = found
+        return found
+
+    def _defined(self, key: str, kind: Kind, trail: list[tuple[Context, str]]) -> ContextResource | None:
+        """Return the resource that this context or an ancestor specifies as `key`, if any does."""
+        found = self._made.get(key)
+        if found is not None:
+            return found
+        entries = {} if self._spec is None else self._spec._entries
+        if key not in entries:
+            return None if self._parent is None else self._parent._defined(key, kind, trail)
+        item = entries[key]
+        if isinstance(item, str):
+            if (self, key) in trail:
+                circle = [name for _, name in trail[trail.index((self, key)) :]] + [key]
+                links = pairwise(circle)
+                shown = " -> ".join(f"{quoted(name)}:{quoted(to)}" for name, to in links)
+                raise InvalidArgument(f"Context resource reference cycle: {shown}")
+            found = self._resolve(item, [*trail, (self, key)])
+        elif item is not None:
+            found = ContextResource(kind.name, item.value, key)
+        elif self._parent is not None:
+            found = self._parent._resolve(kind.name, trail)
+        else:
+            found = ContextResource(kind.name, kind.missing(), key)
+        self._made[key] = found
+        return found
+
+    def _default(self, key: str, kind: Kind, trail: list[tuple[Context, str]]) -> ContextResource:
+        """Return what stands for a key that nobody specified: the outermost context's own."""
+        if "#" in key:
+            raise InvalidArgument(f"Resource not defined: {quoted(key)}")
+        if kind.fallback is not None:
+            return self._resolve(kind.fallback, trail)
+        outermost = self
+        while outermost._parent is not None:
+            outermost = outermost._parent
+        return outermost._made.setdefault(key, ContextResource(kind.name, kind.missing(), key))
+
+    def __copy__(self) -> Context:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with _lock:
+            return _remake_context, (self._spec, self._parent), dict(self._made)
+
+    def __setstate__(self, made: dict[str, ContextResource]) -> None:
+        self._made = made
+
+
+def _remake_context(spec: ContextSpec | None, parent: Context | None) -> Context:
+    return Context() if spec is None else Context(spec, parent)
+
+
+class Collector:
+    """Turns bound resources back into JSON: each shared one is specified once and referred to.
+
+    `context` collects the ``context`` member.  With `marked`, what is bound is wrapped in a list, as the
+    drop-in prints it.
+
+    >>> collector = Collector()
+    >>> collector.member(Context()["memory_key_value_store"]), collector.context
+    (None, {'memory_key_value_store': {}})
+    """
+
+    __slots__ = ("_include_defaults", "_marked", "_names", "context")
+
+    def __init__(self, include_defaults: bool = False, marked: bool = False) -> None:
+        self._include_defaults = include_defaults
+        self._marked = marked
+        self._names: dict[ContextResource, str] = {}
+        self.context: dict[str, Any] = {}
+
+    def member(self, resource: ContextResource) -> Any:
+        """Return the JSON of a member that is bound to `resource`, or None where it may be left out."""
+        if not KINDS[resource.kind].shared or resource.key is None:
+            value = resource.to_json(self._include_defaults)
+            return [value] if self._marked else value
+        key = self._names.get(resource)
+        if key is None:
+            key, number = resource.key, 0
+            while key in self.context:
+                key, number = f"{resource.kind}#{number}", number + 1
+            self._names[resource] = key
+            self.context[key] = resource.to_json(self._include_defaults)
+        if self._marked:
+            return [key]
+        return None if key == resource.kind and not self._include_defaults else key
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

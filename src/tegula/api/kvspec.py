@@ -1,0 +1,301 @@
+"""Specifications of key-value stores: JSON or URL to a value, and to a bound store.
+
+Knows: how a specification is read, printed, extended by a path and bound to a context.  Must not know:
+how any store reads or writes.
+
+Laws.  ``KvStoreSpec(spec.to_json()) == spec`` for an unbound one.  Binding does no I/O; a bound resource
+stays the one it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tegula.api.context import (
+    Collector,
+    Context,
+    ContextResource,
+    ContextSpec,
+    InPlace,
+    dump_member,
+    parse_member,
+)
+from tegula.binding import as_json, at, at_member, boolean, expected, members, pretty, text
+from tegula.errors import InvalidArgument
+from tegula.kv.drivers import KvDriver
+from tegula.kv.paths import quoted
+from tegula.kv.resources import KINDS
+from tegula.kv.spec import StoreRef, to_key
+from tegula.kv.url import SCHEMES, split_pipeline
+from tegula.registry import lookup
+
+__all__ = ["KvStoreSpec", "bind", "driver_named", "joined"]
+
+
+def driver_named(name: str) -> KvDriver:
+    """Return the record of a driver.
+
+    Raises:
+        InvalidArgument: no such driver is registered.
+    """
+    try:
+        found = lookup("kvstores", name)
+    except KeyError:
+        raise InvalidArgument(f"{quoted(name)} is not a registered KvStore driver") from None
+    assert isinstance(found, KvDriver)
+    return found
+
+
+def joined(path: str, component: str | bytes) -> str:
+    """Return a path with a component behind it, and a slash between where there is none.
+
+    >>> joined("a", "b"), joined("a/", "b"), joined("", "b"), joined("a", "")
+    ('a/b', 'a/b', 'b', 'a')
+    """
+    end = to_key(component)
+    return (
+        path + "/" + end
+        if path and end and not path.endswith("/") and not end.startswith("/")
+        else path + end
+    )
+
+
+class KvStoreSpec:
+    """Specification from which a key-value store is opened; `json` may also be a URL.
+
+    >>> KvStoreSpec("file:///tmp/x/") / "y"
+    KvStore.Spec({'driver': 'file', 'path': '/tmp/x/y'})
+
+    Raises:
+        InvalidArgument: it is not one.
+    """
+
+    __slots__ = ("_context", "_driver", "_flags", "_members", "_path")
+
+    _driver: KvDriver
+    _path: str
+    _flags: dict[str, bool]
+    _members: dict[str, str | InPlace | ContextResource]
+    _context: ContextSpec | None
+
+    def __init__(self, json: Any) -> None:
+        self._context = None
+        self._flags = {}
+        self._members = {}
+        if isinstance(json, KvStoreSpec):
+            for name in self.__slots__:
+                setattr(self, name, getattr(json, name))
+        elif isinstance(json, str):
+            self._from_url(json)
+        else:
+            self._from_json(as_json(json))
+
+    def _from_url(self, url: str) -> None:
+        if not url:
+            raise InvalidArgument("URL must be non-empty")
+        with at(f"Parsing spec from url: {quoted(url)}: "):
+            (scheme, rest), *later = split_pipeline(url)
+            component = url.partition("|")[0]
+            if scheme not in ("file", "memory"):
+                raise _unsupported(scheme, component)
+            self._driver = driver_named(scheme)
+            with at(f"Invalid kvstore URL component {quoted(component)}: "):
+                self._path = self._driver.from_url(rest)
+            for (scheme, _), component in zip(later, url.split("|")[1:], strict=True):
+                raise _unsupported(scheme, component)
+        self._driver.check_path(self._path)
+
+    def _from_json(self, json: Any) -> None:
+        if not isinstance(json, dict):
+            raise expected("object", json)
+        with at_member("driver"):
+            if "driver" not in json:
+                raise InvalidArgument("Expected string, but member is missing")
+            self._driver = driver = driver_named(text(json["driver"]))
+        with at_member("path"):
+            self._path = text(json.get("path", ""))
+        if "context" in json:
+            with at_member("context"):
+                self._context = ContextSpec(json["context"])
+        for name, default in driver.flags:
+            with at_member(name):
+                flag = boolean(json.get(name, default))
+            if flag != default:
+                self._flags[name] = flag
+        for name in driver.resources:
+            if name in json:
+                with at_member(name):
+                    self._members[name] = _member(name, json[name])
+        allowed = ("driver", "path", "context", *driver.resources, *(name for name, _ in driver.flags))
+        members(json, allowed)
+        driver.check_path(self._path)
+
+    def _with_path(self, path: str) -> KvStoreSpec:
+        made = self.copy()
+        made._path = path
+        return made
+
+    @property
+    def path(self) -> str:
+        """The path, which stands in front of every key without a separator."""
+        return self._path
+
+    @property
+    def base(self) -> KvStoreSpec | None:
+        """The specification of the store below, for an adapter; None for a store of its own."""
+        return None
+
+    @property
+    def url(self) -> str:
+        """The URL; what it cannot say is left out."""
+        return self._driver.to_url(self._path)
+
+    def copy(self) -> KvStoreSpec:
+        """Return a copy, which may be updated for itself."""
+        made = KvStoreSpec(self)
+        made._members = dict(self._members)
+        made._flags = dict(self._flags)
+        return made
+
+    def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
+        """Return the JSON specification; bound resources are specified by value."""
+        return self._json(Collector(include_defaults), include_defaults)
+
+    def _json(
+        self, collector: Collector, include_defaults: bool = False, nested: bool = False
+    ) -> dict[str, Any]:
+        """Return JSON; a `nested` specification leaves its ``context`` to whoever owns the collector."""
+        json: dict[str, Any] = {}
+        for name, default in self._driver.flags:
+            if include_defaults or name in self._flags:
+                json[name] = self._flags.get(name, default)
+        for name in self._driver.resources:
+            item = self._members.get(name, name)
+            if isinstance(item, ContextResource):
+                shown = collector.member(item)
+            elif item == name and not include_defaults:
+                continue
+            else:
+                shown = dump_member(name, item, include_defaults)
+            if shown is not None:
+                json[name] = shown
+        context = {} if self._context is None else self._context.to_json(include_defaults)
+        if not nested:
+            context = {**context, **collector.context}
+        if context or (include_defaults and not nested):
+            json["context"] = context
+        json["driver"] = self._driver.name
+        if self._path or include_defaults:
+            json["path"] = self._path
+        return {name: json[name] for name in sorted(json)}
+
+    def update(
+        self,
+        *,
+        unbind_context: bool | None = None,
+        strip_context: bool | None = None,
+        context: Context | None = None,
+    ) -> None:
+        """Change this specification in place.
+
+        `strip_context` drops every resource; `unbind_context` turns bound resources into
+        specifications; `context` binds those that are unbound.
+
+        Raises:
+            InvalidArgument: `context` lacks a resource that is referred to.
+        """
+        if strip_context:
+            self._members = {}
+            self._context = None
+        elif unbind_context:
+            self._from_unbound(self.to_json())
+        if context is not None:
+            self._members = dict(self._bound(context))
+            self._context = None
+
+    def _from_unbound(self, json: dict[str, Any]) -> None:
+        made = KvStoreSpec(json)
+        self._members, self._context = made._members, made._context
+
+    def _bound(self, context: Context | None) -> dict[str, ContextResource]:
+        """Return every resource, looked up in the specification's own context and then in `context`."""
+        scope = context if context is not None else Context()
+        if self._context is not None:
+            scope = Context(self._context, scope)
+        found = {}
+        for name in self._driver.resources:
+            item = self._members.get(name, name)
+            if isinstance(item, InPlace):
+                found[name] = ContextResource(name, item.value)
+            else:
+                found[name] = item if isinstance(item, ContextResource) else scope[item]
+        return found
+
+    def __add__(self, suffix: str | bytes) -> KvStoreSpec:
+        return self._with_path(self._path + to_key(_key(suffix)))
+
+    def __truediv__(self, component: str | bytes) -> KvStoreSpec:
+        return self._with_path(joined(self._path, _key(component)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KvStoreSpec):
+            return NotImplemented
+        bound = {name: item for name, item in self._members.items() if isinstance(item, ContextResource)}
+        theirs = {name: item for name, item in other._members.items() if isinstance(item, ContextResource)}
+        return bound == theirs and self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"KvStore.Spec({pretty(self._json(Collector(marked=True)))})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = (self._driver.name, self._path, self._flags, self._members, self._context)
+        return _remake_spec, state
+
+
+def _remake_spec(
+    driver: str,
+    path: str,
+    flags: dict[str, bool],
+    members: dict[str, str | InPlace | ContextResource],
+    context: ContextSpec | None,
+) -> KvStoreSpec:
+    made = object.__new__(KvStoreSpec)
+    made._driver, made._path, made._flags = driver_named(driver), path, flags
+    made._members, made._context = members, context
+    return made
+
+
+def bind(spec: KvStoreSpec, context: Context | None) -> tuple[StoreRef, dict[str, ContextResource]]:
+    """Return the store that a specification names in a context, and the resources it is bound to.
+
+    Raises:
+        InvalidArgument: the context lacks a resource that is referred to.
+    """
+    resources = spec._bound(context)
+    driver = spec._driver
+    options = driver.options({name: resource.value for name, resource in resources.items()})
+    identity = None if driver.identity is None else resources[driver.identity]
+    return StoreRef(driver.name, options, identity), resources
+
+
+def _member(name: str, json: Any) -> str | InPlace:
+    if isinstance(json, list) and len(json) == 1:  # as a bound specification prints
+        json = json[0]
+    if json is None:
+        raise InvalidArgument("Expected non-null value, but received: null")
+    return parse_member(KINDS[name], json)
+
+
+def _unsupported(scheme: str, component: str) -> InvalidArgument:
+    message = f"unsupported URL scheme {quoted(scheme)} in {quoted(component)}"
+    if scheme in SCHEMES:
+        message += f": {quoted(scheme)} is a {SCHEMES[scheme]}"
+    return InvalidArgument(message)
+
+
+def _key(key: object) -> str | bytes:
+    if isinstance(key, (str, bytes)):
+        return key
+    raise TypeError(f"expected str or bytes, not {type(key).__name__}")

@@ -1,0 +1,417 @@
+"""Key-value stores as handles: ``KvStore`` and the values that its operations answer with.
+
+Knows: which effect each method asks for, and how the path stands in front of keys.  Must not know:
+any store.  Handles hold no logic: a method is one program over one effect.
+
+Law: operations on a store whose leaf is local are done when the method returns; on others they run on
+the shared threads.  Errors of an operation are in its future; only a wrong call raises at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from tegula.api.context import Collector, Context, ContextResource
+from tegula.api.kvspec import KvStoreSpec, bind, joined
+from tegula.binding import pretty
+from tegula.effects.effect import Program
+from tegula.effects.storage import DeleteRange, List, Read, Write
+from tegula.errors import InvalidArgument, TegulaError, Unimplemented
+from tegula.kv.generation import UNKNOWN
+from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
+from tegula.runtime import session
+from tegula.runtime.future import Future, pending, ready, settle
+from tegula.runtime.live import leaf
+
+__all__ = ["KvKeyRange", "KvReadResult", "KvStamp", "KvStore", "kv_open"]
+
+T = TypeVar("T")
+Keys: TypeAlias = "list[bytes]"
+
+
+class KvStamp:
+    """A storage generation and the time, in seconds since the epoch, at which it was current.
+
+    >>> KvStamp(b"x", 5)
+    KvStore.TimestampedStorageGeneration(b'x', 5.000000)
+    """
+
+    __slots__ = ("generation", "time")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, generation: bytes = UNKNOWN, time: float = float("-inf")) -> None:
+        self.generation = generation
+        self.time = float(time)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KvStamp):
+            return NotImplemented
+        return self.generation == other.generation and self.time == other.time
+
+    def __repr__(self) -> str:
+        return f"KvStore.TimestampedStorageGeneration({self.generation!r}, {self.time:.6f})"
+
+
+class KvReadResult:
+    """The answer of `KvStore.read`.
+
+    `state` is ``"value"``, ``"missing"``, or ``"unspecified"`` where the condition did not hold.
+    """
+
+    __slots__ = ("stamp", "state", "value")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        state: Literal["unspecified", "missing", "value"] = "unspecified",
+        value: str | bytes = b"",
+        stamp: KvStamp | None = None,
+    ) -> None:
+        if state not in ("unspecified", "missing", "value"):
+            raise TypeError(f"state is one of 'unspecified', 'missing', 'value', not {state!r}")
+        self.state = state
+        self.value = from_key(value) if isinstance(value, str) else value
+        self.stamp = KvStamp() if stamp is None else stamp
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KvReadResult):
+            return NotImplemented
+        return (self.state, self.value, self.stamp) == (other.state, other.value, other.stamp)
+
+    def __repr__(self) -> str:
+        return f"KvStore.ReadResult(state={self.state!r}, value={self.value!r}, stamp={self.stamp!r})"
+
+
+class KvKeyRange:
+    """Half-open range of keys in byte order; an empty upper bound is none.
+
+    >>> KvKeyRange("a", "b")
+    KvStore.KeyRange(b'a', b'b')
+    >>> KvKeyRange("b", "a").empty
+    True
+    """
+
+    __slots__ = ("exclusive_max", "inclusive_min")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, inclusive_min: str | bytes = "", exclusive_max: str | bytes = "") -> None:
+        self.inclusive_min = from_key(_key(inclusive_min))
+        self.exclusive_max = from_key(_key(exclusive_max))
+
+    @property
+    def empty(self) -> bool:
+        """Whether no key is in the range."""
+        return bool(self.exclusive_max) and self.inclusive_min >= self.exclusive_max
+
+    def copy(self) -> KvKeyRange:
+        """Return a copy."""
+        return KvKeyRange(self.inclusive_min, self.exclusive_max)
+
+    def _below(self, path: str) -> KeyRange:
+        """Return the range of whole keys below `path`."""
+        low = path + to_key(self.inclusive_min)
+        if self.exclusive_max:
+            return KeyRange(low, path + to_key(self.exclusive_max))
+        return KeyRange(low, KeyRange.prefix(path).exclusive_max)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KvKeyRange):
+            return NotImplemented
+        return (self.inclusive_min, self.exclusive_max) == (other.inclusive_min, other.exclusive_max)
+
+    def __repr__(self) -> str:
+        return f"KvStore.KeyRange({self.inclusive_min!r}, {self.exclusive_max!r})"
+
+
+class KvStore:
+    """A store that maps keys to values, both byte strings; opened by `KvStore.open`.
+
+    >>> store = KvStore.open("memory://").result()
+    >>> store["a"] = b"value"
+    >>> store["a"], "b" in store
+    (b'value', False)
+    >>> store.list().result()
+    [b'a']
+    """
+
+    __slots__ = ("_context", "_path", "_ref", "_resources", "_spec")
+
+    Spec = KvStoreSpec
+    KeyRange = KvKeyRange
+    ReadResult = KvReadResult
+    TimestampedStorageGeneration = KvStamp
+
+    _ref: StoreRef
+    _path: str
+    _spec: KvStoreSpec
+    _resources: dict[str, ContextResource]
+    _context: Context | None
+
+    def __init__(self) -> None:
+        raise TypeError("use KvStore.open")
+
+    @staticmethod
+    def open(spec: Any, *, context: Context | None = None, transaction: None = None) -> Future[KvStore]:
+        """Open a key-value store from a `KvStore.Spec`, JSON or a URL; no I/O is done.
+
+        Without `context` the store shares resources with no other.
+
+        Raises:
+            InvalidArgument: the specification is not one.
+        """
+        _no_transaction(transaction)
+        parsed = KvStoreSpec(spec)
+        return _done(kv_open, parsed, context)
+
+    @property
+    def path(self) -> str:
+        """The path, which stands in front of every key without a separator."""
+        return self._path
+
+    @property
+    def base(self) -> KvStore | None:
+        """The store below, for an adapter; None for a store of its own."""
+        return None
+
+    @property
+    def url(self) -> str:
+        """The URL; what it cannot say is left out."""
+        return self._spec.url
+
+    @property
+    def transaction(self) -> None:
+        """The transaction that operations belong to, or None."""
+        return
+
+    def with_transaction(self, transaction: None) -> KvStore:
+        """Return the store with another transaction."""
+        _no_transaction(transaction)
+        return self.copy()
+
+    def copy(self) -> KvStore:
+        """Return another handle on the same store."""
+        return self._with_path(self._path)
+
+    def _with_path(self, path: str) -> KvStore:
+        return _handle(self._spec._with_path(path), self._ref, self._resources, self._context)
+
+    def spec(self, *, retain_context: bool | None = None, unbind_context: bool | None = None) -> KvStoreSpec:
+        """Return a specification from which the store can be opened again.
+
+        By default without any context resource; with `retain_context` bound to the same resources; with
+        `unbind_context` specifying equal ones.
+        """
+        made = self._spec.copy()
+        if not (retain_context or unbind_context):
+            made.update(strip_context=True)
+        elif not retain_context:
+            made.update(unbind_context=True)
+        return made
+
+    def _spec_json(
+        self, collector: Collector | None = None, include_defaults: bool = False
+    ) -> dict[str, Any]:
+        """Return nested JSON; bound resources go to `collector`, or nowhere where there is none."""
+        spec = self._spec if collector is not None else self.spec()
+        return spec._json(collector or Collector(), include_defaults, nested=True)
+
+    def read(
+        self,
+        key: str | bytes,
+        *,
+        if_not_equal: str | bytes | None = None,
+        staleness_bound: float | None = None,
+        batch: Any = None,
+        byte_range: slice | None = None,
+    ) -> Future[KvReadResult]:
+        """Read the value of a key, or a range of its bytes (which must fit the value).
+
+        With `if_not_equal` the state is ``"unspecified"`` where the generation is that one.
+        `staleness_bound` and `batch` are accepted: every read is fresh.
+        """
+        del batch
+        if staleness_bound is not None:
+            float(staleness_bound)
+        known = UNKNOWN if if_not_equal is None else from_key(_key(if_not_equal))
+        effect = Read(self._ref, self._path + _key(key), _byte_range(byte_range), known)
+        return self._start(_read(effect))
+
+    def write(
+        self, key: str | bytes, value: str | bytes | None, *, if_equal: str | bytes | None = None
+    ) -> Future[KvStamp]:
+        """Write the value of a key, or delete it (None), if its generation is `if_equal` where given.
+
+        The answer's generation is empty where the condition did not hold; ``b"\\x02"`` means no value.
+        """
+        condition = UNKNOWN if if_equal is None else from_key(_key(if_equal))
+        effect = Write(self._ref, self._path + _key(key), _value(value), condition)
+        return self._start(_write(effect), writes=True)
+
+    def list(
+        self,
+        range: KvKeyRange | None = None,
+        strip_prefix_length: int = 0,
+    ) -> Future[Keys]:
+        """List the keys in a range, without their first `strip_prefix_length` bytes, in no order."""
+        effect = List(self._ref, _range(range)._below(self._path))
+        return self._start(_list(effect, len(from_key(self._path)) + strip_prefix_length))
+
+    def delete_range(self, range: KvKeyRange) -> Future[None]:  # noqa: A002 - the drop-in's name
+        """Delete all keys in a range; neither atomic nor ordered."""
+        if range is None:
+            raise TypeError("expected a KvStore.KeyRange, not None")
+        effect = DeleteRange(self._ref, _range(range)._below(self._path))
+        return self._start(_delete_range(effect), writes=True)
+
+    def experimental_copy_range_to(
+        self,
+        target: KvStore,
+        source_range: KvKeyRange | None = None,
+        source_staleness_bound: float | None = None,
+    ) -> Future[None]:
+        """Copy a range of keys by reference; no store here can."""
+        del target, source_range, source_staleness_bound
+        return _failed(Unimplemented("CopyRange not supported"))
+
+    def __getitem__(self, key: str | bytes) -> bytes:
+        found = self.read(key).result()
+        if found.state != "value":
+            raise KeyError(key)
+        return found.value
+
+    def __setitem__(self, key: str | bytes, value: str | bytes | None) -> None:
+        self.write(key, value).result()
+
+    def __delitem__(self, key: str | bytes) -> None:
+        self.write(key, None).result()
+
+    def __contains__(self, key: str | bytes) -> bool:
+        effect = Read(self._ref, self._path + _key(key), ByteRange(0, 0))
+        return self._start(_read(effect)).result().state == "value"
+
+    __iter__ = None  # the keys of a store are listed, not iterated
+
+    def __add__(self, suffix: str | bytes) -> KvStore:
+        return self._with_path(self._path + _key(suffix))
+
+    def __truediv__(self, component: str | bytes) -> KvStore:
+        return self._with_path(joined(self._path, _key(component)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KvStore):
+            return NotImplemented
+        return self._ref == other._ref and self._path == other._path
+
+    def __hash__(self) -> int:
+        return hash((self._ref, self._path))
+
+    def __repr__(self) -> str:
+        return f"KvStore({pretty(self._spec.to_json())})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return kv_open, (self._spec, None)
+
+    def _start(self, program: Program[T], writes: bool = False) -> Future[T]:
+        live = leaf(self._ref)
+        if live.local_writes if writes else live.local:
+            return _done(session.run, program)
+        return session.submit(program, abandon=not writes)
+
+
+def kv_open(spec: Any, context: Context | None = None) -> KvStore:
+    """Return the key-value store that a `KvStore.Spec`, JSON or URL names in a context; does no I/O.
+
+    Raises:
+        InvalidArgument: it is no specification, or the context lacks a resource that it refers to.
+    """
+    parsed = spec if isinstance(spec, KvStoreSpec) else KvStoreSpec(spec)
+    ref, resources = bind(parsed, context)
+    bound = parsed.copy()
+    bound._members, bound._context = dict(resources), None
+    return _handle(bound, ref, resources, context)
+
+
+def _handle(
+    spec: KvStoreSpec, ref: StoreRef, resources: dict[str, ContextResource], context: Context | None
+) -> KvStore:
+    made = object.__new__(KvStore)
+    made._spec, made._path, made._ref = spec, spec._path, ref
+    made._resources, made._context = resources, context
+    return made
+
+
+async def _read(effect: Read) -> KvReadResult:
+    found = await effect
+    return KvReadResult(found.state, bytes(found.value), KvStamp(found.generation, found.time))
+
+
+async def _write(effect: Write) -> KvStamp:
+    outcome = await effect
+    return KvStamp(outcome.generation, outcome.time)
+
+
+async def _list(effect: List, strip: int) -> Keys:
+    return [from_key(key)[strip:] for key in (await effect).keys]
+
+
+async def _delete_range(effect: DeleteRange) -> None:
+    await effect
+
+
+def _done(function: Callable[..., T], *arguments: Any) -> Future[T]:
+    try:
+        return ready(function(*arguments))
+    except TegulaError as error:
+        return _failed(error)
+
+
+def _failed(error: BaseException) -> Future[Any]:
+    future = pending()
+    settle(future, None, error)
+    return future
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bytes):
+        return to_key(key)
+    raise TypeError(f"expected str or bytes, not {type(key).__name__}")
+
+
+def _value(value: object) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return from_key(value)
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    raise TypeError(f"expected str, bytes or None, not {type(value).__name__}")
+
+
+def _range(keys: object) -> KvKeyRange:
+    if keys is None:
+        return KvKeyRange()
+    if isinstance(keys, KvKeyRange):
+        return keys
+    raise TypeError(f"expected a KvStore.KeyRange, not {type(keys).__name__}")
+
+
+def _byte_range(wanted: object) -> ByteRange | None:
+    if wanted is None:
+        return None
+    if not isinstance(wanted, slice) or wanted.step is not None:
+        raise TypeError(f"byte_range is a slice without a step, not {wanted!r}")
+    for bound in (wanted.start, wanted.stop):
+        if bound is not None and not isinstance(bound, int):
+            raise TypeError(f"byte_range has integer bounds, not {bound!r}")
+    start, stop = wanted.start or 0, wanted.stop
+    if (start < 0 and stop is not None) or (stop is not None and stop < start):
+        raise InvalidArgument(f"Unsupported byte_range slice: {wanted.start}:{stop}")
+    return ByteRange(start, stop)
+
+
+def _no_transaction(transaction: object) -> None:
+    if transaction is not None:
+        raise Unimplemented("transactions on key-value stores are not supported yet")

@@ -1,0 +1,168 @@
+"""The kinds of context resources: their JSON, checked and with defaults.
+
+Knows: for each kind its members, their defaults and how they print.  Must not know: contexts, and
+what a live resource is.
+
+A value is what the JSON says with every default filled in: a dict of members, or a bool.  A new kind is
+one line in `KINDS`.
+
+Law: ``parse(dump(value)) == value``, with and without defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from tegula.binding import at_member, boolean, expected, integer, mapping, members, text
+from tegula.errors import InvalidArgument
+from tegula.kv.duration import format_duration, parse_duration
+
+__all__ = ["KINDS", "Kind", "parse_reference"]
+
+
+class Member(NamedTuple):
+    """One member of an object: how it parses, its default, and how it prints.
+
+    `silent` members are left out where they have their default, whatever was asked for.
+    """
+
+    name: str
+    parse: Callable[[Any], Any]
+    default: Any
+    show: Callable[[Any], Any] | None = None
+    silent: bool = False
+
+
+class Kind(NamedTuple):
+    """One kind of resource.
+
+    With `shared`, *which* resource it is matters (a pool, a store in memory); without, only its value
+    does.  `fallback` names the kind whose resource is taken where this one is not defined.
+    """
+
+    name: str
+    members: tuple[Member, ...] | None = ()
+    shared: bool = True
+    fallback: str | None = None
+    default: bool = True
+
+    def parse(self, json: Any) -> Any:
+        """Return the value of a JSON specification.
+
+        Raises:
+            InvalidArgument: it is not one.
+        """
+        if self.members is None:
+            return boolean(json)
+        found = mapping(json)
+        value = {}
+        for member in self.members:
+            value[member.name] = member.default
+            if member.name in found:
+                with at_member(member.name):
+                    value[member.name] = member.parse(found[member.name])
+        members(found, [member.name for member in self.members])
+        return value
+
+    def missing(self) -> Any:
+        """Return the value of a resource that nobody specified."""
+        return self.default if self.members is None else self.parse({})
+
+    def dump(self, value: Any, include_defaults: bool = False) -> Any:
+        """Return the JSON of a value."""
+        if self.members is None:
+            return value
+        shown = {}
+        for member in self.members:
+            item = value[member.name]
+            if item != member.default or (include_defaults and not member.silent):
+                shown[member.name] = item if member.show is None else member.show(item)
+        return shown
+
+
+def parse_reference(kind: str, json: Any) -> str | None:
+    """Return the key that `json` refers to, or None where it is no reference to a resource of `kind`.
+
+    >>> parse_reference("cache_pool", "cache_pool#a"), parse_reference("cache_pool", "other")
+    ('cache_pool#a', None)
+    """
+    if isinstance(json, str) and (json == kind or json.startswith(kind + "#")):
+        return json
+    return None
+
+
+def _limit(json: Any) -> int | str:
+    if json == "shared":
+        return "shared"
+    return integer(json, 1, 2**64 - 1)
+
+
+def _bytes(json: Any) -> int:
+    try:
+        return integer(json, 0, 2**64 - 1)
+    except InvalidArgument:
+        raise expected("64-bit unsigned integer", json) from None
+
+
+def _duration(json: Any) -> int | float:
+    found = parse_duration(json) if isinstance(json, str) else None
+    if found is None:
+        units = 'Duration formatted as a string using time units "ns", "us" "ms", "s", "m", or "h".'
+        raise expected(units, json)
+    return found
+
+
+def _choice(names: tuple[str, ...], json: Any) -> str:
+    if isinstance(json, str) and json in names:
+        return json
+    raise expected("one of " + ", ".join(f'"{name}"' for name in names), json)
+
+
+_SECOND = 10**9
+_LIMIT = (Member("limit", _limit, "shared"),)
+_POOL = (Member("total_bytes_limit", _bytes, 0),)
+
+
+def _retries(count: int) -> tuple[Member, ...]:
+    return (
+        Member("max_retries", partial(integer, low=0), count),
+        Member("initial_delay", _duration, _SECOND, format_duration),
+        Member("max_delay", _duration, 32 * _SECOND, format_duration),
+    )
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("cache_pool", _POOL),
+        Kind("metadata_cache_pool", _POOL, fallback="cache_pool"),
+        Kind("data_copy_concurrency", _LIMIT),
+        Kind("memory_key_value_store"),
+        Kind("file_io_concurrency", _LIMIT),
+        Kind("file_io_sync", None, shared=False),
+        Kind(
+            "file_io_mode",
+            (Member("mode", partial(_choice, ("default", "memmap", "direct")), "default", silent=True),),
+            shared=False,
+        ),
+        Kind(
+            "file_io_locking",
+            (
+                Member("mode", partial(_choice, ("os", "lockfile", "none", "non_atomic")), "os", silent=True),
+                Member("acquire_timeout", _duration, 60 * _SECOND, format_duration, silent=True),
+            ),
+            shared=False,
+        ),
+        Kind("file_io_retries", _retries(0), shared=False),
+        Kind("gcs_request_concurrency", _LIMIT),
+        Kind("gcs_request_retries", _retries(32), shared=False),
+        Kind("gcs_user_project", (Member("project_id", text, None, silent=True),), shared=False),
+        Kind("http_request_concurrency", _LIMIT),
+        Kind("http_request_retries", _retries(32), shared=False),
+        Kind("s3_request_concurrency", _LIMIT),
+        Kind("s3_request_retries", _retries(32), shared=False),
+    )
+}
+"""Every kind of resource, by name."""

@@ -1,0 +1,162 @@
+"""Key-value store URLs: ``root|adapter:path|driver:path``.
+
+Knows: how a URL is cut into components, percent encoding, and the two local root schemes.  Must not
+know: any live store, and what the later components mean.
+
+Law: for every path that has a URL, parsing the URL gives the path.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from tegula.errors import InvalidArgument
+from tegula.kv.paths import check_path
+from tegula.kv.paths import quoted as shown
+
+__all__ = [
+    "SCHEMES",
+    "decoded_path",
+    "file_path",
+    "file_url",
+    "memory_path",
+    "memory_url",
+    "quoted_path",
+    "split_pipeline",
+]
+
+_ROOT = "root kvstore URL scheme"
+_ADAPTER = "kvstore adapter URL scheme"
+_FORMAT = "kvstore-based TensorStore URL scheme"
+
+_KINDS = {
+    _ROOT: "file memory gs gcs_grpc s3 http https",
+    _ADAPTER: "zip ocdbt",
+    _FORMAT: "zarr2 zarr3 n5 neuroglancer-precomputed json auto avif bmp jpeg png tiff webp",
+    "TensorStore adapter URL scheme": "cast",
+}
+SCHEMES: dict[str, str] = {scheme: kind for kind, schemes in _KINDS.items() for scheme in schemes.split()}
+"""What each known scheme is, as errors say it."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-_]*):")
+_BARE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-_]*\Z")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SAFE = "~!$&'()*+,;=:/-._"
+
+
+def split_pipeline(url: str) -> list[tuple[str, str]]:
+    """Return the (scheme, rest) of each component; the rest is still percent-encoded.
+
+    >>> split_pipeline("file:///tmp/x.zip|zip:a/b|zarr3")
+    [('file', '///tmp/x.zip'), ('zip', 'a/b'), ('zarr3', '')]
+
+    Raises:
+        InvalidArgument: a component is empty, or the first has no scheme.
+    """
+    parts = []
+    for component in url.split("|"):
+        if not component:
+            raise InvalidArgument("URL must be non-empty")
+        found = _SCHEME.match(component)
+        if found is not None:
+            parts.append((found[1], component[found.end() :]))
+        elif parts and _BARE.match(component):
+            parts.append((component, ""))
+        else:
+            raise InvalidArgument(f"URL scheme must be specified in {shown(component)}")
+    return parts
+
+
+def quoted_path(path: str) -> str:
+    """Return a path with everything percent-encoded that a URL path may not hold.
+
+    >>> quoted_path("a b/?|é")
+    'a%20b/%3F%7C%C3%A9'
+    """
+    return quote(path, safe=_SAFE, errors="surrogateescape")
+
+
+def decoded_path(text: str) -> str:
+    """Return the path that the rest of a component encodes.
+
+    Raises:
+        InvalidArgument: it has a query or fragment, or is badly encoded.
+    """
+    if "#" in text:
+        raise InvalidArgument("Fragment identifier not supported")
+    if "?" in text:
+        raise InvalidArgument("Query string not supported")
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote_to_bytes
+
+    bad = _BAD_ESCAPE.search(text)
+    if bad is not None:
+        raise InvalidArgument(f"Invalid percent-encoding at position {bad.start()}: {shown(text)}")
+    try:
+        return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"Invalid UTF-8 percent-encoding sequence: {shown(text)}") from None
+
+
+def memory_path(rest: str) -> str:
+    """Return the path of ``memory:`` + `rest`.
+
+    >>> memory_path("//a%20b")
+    'a b'
+    """
+    return decoded_path(_after_slashes("memory", rest))
+
+
+def memory_url(path: str) -> str:
+    """Return the URL of a path in memory.
+
+    >>> memory_url("a b")
+    'memory://a%20b'
+    """
+    return "memory://" + quoted_path(path)
+
+
+def file_path(rest: str) -> str:
+    """Return the path of ``file:`` + `rest`, without ``.``, ``..`` and empty components.
+
+    >>> file_path("///a/./b/../c//d/")
+    '/a/c/d/'
+    """
+    authority, slash, path = _after_slashes("file", rest).partition("/")
+    if authority not in ("", "localhost"):
+        raise InvalidArgument(f"file: URIs do not support authority: {shown(authority)}")
+    if not slash:
+        raise InvalidArgument('file: URIs do not support relative paths: ""')
+    kept: list[str] = []
+    components = decoded_path(path).split("/")
+    for component in components:
+        if component == "..":
+            del kept[-1:]
+        elif component not in ("", "."):
+            kept.append(component)
+    if kept and components[-1] in ("", ".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+def file_url(path: str) -> str:
+    """Return the URL of an absolute path.
+
+    >>> file_url("/a b/")
+    'file:///a%20b/'
+
+    Raises:
+        InvalidArgument: the path is relative, or no key can follow it.
+    """
+    check_path(path)
+    if not path.startswith("/"):
+        raise InvalidArgument(f"file: URIs do not support relative paths: {shown(path)}")
+    return "file://" + quoted_path(path)
+
+
+def _after_slashes(scheme: str, rest: str) -> str:
+    if not rest.startswith("//"):
+        raise InvalidArgument(f'Scheme "{scheme}://" not present in url')
+    return rest[2:]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tegula.api.opened import Options
-from tegula.binding import extra_members, member, pretty
+from tegula.binding import at_member, boolean, expected, members, pretty, text
 from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from tegula.registry import lookup
 from tegula.schema.dtypes import dtype as to_dtype
@@ -67,7 +67,7 @@ class Spec(Indexable):
         if isinstance(json, str):
             json = _from_url(json)
         if not isinstance(json, dict):
-            raise InvalidArgument(f"Expected object, but received: {json!r}")
+            raise expected("object", json)
         rest = dict(json)
         self._bound: Any = None
         self._base: Spec | None = None
@@ -78,17 +78,17 @@ class Spec(Indexable):
         self._driver = _driver(rest)
         self._context = rest.pop("context", None)
         self._resources = {name: rest.pop(name) for name in RESOURCES if name in rest}
-        self._flags = {name: _boolean(rest, name) for name in FLAGS if name in rest}
-        self._schema = member(rest, "schema", lambda value: Schema(value), Schema())
-        for name in ("dtype", "rank"):
+        self._flags = {name: _taken(rest, name, boolean) for name in FLAGS if name in rest}
+        self._schema: Schema = _taken(rest, "schema", Schema) if "schema" in rest else Schema()
+        for name, parse in (("dtype", to_dtype), ("rank", int)):
             if name in rest:
-                self._schema.update(**{name: member(rest, name, _parsers[name], None)})
-        self._view_transform: IndexTransform | None = member(
-            rest, "transform", lambda value: IndexTransform(json=value), None
+                self._schema.update(**{name: _taken(rest, name, parse)})
+        self._view_transform: IndexTransform | None = (
+            _taken(rest, "transform", _transform_of) if "transform" in rest else None
         )
         self._options = _options(rest)
         _DRIVERS.get(self._driver, Spec._parse_chunked)(self, rest)
-        extra_members(rest)
+        members(rest, ())
 
     # ---- drivers
 
@@ -96,7 +96,7 @@ class Spec(Indexable):
         from tegula.api.kvstore import KvStore
 
         if "kvstore" in rest:
-            self._kvstore = member(rest, "kvstore", KvStore.Spec, None)
+            self._kvstore = _taken(rest, "kvstore", KvStore.Spec)
         if "path" in rest:
             self._kvstore = self._kvstore / rest.pop("path")
         self._members = self.form.parse_members(rest)
@@ -109,8 +109,9 @@ class Spec(Indexable):
             raise InvalidArgument("dtype must be specified")
 
     def _parse_computed(self, rest: dict[str, Any]) -> None:
-        self._base = member(rest, "base", Spec, None)
-        if self._base is None:
+        if "base" in rest:
+            self._base = _taken(rest, "base", Spec)
+        else:
             raise InvalidArgument('Error parsing object member "base": Expected object, but member is missing')
         names = ("downsample_factors", "downsample_method") if self._driver == "downsample" else ()
         self._method = {name: rest.pop(name) for name in names if name in rest}
@@ -278,46 +279,38 @@ _DRIVERS: dict[str, Any] = {
     "cast": Spec._parse_computed,
 }
 
-_parsers: dict[str, Any] = {
-    "dtype": to_dtype,
-    "rank": lambda value: value,
-}
+
+def _taken(rest: dict[str, Any], name: str, parse: Any) -> Any:
+    """Take a member and parse it; errors name the member."""
+    with at_member(name):
+        return parse(rest.pop(name))
+
+
+def _transform_of(json: Any) -> IndexTransform:
+    return IndexTransform(json=json)
 
 
 def _driver(rest: dict[str, Any]) -> str:
-    name = rest.pop("driver", None)
-    where = 'Error parsing object member "driver": '
-    if name is None:
-        raise InvalidArgument(f"{where}Expected string, but member is missing")
-    if not isinstance(name, str):
-        raise InvalidArgument(f"{where}Expected string, but received: {name!r}")
-    if name in _DRIVERS:
-        return name
-    try:
-        form = lookup("formats", name)
-    except KeyError:
-        raise InvalidArgument(f'{where}"{name}" is not a registered TensorStore driver') from None
+    with at_member("driver"):
+        if "driver" not in rest:
+            raise InvalidArgument("Expected string, but member is missing")
+        name = text(rest.pop("driver"))
+        if name in _DRIVERS:
+            return name
+        try:
+            form = lookup("formats", name)
+        except KeyError:
+            raise InvalidArgument(f'"{name}" is not a registered TensorStore driver') from None
     return str(form.name)
-
-
-def _boolean(rest: dict[str, Any], name: str) -> bool:
-    value = rest.pop(name)
-    if not isinstance(value, bool):
-        shown = str(value).lower() if value is None else repr(value)
-        raise InvalidArgument(f'Error parsing object member "{name}": Expected boolean, but received: {shown}')
-    return value
 
 
 def _options(rest: dict[str, Any]) -> Options:
     both = rest.pop("recheck_cached", None)
-    return Options(
-        rest.pop("recheck_cached_metadata", both),
-        rest.pop("recheck_cached_data", both),
-        _boolean(rest, "fill_missing_data_reads") if "fill_missing_data_reads" in rest else True,
-        _boolean(rest, "store_data_equal_to_fill_value")
-        if "store_data_equal_to_fill_value" in rest
-        else False,
-    )
+    found = {name: rest.pop(name, both) for name in ("recheck_cached_metadata", "recheck_cached_data")}
+    for name in ("fill_missing_data_reads", "store_data_equal_to_fill_value"):
+        if name in rest:
+            found[name] = _taken(rest, name, boolean)
+    return Options(**found)
 
 
 def _replace(options: Options, name: str, value: Any) -> Options:

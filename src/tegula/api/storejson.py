@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tegula.api.context import Collector, Context
 from tegula.api.opened import Opened
 from tegula.binding import pretty
 from tegula.schema.layout import ChunkLayout
@@ -14,7 +15,7 @@ from tegula.view import View
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
 
-__all__ = ["bound_json", "schema", "show", "spec_json"]
+__all__ = ["bound_json", "resources", "schema", "show", "spec_json"]
 
 
 def schema(view: View, opened: Any) -> Schema:
@@ -82,24 +83,25 @@ def _pairs(value: Any) -> Any:
 
 def bound_json(store: TensorStore) -> dict[str, Any]:
     """Return the members of the bound specification: with the context the handle lives in."""
+    collector = Collector()
     found = spec_json(store)
-    found["context"] = context_json(store)
-    if isinstance(store._opened, Opened):
-        kvstore = dict(store._opened.kvstore._bound_json())
-        kvstore.pop("context", None)
-        found["kvstore"] = kvstore
+    opened = store._opened
+    if isinstance(opened, Opened):
+        found["kvstore"] = opened.kvstore._spec_json(collector)
+    for resource in resources(store):
+        collector.member(resource)
+    found["context"] = collector.context
     return found
 
 
-def context_json(store: TensorStore) -> dict[str, Any]:
-    """Return the context resources a handle uses, as JSON by name."""
+def resources(store: TensorStore) -> list[Any]:
+    """Return the context resources that a handle uses beside those of its key-value store."""
     opened = store._opened
     if isinstance(opened, Opened):
-        inner = dict(opened.kvstore._bound_json()).get("context", {})
-        return {**inner, **{name: each.to_json() for name, each in opened.resources.items()}}
-    if opened is not None and hasattr(opened, "_opened"):
-        return context_json(opened)
-    return {"data_copy_concurrency": {}}
+        return list(opened.resources.values())
+    if opened is not None:
+        return resources(opened)
+    return [Context()["data_copy_concurrency"]]
 
 
 def show(store: TensorStore) -> str:

@@ -319,6 +319,9 @@ def words(array: np.ndarray, size: int | None = None) -> tuple[np.ndarray, int, 
     """
     itemsize = array.dtype.itemsize
     word = size or word_size(array)
+    if array.size == 0:
+        steps = [step // word for step in array.strides] + ([1] if word != itemsize else [])
+        return np.empty(0, f"c{word}" if word == 16 else f"u{word}"), 0, np.array(steps, np.int64)
     low, lowest = array, 0
     shape, steps = array.shape, array.strides
     if any(step < 0 for step in steps):

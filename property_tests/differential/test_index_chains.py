@@ -6,6 +6,7 @@ that the wheel appends in no fixed order).  The wheel runs in a process of its o
 
 Left out, being deliberate differences: a reversed slice with one end given over an implicit bound (the wheel
 clears the wrong flag); making implicit a dimension of size 1 that the wheel still counts as indexing an array;
+an empty index array over a dimension with implicit bounds (the wheel looks at the strides of nothing);
 an ellipsis in a later operation of a dimension expression (the wheel forgets its dimensions); an empty vector (the wheel
 reads it as the scalar 0).
 """
@@ -16,6 +17,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +35,9 @@ _spec.loader.exec_module(worker)
 
 BIG = 2**62 - 2
 INF = 2**62 - 1
+
+
+_HALF_REVERSED = re.compile(r"(-?\d+::-\d|[\[ ,]:-?\d+:-\d)")
 
 
 class Maker:
@@ -370,7 +375,9 @@ def deliberate(step, mine, theirs):
         return True
     if theirs[0] == "ok" and mine[0] == "error" and "not unique" in mine[2] and ("hull" in step or "intersect" in step):
         return True
-    return False
+    if "reshape" in step and ", 0" in step and "with implicit bounds" in f"{mine}{theirs}":
+        return True
+    return bool(_HALF_REVERSED.search(step))
 
 
 def disagreements(seed, count):

@@ -16,7 +16,7 @@ from operator import index
 from typing import Any, SupportsIndex
 
 from tegula.errors import InvalidArgument, OutOfRange
-from tegula.space import dimops
+from tegula.space import dimops, indexable
 from tegula.space.align import restricted
 from tegula.space.compose import compose, indexing, propagated
 from tegula.space.domain import IndexDomain, _Frozen, check_rank, dimension_of_label, int64
@@ -583,6 +583,9 @@ def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
 
 def index_transform(t: IndexTransform, key: Any) -> IndexTransform:
     """Return `t[key]` for any kind of key; raise `IndexingError`."""
+    kind = type(key)
+    if kind is tuple or kind is slice or kind is int:
+        return apply_terms(t, key)
     if isinstance(key, DimExpression | IndexTransform | IndexDomain):
         try:
             if isinstance(key, IndexTransform):
@@ -611,3 +614,9 @@ def index_domain(over: IndexDomain, key: Any) -> IndexDomain:
     if isinstance(key, IndexDomain) or (isinstance(key, DimExpression) and key._steps):
         return index_transform(over._transform, key).domain
     return over.take(selected(specs_of(key), over.labels))
+
+
+indexable.index_transform = index_transform
+indexable.apply_to_all = apply_to_all
+indexable.transposed = transposed
+indexable.reversed_dimensions = dimops.reversed_dimensions

@@ -1,7 +1,8 @@
 """The indexing methods that everything with a domain shares.
 
 What this file knows: the spelling `x.translate_to[...]`, `x.label[...]`, `x.oindex[...]`, and that each
-is one operation on the transform of `x`.  What it must not know: how any operation works.
+is one operation on the transform of `x`.  What it must not know: how any operation works; `dims` puts the
+four functions that do into the names below when the package is loaded.
 
 A class becomes indexable by two things only: `_transform`, the `IndexTransform` from its domain to what it
 views, and `_with_transform(new)`, the same thing seen through another transform.
@@ -10,6 +11,7 @@ Law: `x.op[arg]._transform == x._transform.op[arg]` for every `op` here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -24,6 +26,15 @@ class HasTransform(Protocol):
 
     def _with_transform(self, new: IndexTransform, /) -> Any: ...
 
+
+index_transform: Callable[[IndexTransform, Any], IndexTransform]
+"""`t[key]` for any kind of key."""
+apply_to_all: Callable[[IndexTransform, str, Any], IndexTransform]
+"""The named operation on all dimensions."""
+transposed: Callable[[IndexTransform, Any], IndexTransform]
+"""The dimensions in the given order."""
+reversed_dimensions: Callable[[IndexTransform], IndexTransform]
+"""The dimensions in reverse order."""
 
 T = TypeVar("T")
 
@@ -40,8 +51,6 @@ class Subscript(Generic[T]):
 
     def __getitem__(self, argument: Any) -> T:
         """Return the owner with the operation applied to all its dimensions."""
-        from tegula.space.dims import apply_to_all
-
         owner: Any = self._owner
         return owner._with_transform(apply_to_all(owner._transform, self._name, argument))  # type: ignore[no-any-return]
 
@@ -87,8 +96,6 @@ class Movable:
     @property
     def T(self) -> Any:  # noqa: N802 - the name in NumPy and the drop-in
         """The view with the dimensions in reverse order."""
-        from tegula.space.dimops import reversed_dimensions
-
         me: Any = self
         return me._with_transform(reversed_dimensions(me._transform))
 
@@ -97,8 +104,6 @@ class Movable:
 
         Raise `InvalidArgument` unless `axes` names every dimension once.
         """
-        from tegula.space.dims import transposed
-
         me: Any = self
         return me._with_transform(transposed(me._transform, axes))
 
@@ -114,8 +119,6 @@ class Indexable(Movable):
 
         Raise `IndexingError` for an expression that is wrong or leaves the explicit bounds.
         """
-        from tegula.space.dims import index_transform
-
         me: Any = self
         return me._with_transform(index_transform(me._transform, key))
 

@@ -289,7 +289,8 @@ def _member(name: str, json: Any) -> str | InPlace:
 
 
 def _unsupported(scheme: str, component: str) -> InvalidArgument:
-    message = f"unsupported URL scheme {quoted(scheme)} in {quoted(component)}"
+    shown = component if ":" in component else component + ":"
+    message = f"unsupported URL scheme {quoted(scheme)} in {quoted(shown)}"
     if scheme in SCHEMES:
         message += f": {quoted(scheme)} is a {SCHEMES[scheme]}"
     return InvalidArgument(message)

@@ -231,8 +231,8 @@ class KvStore:
         `staleness_bound` and `batch` are accepted: every read is fresh.
         """
         del batch
-        if staleness_bound is not None:
-            float(staleness_bound)
+        if isinstance(staleness_bound, (str, bytes)):
+            raise TypeError(f"staleness_bound is a number, not {staleness_bound!r}")
         known = UNKNOWN if if_not_equal is None else from_key(_key(if_not_equal))
         effect = Read(self._ref, self._path + _key(key), _byte_range(byte_range), known)
         return self._start(_read(effect))
@@ -250,7 +250,7 @@ class KvStore:
 
     def list(
         self,
-        range: KvKeyRange | None = None,
+        range: KvKeyRange | None = None,  # noqa: A002 - the drop-in's name
         strip_prefix_length: int = 0,
     ) -> Future[Keys]:
         """List the keys in a range, without their first `strip_prefix_length` bytes, in no order."""

@@ -127,9 +127,9 @@ _POOL = (Member("total_bytes_limit", _bytes, 0),)
 
 def _retries(count: int) -> tuple[Member, ...]:
     return (
-        Member("max_retries", partial(integer, low=0), count),
         Member("initial_delay", _duration, _SECOND, format_duration),
         Member("max_delay", _duration, 32 * _SECOND, format_duration),
+        Member("max_retries", partial(integer, low=0), count),
     )
 
 

@@ -83,10 +83,10 @@ def decoded_path(text: str) -> str:
     Raises:
         InvalidArgument: it has a query or fragment, or is badly encoded.
     """
+    if "?" in text.partition("#")[0]:
+        raise InvalidArgument("Query string not supported")
     if "#" in text:
         raise InvalidArgument("Fragment identifier not supported")
-    if "?" in text:
-        raise InvalidArgument("Query string not supported")
     if "%" not in text:
         return text
     from urllib.parse import unquote_to_bytes

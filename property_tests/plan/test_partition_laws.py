@@ -146,15 +146,24 @@ def test_collect_is_the_inverse_of_place(case: Any) -> None:
 
 @given(cases())
 def test_one_chunk_is_located_iff_the_plan_has_one_row(case: Any) -> None:
-    """Law: `locate` names the cell of a plan of one row, and gives up otherwise or with index arrays."""
-    view, _, chunk, _ = case
+    """Law: `locate` names the cell of a plan of one row and picks what the plan places."""
+    view, shape, chunk, _ = case
     part = partition(view, chunk)
-    cell = locate(view, chunk)
-    if cell is not None:
-        table = bind(part, c_strides(chunk), c_strides(part.shape))
-        assert [tuple(each) for each in table.expand().cells.tolist()] == [cell]
-    elif part.affine and 0 not in part.shape and all(m.index_array is None for m in view.output):
-        assert part.rows != 1
+    spot = locate(view, shape, chunk)
+    if spot is None:
+        plain = all(m.index_array is None for m in view.output)
+        used = [m.input_dimension for m in view.output if m.input_dimension is not None]
+        once = sorted(used) == list(range(view.input_rank))
+        assert not (plain and once and 0 not in part.shape and part.rows == 1)
+        return
+    whole = np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
+    table = bind(part, c_strides(chunk), c_strides(part.shape))
+    assert [tuple(each) for each in table.expand().cells.tolist()] == [spot.cell]
+    held = chunk_words(whole, spot.cell, chunk, tuple(range(len(chunk)))).view("i8").reshape(chunk)
+    found = held[spot.index]
+    found = found if spot.axes is None else found.transpose(spot.axes)
+    assert found.shape == view.input_shape
+    assert (found == pick(view, whole)).all()
 
 
 def test_a_million_chunks_are_a_few_kilobytes() -> None:

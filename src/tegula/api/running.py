@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.errors import InvalidArgument
+from tegula.plan.gather import locate
+from tegula.programs.chunked import read_one
 from tegula.programs.reading import read
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
@@ -48,8 +50,14 @@ def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
     if order not in ("C", "F"):
         raise InvalidArgument(f"Invalid order: {order!r}")
     view = store._view
+    source = view.source
     try:
-        check_bounds(view.transform, *view.source.bounds)
+        if isinstance(source, Chunked):
+            layout = source.layout
+            spot = locate(view.transform, layout.shape, layout.chunk_shape)
+            if spot is not None and layout.chain.nbytes <= LIGHT_BYTES and leaf(source.store).local:
+                return ready(run(read_one(source, spot, view.transform.input_shape, order)))
+        check_bounds(view.transform, *source.bounds)
         if _light(view):
             return ready(run(read(view, order)))
     except ValueError as error:

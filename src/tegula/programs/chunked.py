@@ -23,7 +23,7 @@ from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
 from tegula.kv.spec import describe
 from tegula.plan.blocks import block_rows, span_count
-from tegula.plan.gather import pick
+from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import Memory, fill, memory, place, place_slab, slab_pays
@@ -33,30 +33,29 @@ from tegula.view import View
 __all__ = ["fill_value", "read_chunked", "read_one"]
 
 
-async def read_one(view: View, cell: tuple[int, ...], order: str = "C") -> NDArray[Any]:
-    """Return the elements of a view that lies in the one chunk `cell`."""
-    source = view.source
-    assert isinstance(source, Chunked)
+async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str = "C") -> NDArray[Any]:
+    """Return the elements, of `shape`, of a view that lies in one chunk."""
     layout = source.layout
-    key = source.path + layout.keys.key(cell)
-    chunk: Any
+    key = source.path + layout.keys.key(spot.cell)
+    chunk: Any = None
     if source.cache is not None:
-        chunk = (await Decoded(source.store, (key,), layout.chain, source.cache, source.recheck_before))[0]
-        if chunk is not None:
-            chunk = layout.chain.array_of(chunk)
+        (found,) = await Decoded(source.store, (key,), layout.chain, source.cache, source.recheck_before)
+        if found is not None:
+            chunk = layout.chain.array_of(found)
     else:
-        found = await Read(source.store, key)
-        chunk = None
-        if found.state == "value":
+        answer = await Read(source.store, key)
+        if answer.state == "value":
             try:
-                chunk = layout.chain.decode(found.value)
+                chunk = layout.chain.decode(answer.value)
             except TegulaError as error:
                 raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
     if chunk is None:
-        value = _missing(source, cell)
-        return np.full(view.shape, value, value.dtype, order="F" if order == "F" else "C")
-    origin = [c * n for c, n in zip(cell, layout.chunk_shape, strict=True)]
-    return np.array(pick(view.transform, chunk, origin), order="F" if order == "F" else "C")
+        value = _missing(source, spot.cell)
+        return np.full(shape, value, value.dtype, order="F" if order == "F" else "C")
+    elements = chunk[spot.index]
+    if spot.axes is not None:
+        elements = elements.transpose(spot.axes)
+    return np.array(elements, order="F" if order == "F" else "C")
 
 
 def _missing(source: Chunked, cell: Sequence[int]) -> NDArray[Any]:

@@ -55,7 +55,8 @@ class KeyRule(NamedTuple):
         if not count:
             return []
         line = self.prefix + self.separator.join(["%d"] * rank) + "\n"
-        return ((line * count) % tuple(cells.ravel().tolist())).splitlines()
+        text: str = (line * count) % tuple(cells.ravel().tolist())
+        return text.splitlines()
 
 
 @dataclass(frozen=True, slots=True)

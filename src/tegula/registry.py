@@ -18,6 +18,14 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "zarr2": "tegula.formats.zarr2:ZARR2",
         "zarr3": "tegula.formats.zarr3:ZARR3",
     },
+    "codec_merge": {
+        "zarr": "tegula.formats.zarr2:codec_merge",
+        "zarr3": "tegula.formats.zarr3:codec_merge",
+    },
+    "codec_parse": {
+        "zarr": "tegula.formats.zarr2:codec_parse",
+        "zarr3": "tegula.formats.zarr3:codec_parse",
+    },
     "codecs.zarr2": {
         "blosc": "tegula.codecs.blosc:ZARR2",
         "bz2": "tegula.codecs.bz2:ZARR2",

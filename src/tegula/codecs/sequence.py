@@ -21,7 +21,7 @@ from tegula.codecs.transpose import braced
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
 from tegula.registry import lookup
 
-__all__ = ["DEFAULT", "Sequence3", "parse"]
+__all__ = ["Sequence3", "parse"]
 
 
 class Sequence3(NamedTuple):
@@ -83,9 +83,6 @@ class Sequence3(NamedTuple):
         made: tuple[ByteCodec, ...] = tuple(steps)
         chain = CodecChain(chunk_shape, dtype, stored_dtype, order, made)
         return Sequence3(tuple(array), layout, tuple(last)), chain
-
-
-DEFAULT = Sequence3(layout=Constraint("bytes"))
 
 
 def parse(value: Any, stored: bool = False) -> Sequence3:

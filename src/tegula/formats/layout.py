@@ -57,7 +57,8 @@ class KeyRule(NamedTuple):
         # one formatting call for all; no key holds the separator of the keys
         front = (path + self.prefix).replace("%", "%%")
         line = front + self.separator.join(["%d"] * rank) + "\0"
-        return ((line * count) % tuple(cells.ravel().tolist())).split("\0")[:-1]
+        text: str = (line * count) % tuple(cells.ravel().tolist())
+        return text.split("\0")[:-1]
 
 
 @dataclass(frozen=True, slots=True)

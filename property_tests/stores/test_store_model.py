@@ -33,10 +33,10 @@ LEAVES = st.sampled_from(["x", "x0", "y", "é", "0"])
 KEYS = st.builds("/".join, st.tuples(st.sampled_from(["", "a", "a/b", "a/b.c", "d"]), LEAVES)).map(
     lambda key: key.removeprefix("/")
 )
-BOUNDS = st.one_of(
-    st.just(""), KEYS, st.sampled_from(["a", "a/", "a0", "a/b", "a/b/", "a/b0", "d/", "b", "z"])
-)
+EDGES = ["a", "a/", "a0", "a/b", "a/b/", "a/b0", "d/", "b", "z"]
+BOUNDS = st.one_of(st.just(""), KEYS, st.sampled_from(EDGES))
 VALUES = st.binary(max_size=12)
+ROWS = st.lists(st.tuples(KEYS, st.none() | VALUES), max_size=12, unique_by=lambda row: row[0])
 RANGES = st.one_of(
     st.none(),
     st.builds(ByteRange, st.integers(0, 14)),
@@ -132,10 +132,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert found.generations[row] == generation
             assert found.values[row] == (UNCHANGED if same else value)
 
-    @rule(
-        rows=st.lists(st.tuples(KEYS, st.none() | VALUES), max_size=6, unique_by=lambda row: row[0]),
-        data=st.data(),
-    )
+    @rule(rows=ROWS, data=st.data())
     def write_many(self, rows: list[tuple[str, bytes | None]], data: st.DataObject) -> None:
         conditions = data.draw(st.none() | st.tuples(*(self.conditions(key) for key, _ in rows)))
         keys, values = [self.whole(key) for key, _ in rows], [value for _, value in rows]

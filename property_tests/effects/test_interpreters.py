@@ -155,7 +155,7 @@ async def ask(name):
 @given(st.integers(1, 5), st.integers(0, 12), st.integers(0, 1000))
 @settings(max_examples=60, deadline=None)
 def test_limits_hold_in_the_trace(limit, children, seed):
-    """Law: never are more than `limit` children of an `All` under way, and where there are enough, that many."""
+    """Law: at most `limit` children of an `All` are under way, and that many where there are enough."""
 
     async def program():
         await All([Call(ask, f"child {number}") for number in range(children)], limit)

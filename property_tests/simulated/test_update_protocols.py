@@ -1,4 +1,4 @@
-"""Law: whatever is drawn, an update that returned took place once, one in doubt at most once, no other at all.
+"""Law: whatever is drawn, an update that returned took place once, one in doubt at most once, others never.
 
 The real protocols are attacked with lost answers, writes that land late, stores that refuse, crashes
 and several processes; then bugs are planted in them, and each must be found within the same seeds.

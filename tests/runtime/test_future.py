@@ -155,7 +155,11 @@ def test_a_promise_takes_exceptions_only():
 def test_a_race_to_settle_has_one_winner():
     for _ in range(50):
         future, won = pending(), []
-        threads = [threading.Thread(target=lambda: won.append(settle(future, 1))) for _ in range(4)]
+
+        def race(future=future, won=won):
+            won.append(settle(future, 1))
+
+        threads = [threading.Thread(target=race) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -299,7 +303,7 @@ def test_a_coroutine_without_a_loop_is_refused():
         return 7
 
     program = answer()
-    with pytest.raises(InvalidArgument, match="^no event loop specified and thread does not have a default"):
+    with pytest.raises(InvalidArgument, match=r"^no event loop specified and thread does not have a default"):
         Future(program)
     program.close()
 

@@ -232,6 +232,8 @@ def test_a_coroutine_with_no_loop_is_a_value_error(lib):
         return 7
 
     program = answer()
-    with pytest.raises(ValueError, match="^no event loop specified and thread does not have a default event"):
+    with pytest.raises(
+        ValueError, match=r"^no event loop specified and thread does not have a default event"
+    ):
         lib.Future(program)
     program.close()

@@ -176,7 +176,7 @@ def test_awaiting_an_asyncio_future_names_it():
         async def program():
             await future
 
-        with pytest.raises(TypeError, match="not _asyncio.Future"):
+        with pytest.raises(TypeError, match=r"not _asyncio\.Future"):
             run(program(), lambda effect: b"")
     finally:
         loop.close()

@@ -14,11 +14,11 @@ writing a part of a chunk is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
-from tegula.effects.storage import Buffer, ReadMany, Unchanged, WriteColumns, WriteMany
+from tegula.effects.storage import Buffer, ReadColumns, ReadMany, Unchanged, WriteColumns, WriteMany
 from tegula.errors import Aborted, Indeterminate, TegulaError, Unavailable
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import StoreRef
@@ -28,6 +28,9 @@ from tegula.programs.update import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Landed,
 __all__ = ["Merge", "Values", "update_many"]
 
 Values: TypeAlias = list[Buffer | Unchanged | None]
+Doubts: TypeAlias = dict[
+    int, tuple[bytes, Buffer | None]
+]  # row -> the condition and the value it was sent with
 Merge: TypeAlias = Callable[[list[int], Values], Values]
 
 
@@ -55,88 +58,105 @@ async def update_many(
     """
     generations = [UNKNOWN] * len(keys)
     rows = list(range(len(keys)))
-    doubts: dict[int, tuple[bytes, Buffer | None]] = {}  # row -> its condition and the value sent
+    doubts: Doubts = {}
     time = 0.0
-    attempt = 0
-    while rows:
-        if attempt == attempts:
-            if doubts:
-                raise _in_doubt(keys, doubts)
-            raise Aborted(f"updating {len(rows)} keys lost the race against other writers {attempts} times")
+    for attempt in range(attempts):
+        if not rows:
+            break
         try:
             if attempt:
                 await pause(attempt, FIRST_PAUSE, LONGEST_PAUSE)
-            seen = await ReadMany(
-                store,
-                [keys[row] for row in rows],
-                if_not_equal=_conditions(known, rows, doubts),
-            )
+            wanted = [keys[row] for row in rows]
+            seen = await ReadMany(store, wanted, if_not_equal=_conditions(known, rows, doubts))
         except TegulaError as error:
             if doubts:
                 raise _in_doubt(keys, doubts) from error
             raise
-        attempt += 1
         time = seen.time
-        # Settle the rows in doubt; sort the others from those whose write is only to be sent again.
-        fresh: list[int] = []
-        values: Values = []
-        block: list[int] = []
-        sent: list[Buffer | None] = []
-        conditions: list[bytes] = []
-        for row, value, generation in zip(rows, seen.values, seen.generations, strict=True):
-            if row in doubts:
-                condition, written = doubts[row]
-                if generation == condition:
-                    block.append(row)
-                    sent.append(written)
-                    conditions.append(condition)
-                    continue
-                verdict = landed(cast("Buffer | None", value), written)
-                if verdict is None:
-                    raise _in_doubt(keys, doubts)
-                del doubts[row]
-                if verdict:
-                    generations[row] = generation
-                    continue
-            fresh.append(row)
-            values.append(value)
-            generations[row] = generation
-        if fresh:
-            merged: Values = await Compute(applied_to(merge, fresh, values))
-            for row, new in zip(fresh, merged, strict=True):
+        block = _Block([], [], [])
+        fresh = _settle(rows, seen, doubts, landed, generations, block)
+        if fresh is None:
+            raise _in_doubt(keys, doubts)
+        if fresh.rows:
+            merged: Values = await Compute(applied_to(merge, fresh.rows, fresh.values))
+            for row, new in zip(fresh.rows, merged, strict=True):
                 if not isinstance(new, Unchanged):
-                    block.append(row)
-                    sent.append(new)
-                    conditions.append(generations[row])
-        if not block:
+                    block.add(row, new, generations[row])
+        rows = block.rows
+        if not rows:
             break
+        values = cast("list[Buffer | None]", block.values)
         try:
-            written_columns = await WriteMany(store, [keys[row] for row in block], sent, conditions)
+            done = await WriteMany(store, [keys[row] for row in rows], values, block.conditions)
         except (Unavailable, Indeterminate):
-            for row, condition, value in zip(block, conditions, sent, strict=True):
-                doubts[row] = condition, value
-            rows = block
+            doubts.update(zip(rows, zip(block.conditions, values, strict=True), strict=True))
             continue
-        time = written_columns.time
-        rows = []
-        for row, generation in zip(block, written_columns.generations, strict=True):
-            generations[row] = generation
+        time = done.time
+        refused = []
+        for row, generation in zip(rows, done.generations, strict=True):
             if generation == UNKNOWN:
-                rows.append(row)
+                refused.append(row)  # a doubt about it stays: the refusal may be its own doing
             else:
+                generations[row] = generation
                 doubts.pop(row, None)
+        rows = refused
+    if doubts:
+        raise _in_doubt(keys, doubts)
+    if rows:
+        raise Aborted(f"updating {len(rows)} keys lost the race against other writers {attempts} times")
     return WriteColumns(generations, time)
 
 
-def _conditions(
-    known: Sequence[bytes] | None, rows: list[int], doubts: dict[int, tuple[bytes, Buffer | None]]
-) -> list[bytes] | None:
+class _Block(NamedTuple):
+    """Columns of rows: their numbers, values, and the generations they are written on condition of."""
+
+    rows: list[int]
+    values: Values
+    conditions: list[bytes]
+
+    def add(self, row: int, value: Buffer | Unchanged | None, condition: bytes) -> None:
+        self.rows.append(row)
+        self.values.append(value)
+        self.conditions.append(condition)
+
+
+def _settle(
+    rows: list[int],
+    seen: ReadColumns,
+    doubts: Doubts,
+    landed: Landed,
+    generations: list[bytes],
+    block: _Block,
+) -> _Block | None:
+    """Sort the rows read: to be merged (returned), to be sent again as they were (into `block`), or done.
+
+    None where a row's doubt can not be settled.
+    """
+    fresh = _Block([], [], [])
+    for row, value, generation in zip(rows, seen.values, seen.generations, strict=True):
+        generations[row] = generation
+        if row in doubts:
+            condition, written = doubts[row]
+            if generation == condition:
+                block.add(row, written, condition)
+                continue
+            verdict = landed(cast("Buffer | None", value), written)
+            if verdict is None:
+                return None
+            del doubts[row]
+            if verdict:
+                continue
+        fresh.add(row, value, generation)
+    return fresh
+
+
+def _conditions(known: Sequence[bytes] | None, rows: list[int], doubts: Doubts) -> list[bytes] | None:
     """Which values need not be sent: those that the caller knows, and those that settle no doubt."""
     if known is None and not doubts:
         return None
     return [doubts[row][0] if row in doubts else UNKNOWN if known is None else known[row] for row in rows]
 
 
-def _in_doubt(keys: Sequence[str], doubts: dict[int, tuple[bytes, Buffer | None]]) -> Indeterminate:
+def _in_doubt(keys: Sequence[str], doubts: Doubts) -> Indeterminate:
     first = keys[min(doubts)]
     return Indeterminate(f"whether {len(doubts)} updates took place can not be told, that of {first!r} first")

@@ -174,15 +174,16 @@ def pretty(value: Any, *, indent: int = 0, used: int = 0) -> str:
     if line is not None:
         return line
     pad = " " * (indent + 2)
+    depth = indent // 2 + 1  # the drop-in gives up one column a level
     if isinstance(value, dict):
         parts = [f"{pad}'{_escaped(key)}': " for key in sorted(value)]
         items = [
-            part + pretty(value[key], indent=indent + 2, used=len(part) + 1)
+            part + pretty(value[key], indent=indent + 2, used=len(part) + depth)
             for part, key in zip(parts, sorted(value), strict=True)
         ]
         opening, closing = "{", "}"
     else:
-        items = [pad + pretty(item, indent=indent + 2, used=indent + 4) for item in value]
+        items = [pad + pretty(item, indent=indent + 2, used=len(pad) + depth) for item in value]
         opening, closing = "[", "]"
     body = "".join(f"{item},\n" for item in items)
     return f"{opening}\n{body}{' ' * indent}{closing}"

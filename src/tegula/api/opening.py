@@ -120,8 +120,8 @@ def _flags(stored: dict[str, bool], given: dict[str, bool | None]) -> OpenFlags:
     merged = {**stored, **said}
     if "open" in merged or "create" in merged:
         merged = {"open": False, "create": False, **merged}
-    if merged.get("assume_metadata") or merged.get("assume_cached_metadata"):
-        merged.setdefault("open", True)
+    if not merged.get("open") and not merged.get("create"):
+        merged["open"] = True
     return OpenFlags(**merged)
 
 
@@ -186,7 +186,7 @@ async def _opening(
             form, kvstore._ref, kvstore._path, asked._members, schema, flags
         )
     except TegulaError as error:
-        shown = compact(_told(asked, flags)).decode().replace('"', '\\"')
+        shown = compact(_told(asked, flags, constraints, context)).decode().replace('"', '\\"')
         raise annotated(
             error, f'Error opening "{form.name}" driver: ', f" [tensorstore_spec='{shown}']"
         ) from error
@@ -211,8 +211,22 @@ def _writable(read: bool | None, write: bool | None) -> bool:
     return write is not False if read is None else bool(write)
 
 
-def _told(asked: Spec, flags: OpenFlags) -> dict[str, Any]:
-    told = asked.to_json()
+def _told(asked: Spec, flags: OpenFlags, constraints: Schema, context: Any) -> dict[str, Any]:
+    """Return the specification that an error of opening names: what was asked for, as bound."""
+    from tegula.api.context import Collector
+
+    whole = asked.copy()
+    try:
+        whole._schema.update(schema=constraints)
+        collector = Collector()
+        told = whole.to_json()
+        if asked._kvstore is not None:
+            told["kvstore"] = _bind(asked, context)._spec_json(collector)
+        for name in ("cache_pool", "data_copy_concurrency"):
+            collector.member(context[asked._resources.get(name, name)])
+        told["context"] = collector.context
+    except TegulaError:  # what cannot be bound is told as it was asked
+        told = asked.to_json()
     for name in FLAGS[1:]:
         if getattr(flags, name):
             told[name] = True

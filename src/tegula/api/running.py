@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.errors import InvalidArgument
+from tegula.errors import InvalidArgument, OutOfRange
 from tegula.plan.gather import locate
 from tegula.programs.chunked import read_one
 from tegula.programs.reading import read
@@ -22,7 +22,8 @@ from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
 from tegula.source import Chunked, Downsample, InMemory
-from tegula.space.bounds import check_bounds
+from tegula.space.bounds import check_bounds, propagate_bounds
+from tegula.space.domain import IndexDomain
 from tegula.view import View
 
 if TYPE_CHECKING:
@@ -57,12 +58,23 @@ def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
             spot = locate(view.transform, layout.shape, layout.chunk_shape)
             if spot is not None and layout.chain.nbytes <= LIGHT_BYTES and leaf(source.store).local:
                 return ready(run(read_one(source, spot, view.transform.input_shape, order)))
-        check_bounds(view.transform, *source.bounds)
+        _check(view)
         if _light(view):
             return ready(run(read(view, order)))
     except ValueError as error:
         return failed(error)
     return submit(read(view, order, WIDTH), abandon=True)
+
+
+def _check(view: View) -> None:
+    """Raise OutOfRange unless every element of the view lies in its source."""
+    try:
+        check_bounds(view.transform, *view.source.bounds)
+    except OutOfRange:
+        lower, upper = view.source.bounds
+        bounds = IndexDomain(inclusive_min=lower, exclusive_max=upper)
+        propagate_bounds(bounds, view.transform)  # says it in terms of bounds, where it can
+        raise
 
 
 def _light(view: View) -> bool:
@@ -106,7 +118,7 @@ def start_write(store: TensorStore, source: Any) -> WriteFutures:
     if not isinstance(source, TensorStore):
         data = _array(source, view.dtype, view.transform.input_rank)
     try:
-        check_bounds(view.transform, *view.source.bounds)
+        _check(view)
         program = _copying(source, store) if data is None else _writing(view, data)
     except ValueError as error:
         done = failed(error)
@@ -132,9 +144,9 @@ def _writing(view: View, data: NDArray[Any]) -> Any:
 def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
     from tegula.plan.gather import pick
     from tegula.space.align import align
-    from tegula.space.domain import IndexDomain
 
-    return pick(align(IndexDomain(shape=data.shape), view.transform.domain), data)
+    target = view.transform.domain.mark_bounds_implicit[False]  # errors show the bounds as resolved
+    return pick(align(IndexDomain(shape=data.shape), target), data)
 
 
 def _copying(source: TensorStore, store: TensorStore) -> Any:
@@ -152,7 +164,7 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
                 f"Explicit data type conversion required to convert {view.dtype.name} -> {target.dtype.name}"
             )
         view = cast(view, target.dtype)
-    check_bounds(view.transform, *view.source.bounds)
+    _check(view)
     aligned: View = view[align(view.transform.domain, target.transform.domain)]
     return copy(aligned, target, WIDTH)
 

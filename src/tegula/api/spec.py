@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tegula.api.opened import Options
-from tegula.binding import at_member, boolean, expected, members, pretty, text
+from tegula.binding import as_json, at_member, boolean, expected, members, pretty, text
 from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from tegula.registry import lookup
 from tegula.schema.dtypes import dtype as to_dtype
@@ -68,7 +68,7 @@ class Spec(Indexable):
             json = _from_url(json)
         if not isinstance(json, dict):
             raise expected("object", json)
-        rest = dict(json)
+        rest = {name: value if name == "array" else as_json(value) for name, value in json.items()}
         self._bound: Any = None
         self._base: Spec | None = None
         self._array: Any = None

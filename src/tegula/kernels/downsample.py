@@ -13,8 +13,8 @@ the array has.  The laws of a method:
 - ``mode``    the most frequent, the smallest of equals; complex numbers in lexicographic order.
 - ``min`` ``max``  floats pass over NaNs and keep the earlier of two equal values; a block of NaNs alone
   gives the infinity that the search begins with.
-- in a median or mode all NaNs are one value above all others; -0.0 lies below 0.0 in a median and equals it
-  in a mode.
+- NaNs lie above all numbers in a median; in a mode none equals another, so that one wins only where there is
+  nothing else.  -0.0 lies below 0.0 in a median and equals it in a mode.
 
 Law: `downsample` equals `twin` bit by bit, whichever path it takes and however the result is sliced.
 """
@@ -346,6 +346,7 @@ def _twin_order(array: np.ndarray, pieces: list[Any], counts: np.ndarray, mode: 
     if mode:
         same = columns[1:] == columns[:-1]
         if array.dtype.kind == "f":
+            same &= columns[1:] != top
             same |= (columns[1:] == 0) & (columns[:-1] == -1)
         run = np.ones(counts.shape, np.int64)
         most, chosen = run.copy(), columns[0].copy()

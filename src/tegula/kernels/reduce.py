@@ -463,7 +463,9 @@ def _gather(
 
 
 @device
-def _count(buffer: Any, pitch: Any, m: Any, n: Any, run: Any, most: Any, best: Any, zeros: Any) -> None:
+def _count(
+    buffer: Any, pitch: Any, m: Any, n: Any, run: Any, most: Any, best: Any, floats: Any, top: Any
+) -> None:
     """Write to `best` the most frequent of each sorted column, the smallest of equals."""
     for k in range(m):
         run[np.uint64(k)] = 1
@@ -473,11 +475,11 @@ def _count(buffer: Any, pitch: Any, m: Any, n: Any, run: Any, most: Any, best: A
     for i in range(1, n):
         a = (i - 1) * pitch
         b = i * pitch
-        if zeros:  # keys of floats: -0.0 (key -1) and 0.0 (key 0) are one value
+        if floats:  # -0.0 (key -1) and 0.0 (key 0) are one value, NaNs (key `top`) are all different
             for k in range(m):
                 u = buffer[np.uint64(a + k)]
                 v = buffer[np.uint64(b + k)]
-                same = (u == v) | ((u == -1) & (v == 0))
+                same = ((u == v) & (v != top)) | ((u == -1) & (v == 0))
                 length = run[np.uint64(k)] + one if same else one
                 more = length > most[np.uint64(k)]
                 run[np.uint64(k)] = length
@@ -514,7 +516,7 @@ def order(
 
     Blocks are sorted side by side, a network of vector minima and maxima over up to 256 of them.  The most
     elements of a block are 127 for 8-bit types.  Floats come as signed integers of their bits, `infinity`
-    being the bits of theirs (0 for integers) and `largest` the largest integer; NaNs are one largest value.
+    being the bits of theirs (0 for integers) and `largest` the largest integer; NaNs are above all.
     """
     x = shape.size - 1
     blocks = _blocks(shape[x], factors[x], phases[x])
@@ -560,7 +562,7 @@ def order(
                 _sort(buffer, pitch, m, tables[part], used[part])
                 b = ((n - 1) // 2) * pitch
                 if mode:
-                    _count(buffer, pitch, m, n, run, most, best, infinity)
+                    _count(buffer, pitch, m, n, run, most, best, infinity, top)
                     for k in range(m):
                         buffer[np.uint64(b + k)] = best[np.uint64(k)]
                 if infinity:

@@ -196,7 +196,7 @@ def _one_line(value: Any, room: int) -> str | None:
         shown = _atom(value)
         return shown if len(shown) <= room else None
     left = room - 2
-    parts = []
+    parts: list[str] = []
     for item in sorted(value) if isinstance(value, dict) else value:
         head, inner = (f"'{_escaped(item)}': ", value[item]) if isinstance(value, dict) else ("", item)
         left -= len(head) + (2 if parts else 0)

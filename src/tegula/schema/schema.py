@@ -201,7 +201,7 @@ class Schema(Indexable):
             self.set_rank(layout.rank, "chunk_layout")
         merged = layout.copy() if self._layout is None else self._layout.copy()
         merged.merge(layout)
-        self._layout = merged
+        self._layout = merged if _without_rank(merged) else None
 
     def set_codec(self, codec: CodecSpec) -> None:
         """Merge the codec."""
@@ -277,7 +277,8 @@ class Schema(Indexable):
         made = Schema.__new__(Schema)
         made._rank, made._dtype, made._codec = transform.domain.rank, self._dtype, self._codec
         made._domain = None if self._domain is None else transform.domain
-        made._layout = None if self._layout is None else layout_through(self._layout, transform)
+        layout = None if self._layout is None else layout_through(self._layout, transform)
+        made._layout = layout if _without_rank(layout) else None
         made._fill = None if self._fill is None else fill_through(self._fill, transform, self._domain)
         made._units = None
         if self._units is not None:
@@ -334,10 +335,7 @@ class Schema(Indexable):
         """Return the JSON form; what is unset is left out."""
         found: dict[str, Any] = {}
         if self._layout is not None:
-            layout = self._layout.to_json()
-            layout.pop("rank", None)
-            if layout:
-                found["chunk_layout"] = layout
+            found["chunk_layout"] = _without_rank(self._layout)
         if self._codec is not None:
             found["codec"] = self._codec.to_json()
         if self._units is not None:
@@ -361,7 +359,7 @@ class Schema(Indexable):
             self._rank == other._rank
             and self._dtype == other._dtype
             and self._domain == other._domain
-            and self.chunk_layout == other.chunk_layout
+            and _without_rank(self._layout) == _without_rank(other._layout)
             and self._codec == other._codec
             and self._units == other._units
             and (self._fill is None or other._fill is None or fills.same(self._fill, other._fill))
@@ -440,6 +438,13 @@ def merge_domains(a: IndexDomain, b: IndexDomain) -> IndexDomain:
     named = tuple(labels)
     check_labels(named)
     return domain(tuple(lows), tuple(highs), named, lower, upper)
+
+
+def _without_rank(layout: ChunkLayout | None) -> dict[str, Any]:
+    """Return the JSON of a layout whose rank is that of its schema."""
+    found = {} if layout is None else layout.to_json()
+    found.pop("rank", None)
+    return found
 
 
 def _units_text(units: Iterable[Unit | None]) -> str:

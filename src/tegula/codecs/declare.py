@@ -31,8 +31,8 @@ BYTES = "bytes -> bytes"
 class Member(NamedTuple):
     """One member of a codec's configuration.
 
-    `parse` checks a JSON value; `default` is what a request may leave out; `absent`, where not empty,
-    is the error of a stored document that leaves it out.
+    `parse` checks a JSON value; `default` is what a request means that leaves it out; `absent`, where not
+    empty, is the error of a stored document that does.
     """
 
     name: str
@@ -85,6 +85,8 @@ class Declaration(NamedTuple):
             elif stored and member.absent:
                 with binding.at_member(member.name):
                     raise InvalidArgument(member.absent)
+            elif stored and member.default is not None:
+                found.append((member.name, member.default))
         binding.members(configuration, [member.name for member in self.members])
         return Constraint(self.name, tuple(sorted(found)))
 

@@ -17,7 +17,7 @@ from tegula import binding
 from tegula.codecs.chain import CodecChain
 from tegula.codecs.codec import ByteCodec
 from tegula.codecs.declare import ARRAY, BYTES, LAYOUT, Constraint, Declaration, merged
-from tegula.codecs.transpose import braced
+from tegula.codecs.transpose import aligned, braced
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
 from tegula.registry import lookup
 
@@ -156,4 +156,5 @@ def _merged_stage(a: tuple[Constraint, ...], b: tuple[Constraint, ...], stage: s
             f"Cannot merge zarr codec constraints {first} and {second}: "
             f"Mismatch in number of {stage} codecs ({len(a)} vs {len(b)})"
         )
-    return tuple(merged(x, y) for x, y in zip(a, b, strict=True))
+    pairs = zip(a, b, strict=True)
+    return tuple(merged(*(aligned(x, y) if stage == ARRAY else (x, y))) for x, y in pairs)

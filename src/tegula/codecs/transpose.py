@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from tegula import binding
-from tegula.codecs.declare import ARRAY, Declaration, Member
+from tegula.codecs.declare import ARRAY, Constraint, Declaration, Member
 from tegula.errors import InvalidArgument, TegulaError
 
-__all__ = ["ZARR3", "braced"]
+__all__ = ["ZARR3", "aligned", "braced"]
 
 MAX_RANK = 32
 
@@ -46,6 +46,24 @@ def _order(value: Any) -> Any:
         second = binding.expected('one of "C", "F"', value).message
         raise InvalidArgument(f"No matching value binder: {error.message}; {second}") from None
     return order
+
+
+def aligned(a: Constraint, b: Constraint) -> tuple[Constraint, Constraint]:
+    """Return two transposes, spelled alike: beside a list, "C" and "F" are lists too.
+
+    >>> aligned(Constraint("transpose", (("order", "F"),)), Constraint("transpose", (("order", (1, 0)),)))[0]
+    Constraint(name='transpose', members=(('order', (1, 0)),))
+    """
+    ranks = [len(value) for one in (a, b) for _, value in one.members if isinstance(value, tuple)]
+    if not ranks:
+        return a, b
+    spelled = {"C": tuple(range(ranks[0])), "F": tuple(range(ranks[0]))[::-1]}
+
+    def with_lists(one: Constraint) -> Constraint:
+        members = [(name, spelled[value] if value in ("C", "F") else value) for name, value in one.members]
+        return Constraint(one.name, tuple(members))
+
+    return with_lists(a), with_lists(b)
 
 
 def _settle(members: dict[str, Any], rank: int) -> tuple[dict[str, Any], tuple[int, ...]]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tegula import binding
-from tegula.errors import DataLoss, FailedPrecondition, InvalidArgument, TegulaError
+from tegula.errors import DataLoss, FailedPrecondition, InvalidArgument, TegulaError, Unimplemented
 from tegula.space.interval import MAX_RANK
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "extent", "parse_json", "read", "shape"]
@@ -92,6 +92,7 @@ def read(
 
     Raises:
         FailedPrecondition: it is not what the format says.
+        Unimplemented: it is, but is not supported.
         DataLoss: it is not JSON (`invalid` may name another class).
     """
     prefix = f"Error reading {where}: "
@@ -101,6 +102,8 @@ def read(
         raise invalid(prefix + error.message) from None
     try:
         return parse(binding.mapping(value))
+    except Unimplemented as error:
+        raise Unimplemented(prefix + error.message) from None
     except TegulaError as error:
         raise FailedPrecondition(prefix + error.message) from None
 

@@ -70,7 +70,7 @@ def show3(element: NDArray[Any], dtype: DataType) -> Any:
         return _parts(element, dtype, show3)
     if dtype.kind == "f":
         number = float(element)
-        if number != number and _bits(element) != _bits(_float_array(number, dtype)):
+        if number != number and _bits(element) != _bits(_float_array(float("nan"), dtype)):
             return f"0x{_bits(element):0{2 * dtype.itemsize}x}"
         return _named(number)
     return bool(element) if dtype.kind == "b" else int(element)

@@ -290,7 +290,7 @@ def schema(md: Metadata, members: Members, request: Schema | None = None) -> Sch
 
 def metadata_json(md: Metadata) -> dict[str, Any]:
     """Return the document as a JSON value, without the members that mean nothing here."""
-    return zarr2_document.to_json(replace(md, extra={}))
+    return zarr2_document.to_json(replace(md, extra={}, separator=md.separator or "."))
 
 
 def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:

@@ -312,7 +312,7 @@ def _check_members(md: Metadata, parts: Constraints) -> None:
     if parts.codecs is not None:
         with binding.at('Mismatch in "codecs": '):
             # codecs are merged with the array's own first, as the error texts have it
-            md.codecs.merge(_normalised(parts.codecs, len(md.shape)), strict=True)
+            md.codecs.merge(parts.codecs, strict=True)
     if parts.names is not None:
         agreement.expect("dimension_names", list(parts.names), list(md.names or (None,) * len(md.shape)))
     if parts.units is not None:
@@ -333,17 +333,6 @@ def _check_members(md: Metadata, parts: Constraints) -> None:
 def _differs(name: str, wanted: Any, found: dict[str, Any]) -> str:
     shown = binding.dumps(found[name]) if name in found else "<discarded>"
     return f'Expected "{name}" of {binding.dumps(wanted)} but received: {shown}'
-
-
-def _normalised(codecs: Sequence3, rank: int) -> Sequence3:
-    """Return codecs with orders spelled as lists, so that "F" equals what it means."""
-    spelled = {"C": tuple(range(rank)), "F": tuple(range(rank))[::-1]}
-
-    def spelled_out(one: Constraint) -> Constraint:
-        members = [(k, spelled.get(v, v) if isinstance(v, str) else v) for k, v in one.members]
-        return Constraint(one.name, tuple(members))
-
-    return codecs._replace(array=tuple(map(spelled_out, codecs.array)))
 
 
 # ---------------------------------------------------------------- what an array is
@@ -397,7 +386,7 @@ def _codec_json(codecs: Sequence3 | None) -> dict[str, Any]:
 
 def codec_spec(md: Metadata) -> CodecSpec:
     """Return the codec spec of an array."""
-    return CodecSpec.of(_codec_json(_normalised(md.codecs, len(md.shape))))
+    return CodecSpec.of(_codec_json(md.codecs))
 
 
 def codec_parse(json: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
-from tegula.space.domain import IndexDomain, dim, domain
+from tegula.space.dim import dim
+from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import (
     END,
     INF,
@@ -90,6 +91,9 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
                 ) from None
             if stride < 0:
                 lower, upper = upper, lower
+                if lo == hi and a.inclusive_min[i] == a.exclusive_max[i]:
+                    # a reversed view of nothing: any origin will do, the slice has chosen one
+                    lo = hi = a.inclusive_min[i]
         if not lower:
             lower_mask &= ~(1 << i)
         if not upper:

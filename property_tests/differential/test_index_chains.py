@@ -146,7 +146,9 @@ class Maker:
         values = self.nested(shape, lambda: self.near(d))
         if self.flag(0.5) and rank:
             return f"{values}"
-        return f"np.array({values}, dtype=np.{r.choice(['int64', 'int32', 'uint8', 'int16'] if str(values).find('-') < 0 and len(str(values)) < 20 else ['int64'])}).reshape({shape})"
+        small = len(str(values)) < 20 and "-" not in str(values)
+        dtype = r.choice(["int64", "int32", "uint8", "int16"]) if small else "int64"
+        return f"np.array({values}, dtype=np.{dtype}).reshape({shape})"
 
     def mask(self, dims):
         r = self.r
@@ -370,7 +372,7 @@ class Maker:
                 y = eval(steps[-1], {**names, "x": x})
                 if hasattr(y, "to_json"):
                     x = y
-            except (ValueError, IndexError, TypeError):
+            except (ValueError, IndexError, TypeError, OverflowError):
                 pass
             if x is None:
                 break

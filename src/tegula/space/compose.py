@@ -214,8 +214,10 @@ def through(
     for j in used:
         n = inner.maps[j]
         if n.index_array is not None:
-            checked = check_array(j, n, los[j], his[j])
-            picks.append(checked - los[j])
+            try:
+                picks.append(check_array(n, los[j], his[j]) - los[j])
+            except OutOfRange as error:
+                raise annotated(error, f"In index array map for output dimension {j}: ") from None
             continue
         if n.input_dimension is None:
             picks.append(np.full((1,) * a.rank, n.offset - los[j], dtype=np.int64))
@@ -254,7 +256,7 @@ def _sliced(flat: Any, used: list[int], los: tuple[int, ...], a: IndexDomain, in
     return view
 
 
-def check_array(output_dim: int, m: OutputIndexMap, lo: int, hi: int) -> Any:
+def check_array(m: OutputIndexMap, lo: int, hi: int) -> Any:
     """Return the output coordinates of an array map, all of them within its range and within `[lo, hi)`.
 
     Raise `OutOfRange` naming the first that is not.
@@ -269,10 +271,7 @@ def check_array(output_dim: int, m: OutputIndexMap, lo: int, hi: int) -> Any:
     if array.size and (int(array.min()) < least or int(array.max()) > most):
         wrong = (array < least) | (array > most)
         value = int(array[wrong][0])
-        raise OutOfRange(
-            f"In index array map for output dimension {output_dim}: Index {value} is outside valid range "
-            f"{interval_text(first, max(first, end))}"
-        )
+        raise OutOfRange(f"Index {value} is outside valid range {interval_text(first, max(first, end))}")
     return array * m.stride + m.offset
 
 

@@ -6,6 +6,7 @@ that the wheel appends in no fixed order).  The wheel runs in a process of its o
 
 Left out, being deliberate differences: a reversed slice with one end given over an implicit bound (the wheel
 clears the wrong flag); making implicit a dimension of size 1 that the wheel still counts as indexing an array;
+a reversed view of an empty resizable dimension (the wheel contradicts itself and refuses);
 an empty index array over a dimension with implicit bounds (the wheel looks at the strides of nothing);
 an ellipsis in a later operation of a dimension expression (the wheel forgets its dimensions); an empty vector (the wheel
 reads it as the scalar 0).
@@ -54,6 +55,9 @@ class Maker:
         if self.flag(0.01):
             return r.choice([BIG, -BIG, INF, -INF, 2**62, 2**40, -(2**40), 2**63 - 1])
         return r.randint(-6, 12)
+
+    def strides(self):
+        return self.r.choice([1, 2, 3, -1, -2, self.small()])
 
     def dim(self, labels):
         r = self.r
@@ -120,7 +124,11 @@ class Maker:
 
     def slice(self, d):
         r = self.r
-        step = r.choice([None] * 6 + [1, 2, 3, -1, -1, -2]) if self.flag(0.98) else r.choice([0, -(2**63) + 1, 7])
+        step = (
+            r.choice([None] * 6 + [1, 2, 3, -1, -1, -2])
+            if self.flag(0.98)
+            else r.choice([0, -(2**63) + 1, 7])
+        )
         a, b = self.near(d), self.near(d) + (1 if self.flag() else 0)
         if self.flag(0.9) and ((a > b) == ((step or 1) > 0)):
             a, b = b, a
@@ -138,7 +146,9 @@ class Maker:
         values = self.nested(shape, lambda: self.near(d))
         if self.flag(0.5) and rank:
             return f"{values}"
-        return f"np.array({values}, dtype=np.{r.choice(['int64', 'int32', 'uint8', 'int16'] if str(values).find('-') < 0 and len(str(values)) < 20 else ['int64'])}).reshape({shape})"
+        small = len(str(values)) < 20 and "-" not in str(values)
+        dtype = r.choice(["int64", "int32", "uint8", "int16"]) if small else "int64"
+        return f"np.array({values}, dtype=np.{dtype}).reshape({shape})"
 
     def mask(self, dims):
         r = self.r
@@ -179,7 +189,9 @@ class Maker:
                 terms.append(text)
                 left = left[n:]
             elif kind < 0.935:
-                terms.append(r.choice(["1.5", "'x'", "[1.5]", "[[1, 2], [3]]", "np.array([1.5])", "slice(1.5, 2)"]))
+                terms.append(
+                    r.choice(["1.5", "'x'", "[1.5]", "[[1, 2], [3]]", "np.array([1.5])", "slice(1.5, 2)"])
+                )
             elif whole and self.flag(0.4):
                 break
             else:
@@ -234,8 +246,7 @@ class Maker:
         if kind < 0.2:
             return f".translate_{r.choice(['by', 'backward_by'])}[{self.vector(n, self.small)}]"
         if kind < 0.3:
-            draw = lambda: r.choice([1, 2, 3, -1, -2, self.small()])
-            return f".stride[{self.vector(n, draw, 0.01)}]"
+            return f".stride[{self.vector(n, self.strides, 0.01)}]"
         if kind < 0.38:
             count = n if self.flag(0.95) else n + 1
             names = [r.choice(["a", "b", "c", "e", "x", "", "y"]) for _ in range(count)]
@@ -245,7 +256,20 @@ class Maker:
         if kind < 0.54:
             return ".diagonal"
         if kind < 0.62:
-            flags = r.choice(["True", "False", "True:", ":True", "False:", ":False", "True:False", "False:True", ":", "None"])
+            flags = r.choice(
+                [
+                    "True",
+                    "False",
+                    "True:",
+                    ":True",
+                    "False:",
+                    ":False",
+                    "True:False",
+                    "False:True",
+                    ":",
+                    "None",
+                ]
+            )
             return f".mark_bounds_implicit[{flags}]"
         mode = r.choice(["", "", "", ".oindex", ".vindex"])
         if first and self.flag(0.12):
@@ -320,7 +344,15 @@ class Maker:
             inner = self.domain()
             e = eval(inner, {"IndexDomain": space.IndexDomain, "Dim": space.Dim})
             return f"x[IndexTransform({inner}, [{', '.join(self.map(e) for _ in range(x.rank))}])]"
-        return r.choice(["x.T", f"x.translate_by[{self.vector(x.rank, self.small)}]", "x.index_exp", "x.shape, x.size", "list(x)"])
+        return r.choice(
+            [
+                "x.T",
+                f"x.translate_by[{self.vector(x.rank, self.small)}]",
+                "x.index_exp",
+                "x.shape, x.size",
+                "list(x)",
+            ]
+        )
 
     def chain(self):
         on_domain = self.flag(0.15)
@@ -335,12 +367,12 @@ class Maker:
             "d": space.d,
         }
         x = None
-        for k in range(self.r.randint(1, 5)):
+        for _ in range(self.r.randint(1, 5)):
             try:
                 y = eval(steps[-1], {**names, "x": x})
                 if hasattr(y, "to_json"):
                     x = y
-            except (ValueError, IndexError, TypeError):
+            except (ValueError, IndexError, TypeError, OverflowError):
                 pass
             if x is None:
                 break
@@ -361,7 +393,9 @@ def wheel(chains):
     results = []
     while len(results) < len(chains):
         lines = "".join(json.dumps(chain) + "\n" for chain in chains[len(results) :])
-        done = subprocess.run([sys.executable, str(_WORKER)], input=lines, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, str(_WORKER)], input=lines, capture_output=True, text=True, check=False
+        )
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         results += answers
         if len(results) < len(chains):
@@ -373,9 +407,19 @@ def deliberate(step, mine, theirs):
     """Tell whether a difference is one that we mean."""
     if theirs[0] == "error" and "as having implicit bounds because it indexes" in theirs[2]:
         return True
-    if theirs[0] == "ok" and mine[0] == "error" and "not unique" in mine[2] and ("hull" in step or "intersect" in step):
+    if (
+        theirs[0] == "ok"
+        and mine[0] == "error"
+        and "not unique" in mine[2]
+        and ("hull" in step or "intersect" in step)
+    ):
         return True
+    if mine[0] == theirs[0] == "ok" and "array(in)" in mine[1] and mine[2] and theirs[2]:
+        # an array axis kept at size 1 here, repeated there: the same function
+        return space.IndexTransform(json=mine[2]) == space.IndexTransform(json=theirs[2])
     if "reshape" in step and ", 0" in step and "with implicit bounds" in f"{mine}{theirs}":
+        return True
+    if ":-" in step and "Propagated bounds" in theirs[1:][-1] and "with size=0" in theirs[2]:
         return True
     return bool(_HALF_REVERSED.search(step))
 

@@ -32,7 +32,7 @@ def outcomes(module, chain):
             out.append(["ok", repr(y), y.to_json() if hasattr(y, "to_json") else None])
             if hasattr(y, "to_json"):
                 x = y
-        except TypeError:
+        except (TypeError, OverflowError):
             out.append(["error", "TypeError", ""])
         except IndexError as error:
             out.append(["error", "IndexError", plain(str(error))])

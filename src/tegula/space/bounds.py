@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from tegula.errors import InvalidArgument, OutOfRange, TegulaError, annotated
 from tegula.space.compose import check_array, narrowed_range, propagated
-from tegula.space.domain import Dim, IndexDomain, dim, merged_label
+from tegula.space.dim import Dim, dim, merged_label
+from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import (
     END,
     INF,
     affine_range,
     check_closed,
-    check_index,
     interval_text,
     is_finite,
 )
@@ -58,24 +58,29 @@ def check_bounds(
     """
     source = t.domain
     los, his = source.inclusive_min, source.exclusive_max
+    if any(map(int.__eq__, los, his)):
+        return
+    arrays = []
     for j, (m, lo, hi) in enumerate(zip(t.maps, output_inclusive_min, output_exclusive_max, strict=True)):
         i, stride = m.input_dimension, m.stride
         if i is not None and stride is not None:
-            a, b = los[i], his[i]
-            if stride == 1 and m.offset == 0 and lo <= a and b <= hi:
-                continue
-            if any(map(int.__eq__, los, his)):
-                return
-            first, end = affine_range(a, b, m.offset, stride)
+            first, end = los[i], his[i]
+            if stride != 1 or m.offset != 0:
+                first, end = affine_range(first, end, m.offset, stride)
             if first < lo or end > hi:
-                wrong = first if first < lo else end - 1
-                raise OutOfRange(f"Index {wrong} is outside valid range {interval_text(lo, hi)}")
-        elif any(map(int.__eq__, los, his)):
-            return
-        elif stride is None:
-            check_index(lo, hi, m.offset)
-        else:
-            check_array(j, m, lo, hi)
+                _complain(t, output_inclusive_min, output_exclusive_max, first if first < lo else end - 1, j)
+        elif stride is not None:
+            arrays.append(j)
+        elif not lo <= m.offset < hi:
+            _complain(t, output_inclusive_min, output_exclusive_max, m.offset, j)
+    for j in arrays:
+        check_array(t.maps[j], output_inclusive_min[j], output_exclusive_max[j])
+
+
+def _complain(t: IndexTransform, los: Sequence[int], his: Sequence[int], wrong: int, j: int) -> None:
+    """Raise the error that composition gives for explicit bounds, which says more than a single index."""
+    propagated(domain(tuple(los), tuple(his)), t)
+    raise OutOfRange(f"Index {wrong} is outside valid range {interval_text(los[j], his[j])}")
 
 
 class OutputRange(NamedTuple):
@@ -139,11 +144,11 @@ def resized(
     diagonal, index array or stride, and each constant covering the array's dimension.  Raise `InvalidArgument`.
     """
     source = t.domain
-    for i, (lo, hi) in enumerate(zip(inclusive_min, exclusive_max, strict=True)):
+    for k, (lo, hi) in enumerate(zip(inclusive_min, exclusive_max, strict=True)):
         try:
-            _check_request(source.dim(i), lo, hi)
+            _check_request(source.dim(k), lo, hi)
         except TegulaError as error:
-            raise annotated(error, f"Invalid resize request for input dimension {i}: ") from None
+            raise annotated(error, f"Invalid resize request for input dimension {k}: ") from None
     rank = len(t.maps)
     new_min: list[int | None] = [None] * rank
     new_max: list[int | None] = [None] * rank

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
-from tegula.space.domain import IndexDomain, dim, domain
+from tegula.space.dim import dim
+from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import (
     END,
     INF,
@@ -90,6 +91,9 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
                 ) from None
             if stride < 0:
                 lower, upper = upper, lower
+                if lo == hi and a.inclusive_min[i] == a.exclusive_max[i]:
+                    # a reversed view of nothing: any origin will do, the slice has chosen one
+                    lo = hi = a.inclusive_min[i]
         if not lower:
             lower_mask &= ~(1 << i)
         if not upper:
@@ -210,8 +214,10 @@ def through(
     for j in used:
         n = inner.maps[j]
         if n.index_array is not None:
-            checked = check_array(j, n, los[j], his[j])
-            picks.append(checked - los[j])
+            try:
+                picks.append(check_array(n, los[j], his[j]) - los[j])
+            except OutOfRange as error:
+                raise annotated(error, f"In index array map for output dimension {j}: ") from None
             continue
         if n.input_dimension is None:
             picks.append(np.full((1,) * a.rank, n.offset - los[j], dtype=np.int64))
@@ -250,7 +256,7 @@ def _sliced(flat: Any, used: list[int], los: tuple[int, ...], a: IndexDomain, in
     return view
 
 
-def check_array(output_dim: int, m: OutputIndexMap, lo: int, hi: int) -> Any:
+def check_array(m: OutputIndexMap, lo: int, hi: int) -> Any:
     """Return the output coordinates of an array map, all of them within its range and within `[lo, hi)`.
 
     Raise `OutOfRange` naming the first that is not.
@@ -265,10 +271,7 @@ def check_array(output_dim: int, m: OutputIndexMap, lo: int, hi: int) -> Any:
     if array.size and (int(array.min()) < least or int(array.max()) > most):
         wrong = (array < least) | (array > most)
         value = int(array[wrong][0])
-        raise OutOfRange(
-            f"In index array map for output dimension {output_dim}: Index {value} is outside valid range "
-            f"{interval_text(first, max(first, end))}"
-        )
+        raise OutOfRange(f"Index {value} is outside valid range {interval_text(first, max(first, end))}")
     return array * m.stride + m.offset
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import TegulaError
-from tegula.space.domain import dim, domain
+from tegula.space.dim import dim
+from tegula.space.domain import domain
 from tegula.space.interval import END, INF, fits, strided_slice
 from tegula.space.maps import (
     IDENTITY,
@@ -28,6 +29,7 @@ from tegula.space.maps import (
 )
 from tegula.space.transform import IndexTransform, transform
 
+_INT64 = np.dtype(np.int64)
 Affine = tuple[int, int]
 """`(offset, stride)`."""
 
@@ -180,9 +182,13 @@ def _lone(term: Any) -> IndexArray | None:
     except ValueError:
         return None
     kind = array.dtype.kind
+    if kind == "b" and array.ndim == 1:
+        array = np.flatnonzero(array)
+        kind = "i"
     if array.ndim != 1 or array.size < 2 or (kind != "i" and (kind != "u" or array.dtype.itemsize == 8)):
         return None
-    array = array.astype(np.int64, copy=False)
+    if array.dtype != _INT64:
+        array = array.astype(_INT64)
     array.flags.writeable = False
     return array
 

@@ -2,7 +2,7 @@
 
 What this file knows: the spelling `x.translate_to[...]`, `x.label[...]`, `x.oindex[...]`, and that each
 is one operation on the transform of `x`.  What it must not know: how any operation works; `dims` puts the
-four functions that do into the names below when the package is loaded.
+four functions that do into `Operations` when the package is loaded.
 
 A class becomes indexable by two things only: `_transform`, the `IndexTransform` from its domain to what it
 views, and `_with_transform(new)`, the same thing seen through another transform.
@@ -27,14 +27,18 @@ class HasTransform(Protocol):
     def _with_transform(self, new: IndexTransform, /) -> Any: ...
 
 
-index_transform: Callable[[IndexTransform, Any], IndexTransform]
-"""`t[key]` for any kind of key."""
-apply_to_all: Callable[[IndexTransform, str, Any], IndexTransform]
-"""The named operation on all dimensions."""
-transposed: Callable[[IndexTransform, Any], IndexTransform]
-"""The dimensions in the given order."""
-reversed_dimensions: Callable[[IndexTransform], IndexTransform]
-"""The dimensions in reverse order."""
+class Operations:
+    """What the methods below call; filled by `dims` when the package is loaded."""
+
+    index: Callable[[IndexTransform, Any], IndexTransform]
+    """`t[key]` for any kind of key."""
+    on_all: Callable[[IndexTransform, str, Any], IndexTransform]
+    """The named operation on all dimensions."""
+    transposed: Callable[[IndexTransform, Any], IndexTransform]
+    """The dimensions in the given order."""
+    reversed: Callable[[IndexTransform], IndexTransform]
+    """The dimensions in reverse order."""
+
 
 T = TypeVar("T")
 
@@ -52,7 +56,7 @@ class Subscript(Generic[T]):
     def __getitem__(self, argument: Any) -> T:
         """Return the owner with the operation applied to all its dimensions."""
         owner: Any = self._owner
-        return owner._with_transform(apply_to_all(owner._transform, self._name, argument))  # type: ignore[no-any-return]
+        return owner._with_transform(Operations.on_all(owner._transform, self._name, argument))  # type: ignore[no-any-return]
 
     def __setitem__(self, argument: Any, source: Any) -> None:
         """Write `source` into the owner so seen, and wait; for owners that can be written."""
@@ -97,7 +101,7 @@ class Movable:
     def T(self) -> Any:  # noqa: N802 - the name in NumPy and the drop-in
         """The view with the dimensions in reverse order."""
         me: Any = self
-        return me._with_transform(reversed_dimensions(me._transform))
+        return me._with_transform(Operations.reversed(me._transform))
 
     def transpose(self, axes: Any = None) -> Any:
         """Return the view whose dimension `i` is dimension `axes[i]`; reversed where `axes` is None.
@@ -105,7 +109,7 @@ class Movable:
         Raise `InvalidArgument` unless `axes` names every dimension once.
         """
         me: Any = self
-        return me._with_transform(transposed(me._transform, axes))
+        return me._with_transform(Operations.transposed(me._transform, axes))
 
 
 class Indexable(Movable):
@@ -120,7 +124,7 @@ class Indexable(Movable):
         Raise `IndexingError` for an expression that is wrong or leaves the explicit bounds.
         """
         me: Any = self
-        return me._with_transform(index_transform(me._transform, key))
+        return me._with_transform(Operations.index(me._transform, key))
 
     @property
     def oindex(self) -> Subscript[Any]:

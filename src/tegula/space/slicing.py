@@ -356,4 +356,3 @@ def apply_terms(t: IndexTransform, terms: Any, mode: str = "default") -> IndexTr
         return compose(t, expression.transform(t.domain))
     except (InvalidArgument, OutOfRange) as error:
         raise indexing(error) from None
-

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import InvalidArgument, TegulaError, annotated
-from tegula.space.domain import NO_LABELS, Dim, IndexDomain, bounded, check_labels, dim
+from tegula.space.components import bounded
+from tegula.space.dim import Dim, dim
+from tegula.space.domain import NO_LABELS, IndexDomain, check_labels
 from tegula.space.interval import (
     END,
     INF,

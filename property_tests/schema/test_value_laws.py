@@ -51,7 +51,8 @@ def test_a_safe_conversion_loses_nothing(source, target, data):
     there = cast(array, target)
     assert there.dtype == target.array_dtype
     back = cast(there, source)
-    same = (back == array) | ((back != back) & (array != array))
+    with np.errstate(invalid="ignore"):
+        same = (back == array) | ((back != back) & (array != array))
     # zero has no place in float8_e8m0fnu
     assert bool(np.all(same | ((array == 0) if target is dtypes.float8_e8m0fnu else False)))
 

@@ -64,6 +64,11 @@ def _numeric(array: np.ndarray[Any, Any], source: DataType, target: DataType) ->
         array = array.real
         if source is target:
             return np.ascontiguousarray(array)
+    if source.kind == "i" and source.digits < 7:
+        # int2 and int4 do not know every other type; int8 does
+        array = array.astype(np.int8)
+        if target is dtypes.int8:
+            return array
     if source.kind == "f":
         if target.kind == "b":
             return np.asarray(_widened(array, source) != 0)

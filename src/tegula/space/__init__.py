@@ -3,8 +3,9 @@
 from tegula.space.align import align, align_transform
 from tegula.space.bounds import check_bounds, output_range, propagate_bounds
 from tegula.space.compose import compose, inverse
+from tegula.space.dim import Dim
 from tegula.space.dims import DimExpression, DimSelection, d
-from tegula.space.domain import Dim, IndexDomain
+from tegula.space.domain import IndexDomain
 from tegula.space.indexable import HasTransform, Indexable, Movable
 from tegula.space.interval import INF as inf  # noqa: N811 - the drop-in's name
 from tegula.space.maps import OutputIndexMap, OutputIndexMaps, OutputIndexMethod

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from tegula.errors import InvalidArgument, OutOfRange, TegulaError, annotated
 from tegula.space.compose import check_array, narrowed_range, propagated
-from tegula.space.domain import Dim, IndexDomain, dim, merged_label
+from tegula.space.dim import Dim, dim, merged_label
+from tegula.space.domain import IndexDomain
 from tegula.space.interval import (
     END,
     INF,
@@ -139,11 +140,11 @@ def resized(
     diagonal, index array or stride, and each constant covering the array's dimension.  Raise `InvalidArgument`.
     """
     source = t.domain
-    for i, (lo, hi) in enumerate(zip(inclusive_min, exclusive_max, strict=True)):
+    for k, (lo, hi) in enumerate(zip(inclusive_min, exclusive_max, strict=True)):
         try:
-            _check_request(source.dim(i), lo, hi)
+            _check_request(source.dim(k), lo, hi)
         except TegulaError as error:
-            raise annotated(error, f"Invalid resize request for input dimension {i}: ") from None
+            raise annotated(error, f"Invalid resize request for input dimension {k}: ") from None
     rank = len(t.maps)
     new_min: list[int | None] = [None] * rank
     new_max: list[int | None] = [None] * rank

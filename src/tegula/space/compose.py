@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
-from tegula.space.domain import IndexDomain, dim, domain
+from tegula.space.dim import dim
+from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import (
     END,
     INF,
+    MAX_FINITE,
     affine_domain,
     affine_range,
     check_index,
@@ -89,6 +91,9 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
                 ) from None
             if stride < 0:
                 lower, upper = upper, lower
+                if lo == hi and a.inclusive_min[i] == a.exclusive_max[i]:
+                    # a reversed view of nothing: any origin will do, the slice has chosen one
+                    lo = hi = a.inclusive_min[i]
         if not lower:
             lower_mask &= ~(1 << i)
         if not upper:
@@ -108,10 +113,15 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
             his[i] = los[i]
         if not empty and not contains(-INF if lower else lo, END if upper else hi, los[i], his[i]):
             raise OutOfRange(
-                f"Propagated bounds {interval_text(lo, hi, lower, upper)} for dimension {i} are incompatible "
-                f"with existing bounds {interval_text(los[i], his[i])}."
+                f"Propagated bounds {interval_text(lo, hi, lower, upper)}{_size_text(lo, hi)} "
+                f"for dimension {i} are incompatible with existing bounds "
+                f"{interval_text(los[i], his[i])}{_size_text(los[i], his[i]).rstrip(',')}."
             )
     return domain(tuple(los), tuple(his), a.labels, lower_mask, upper_mask)
+
+
+def _size_text(lo: int, hi: int) -> str:
+    return "" if lo == -INF and hi == END else f", with size={hi - lo},"
 
 
 def _narrowed(x: tuple[int, int, bool, bool], y: tuple[int, int, bool, bool]) -> tuple[int, int, bool, bool]:
@@ -255,8 +265,9 @@ def check_array(output_dim: int, m: OutputIndexMap, lo: int, hi: int) -> Any:
     assert m.stride is not None
     first, end = affine_domain(lo, hi, m.offset, m.stride)
     first, end = max(first, limits.inclusive_min), min(end, limits.exclusive_max)
-    if array.size and (int(array.min()) < first or int(array.max()) >= end):
-        wrong = (array < first) | (array >= end)
+    least, most = max(first, -MAX_FINITE), min(end - 1, MAX_FINITE)
+    if array.size and (int(array.min()) < least or int(array.max()) > most):
+        wrong = (array < least) | (array > most)
         value = int(array[wrong][0])
         raise OutOfRange(
             f"In index array map for output dimension {output_dim}: Index {value} is outside valid range "

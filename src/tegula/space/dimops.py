@@ -11,7 +11,6 @@ Law: each operation moves or renames coordinates and never changes which element
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tegula.errors import InvalidArgument, TegulaError, annotated
 from tegula.space.compose import array_or_constant, through
@@ -29,7 +28,7 @@ from tegula.space.maps import IDENTITY, IDENTITY_MAPS, OutputIndexMap, array_map
 from tegula.space.transform import IndexTransform, explicitly_empty, transform
 
 Vector = int | None | tuple[int | None, ...]
-Result = tuple[IndexTransform, list[int]]
+Result = tuple[IndexTransform, Sequence[int]]
 
 
 def _entries(argument: Vector, count: int) -> Sequence[int | None]:
@@ -42,55 +41,59 @@ def _entries(argument: Vector, count: int) -> Sequence[int | None]:
     return argument
 
 
-def translate_to(t: IndexTransform, dims: list[int], origins: Vector) -> Result:
+def translate_to(t: IndexTransform, dims: Sequence[int], origins: Vector) -> Result:
     """Move the lower bound of each dimension to the given origin; None leaves it."""
     return _translated(t, dims, origins, "to")
 
 
-def translate_by(t: IndexTransform, dims: list[int], offsets: Vector) -> Result:
+def translate_by(t: IndexTransform, dims: Sequence[int], offsets: Vector) -> Result:
     """Move each dimension forward by the given offset; None leaves it."""
     return _translated(t, dims, offsets, "by")
 
 
-def translate_backward_by(t: IndexTransform, dims: list[int], offsets: Vector) -> Result:
+def translate_backward_by(t: IndexTransform, dims: Sequence[int], offsets: Vector) -> Result:
     """Move each dimension backward by the given offset; None leaves it."""
     return _translated(t, dims, offsets, "backward")
 
 
-def _translated(t: IndexTransform, dims: list[int], argument: Vector, kind: str) -> Result:
-    entries = _entries(argument, len(dims))
+_FAR = 2**60
+"""Bounds and offsets nearer to 0 than this cannot leave the finite range when added."""
+
+
+def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: str) -> Result:
     source = t.domain
     los, his = list(source.inclusive_min), list(source.exclusive_max)
-    moved: dict[int, int] = {}
-    for i, offset in zip(dims, entries, strict=True):
-        if offset is None or offset == MIN_INT64:
+    deltas = [0] * source.rank
+    for i, entry in zip(dims, _entries(argument, len(dims)), strict=True):
+        if entry is None or entry == MIN_INT64:
             continue
-        lo = los[i]
-        if kind == "to":
-            los[i], his[i] = shifted_to(lo, his[i], offset)
-            offset -= lo
+        lo, hi = los[i], his[i]
+        delta = entry - lo if kind == "to" else entry if kind == "by" else -entry
+        if lo > -_FAR and hi < _FAR and -_FAR < delta < _FAR:
+            los[i], his[i] = lo + delta, hi + delta
+        elif kind == "to":
+            los[i], his[i] = shifted_to(lo, hi, entry)
         else:
-            offset = offset if kind == "by" else -offset
-            los[i], his[i] = shifted(lo, his[i], offset)
-        if offset:
-            moved[i] = offset
-    if not moved:
+            los[i], his[i] = shifted(lo, hi, delta)
+        deltas[i] = delta
+    if not any(deltas):
         return t, dims
     maps = []
     for k, m in enumerate(t.maps):
-        i, stride = m.input_dimension, m.stride
-        if i in moved and stride is not None:
-            back = moved[i] * stride
+        i_or_none, step = m.input_dimension, m.stride
+        if i_or_none is not None and step is not None and deltas[i_or_none]:
+            back = deltas[i_or_none] * step
             offset = m.offset - back
             if not fits(back) or not fits(offset):
                 raise InvalidArgument(f"Integer overflow computing output offset for dimension {k}.")
-            m = single_map(i, offset, stride) if offset or stride != 1 else IDENTITY[i]
+            plain = step == 1 and not offset
+            m = IDENTITY[i_or_none] if plain else single_map(i_or_none, offset, step)
         maps.append(m)
     space = domain(tuple(los), tuple(his), source.labels, source.lower_mask, source.upper_mask)
     return transform(space, tuple(maps)), dims
 
 
-def stride(t: IndexTransform, dims: list[int], strides: Vector) -> Result:
+def stride(t: IndexTransform, dims: Sequence[int], strides: Vector) -> Result:
     """Keep the coordinates that are multiples of the given stride (counted from 0), divided by it."""
     entries = _entries(strides, len(dims))
     source = t.domain
@@ -98,15 +101,15 @@ def stride(t: IndexTransform, dims: list[int], strides: Vector) -> Result:
     lowers, uppers = source.lower_mask, source.upper_mask
     steps: dict[int, int] = {}
     for i, entry in zip(dims, entries, strict=True):
-        step = MIN_INT64 if entry is None else entry
+        every = MIN_INT64 if entry is None else entry
         try:
-            if step == 0:
+            if every == 0:
                 raise InvalidArgument("Stride must be non-zero")
-            los[i], his[i] = affine_domain(los[i], his[i], 0, step)
+            los[i], his[i] = affine_domain(los[i], his[i], 0, every)
         except TegulaError as error:
             raise annotated(error, f"Applying stride to input dimension {i}: ") from None
-        steps[i] = step
-        if step < 0:
+        steps[i] = every
+        if every < 0:
             lower, upper = lowers >> i & 1, uppers >> i & 1
             lowers = lowers & ~(1 << i) | upper << i
             uppers = uppers & ~(1 << i) | lower << i
@@ -115,12 +118,12 @@ def stride(t: IndexTransform, dims: list[int], strides: Vector) -> Result:
     empty = explicitly_empty(space)
     maps = []
     for k, m in enumerate(t.maps):
-        i, step = m.input_dimension, m.stride
-        if i is not None and step is not None and i in steps:
-            product = steps[i] * step
+        along, step = m.input_dimension, m.stride
+        if along is not None and step is not None and along in steps:
+            product = steps[along] * step
             if not fits(product):
                 raise InvalidArgument(f"Integer overflow computing stride for output dimension {k}")
-            m = single_map(i, m.offset, product)
+            m = single_map(along, m.offset, product)
         elif m.index_array is not None and step is not None:
             if empty:
                 m = constant_map(0)
@@ -131,7 +134,7 @@ def stride(t: IndexTransform, dims: list[int], strides: Vector) -> Result:
     return transform(space, tuple(maps)), dims
 
 
-def label(t: IndexTransform, dims: list[int], labels: tuple[str, ...]) -> Result:
+def label(t: IndexTransform, dims: Sequence[int], labels: tuple[str, ...]) -> Result:
     """Call the dimensions so; an empty label removes one."""
     if len(labels) != len(dims):
         raise InvalidArgument(
@@ -151,7 +154,7 @@ def _labelled(source: IndexDomain, labels: tuple[str, ...]) -> IndexDomain:
 
 
 def mark_bounds_implicit(
-    t: IndexTransform, dims: list[int], flags: tuple[bool | None, bool | None]
+    t: IndexTransform, dims: Sequence[int], flags: tuple[bool | None, bool | None]
 ) -> Result:
     """Make the lower and upper bounds implicit or explicit; None leaves them.
 
@@ -198,17 +201,13 @@ def permuted(t: IndexTransform, order: Sequence[int]) -> IndexTransform:
         place[i] = k
     maps = []
     for m in t.maps:
-        i = m.input_dimension
-        if i is not None:
-            k = place[i]
-            if k != i:
-                step = m.stride
-                assert step is not None
+        along, step = m.input_dimension, m.stride
+        if along is not None and step is not None:
+            k = place[along]
+            if k != along:
                 m = IDENTITY[k] if step == 1 and m.offset == 0 else single_map(k, m.offset, step)
-        elif m.index_array is not None:
-            assert m.stride is not None
-            assert m.index_range is not None
-            m = array_map(m.index_array.transpose(order), m.offset, m.stride, m.index_range)
+        elif m.index_array is not None and step is not None and m.index_range is not None:
+            m = array_map(m.index_array.transpose(order), m.offset, step, m.index_range)
         maps.append(m)
     return transform(source.take(order), tuple(maps))
 
@@ -225,21 +224,21 @@ def reversed_dimensions(t: IndexTransform) -> IndexTransform:
     return transform(space, IDENTITY_MAPS[rank][::-1])
 
 
-def move_to(t: IndexTransform, dims: list[int], target: int) -> Result:
+def move_to(t: IndexTransform, dims: Sequence[int], target: int) -> Result:
     """Put the dimensions side by side, in their order, the first of them at `target`."""
     rank, count = t.domain.rank, len(dims)
     if not count:
         return t, dims
     places = rank - count + 1
     if not -places <= target < places:
-        raise InvalidArgument(f"Dimension index {target} is outside valid range [{-places}, {places})")
+        raise InvalidArgument(f"Dimension index {target} is outside valid range [-{places}, {places})")
     target %= places
     rest = [i for i in range(rank) if i not in dims]
     order = rest[:target] + list(dims) + rest[target:]
     return permuted(t, order), list(range(target, target + count))
 
 
-def transpose(t: IndexTransform, dims: list[int], targets: list[int]) -> Result:
+def transpose(t: IndexTransform, dims: Sequence[int], targets: Sequence[int]) -> Result:
     """Put each dimension at its target place; the others keep their order in the places left."""
     rank = t.domain.rank
     if len(dims) != len(targets):
@@ -251,7 +250,7 @@ def transpose(t: IndexTransform, dims: list[int], targets: list[int]) -> Result:
     places = []
     for i, target in zip(dims, targets, strict=True):
         if not -rank <= target < rank:
-            raise InvalidArgument(f"Dimension index {target} is outside valid range [{-rank}, {rank})")
+            raise InvalidArgument(f"Dimension index {target} is outside valid range [-{rank}, {rank})")
         place = target % rank
         if order[place] != -1:
             raise InvalidArgument(f"Target dimension {place} occurs more than once")
@@ -261,7 +260,7 @@ def transpose(t: IndexTransform, dims: list[int], targets: list[int]) -> Result:
     return permuted(t, [next(rest) if i == -1 else i for i in order]), places
 
 
-def diagonal(t: IndexTransform, dims: list[int], _argument: None = None) -> Result:
+def diagonal(t: IndexTransform, dims: Sequence[int], _argument: None = None) -> Result:
     """Join the dimensions into a new first one, over the indices common to all of them."""
     source = t.domain
     rank = source.rank - len(dims) + 1
@@ -282,19 +281,17 @@ def diagonal(t: IndexTransform, dims: list[int], _argument: None = None) -> Resu
     place = {i: k for k, i in enumerate(rest, 1)}
     inner = transform(space, tuple([IDENTITY[place.get(i, 0)] for i in range(source.rank)]))
     empty = explicitly_empty(space)
-    maps: list[Any] = []
+    maps = []
     for m in t.maps:
-        if m.input_dimension is not None:
-            assert m.stride is not None
+        step, limits = m.stride, m.index_range
+        if m.input_dimension is not None and step is not None:
             k = place.get(m.input_dimension, 0)
-            m = IDENTITY[k] if m.stride == 1 and m.offset == 0 else single_map(k, m.offset, m.stride)
-        elif m.index_array is not None:
-            assert m.stride is not None
-            assert m.index_range is not None
+            m = IDENTITY[k] if step == 1 and m.offset == 0 else single_map(k, m.offset, step)
+        elif m.index_array is not None and step is not None and limits is not None:
             if empty:
                 m = constant_map(0)
             else:
                 array = through(m.index_array, source.inclusive_min, source.exclusive_max, space, inner)
-                m = array_map(array, m.offset, m.stride, m.index_range)
+                m = array_map(array, m.offset, step, limits)
         maps.append(m)
     return transform(space, tuple(maps)), [0]

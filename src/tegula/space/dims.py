@@ -11,150 +11,30 @@ Law: `eval(repr(e)) == e`, and `x[e1][e2]` is what the operations do one after t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from operator import index
-from typing import Any, SupportsIndex
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.space import dimops
 from tegula.space.align import restricted
 from tegula.space.compose import compose, indexing, propagated
-from tegula.space.domain import IndexDomain, _Frozen, check_rank, dimension_of_label, int64
-from tegula.space.indexable import HasTransform
-from tegula.space.interval import MIN_INT64, quoted
+from tegula.space.dim import Frozen, int64
+from tegula.space.domain import IndexDomain, check_rank, dimension_of_label
+from tegula.space.indexable import HasTransform, Operations
+from tegula.space.interval import MAX_INT64, MAX_RANK, MIN_INT64
+from tegula.space.selection import (
+    Spec,
+    in_range,
+    label_text,
+    listed,
+    new_dims,
+    numbered,
+    selected,
+    specs_of,
+    specs_text,
+)
 from tegula.space.slicing import Expression, apply_terms
 from tegula.space.transform import IndexTransform
-
-Spec = int | str | slice
-
-
-def specs_of(selection: Any) -> tuple[Spec, ...]:
-    """Return a selection (number, label, slice, `d[...]`, or a sequence of these) as a flat tuple.
-
-    Raise `TypeError` for anything else.
-    """
-    if isinstance(selection, DimSelection):
-        return selection._specs
-    if isinstance(selection, str):
-        return (str(selection),)
-    if isinstance(selection, slice):
-        return (_range(selection),)
-    if isinstance(selection, SupportsIndex) and not getattr(selection, "ndim", 0):
-        return (int64(selection, "dimension"),)
-    if isinstance(selection, DimExpression | IndexDomain | IndexTransform) or not isinstance(
-        selection, Iterable
-    ):
-        raise TypeError(f"{type(selection).__name__} does not select dimensions")
-    return tuple([spec for item in selection for spec in specs_of(item)])
-
-
-def _range(given: slice) -> slice:
-    parts = []
-    for part in (given.start, given.stop, given.step):
-        try:
-            parts.append(None if part is None else index(part))
-        except TypeError:
-            raise TypeError("a range of dimensions needs integers or None") from None
-    if parts[2] == 1:
-        parts[2] = None
-    return slice(*parts)
-
-
-def _range_text(spec: slice) -> str:
-    start, stop = ("" if part is None else str(part) for part in (spec.start, spec.stop))
-    return f"{start}:{stop}" if spec.step is None else f"{start}:{stop}:{spec.step}"
-
-
-def _in_range(spec: slice, rank: int) -> range:
-    """Return the dimensions of a range; unlike Python's it must lie within the rank."""
-    step = 1 if spec.step is None else spec.step
-    if step == 0:
-        raise InvalidArgument("step must not be 0")
-    start, stop = spec.start, spec.stop
-    if start is None:
-        start = 0 if step > 0 else rank - 1
-    else:
-        start = _number(start, rank)
-    if stop is None:
-        stop = rank if step > 0 else -1
-    else:
-        if not -rank - 1 <= stop <= rank:
-            raise InvalidArgument(
-                f"Dimension exclusive stop index {stop} is outside valid range [{-rank - 1}, {rank}]"
-            )
-        stop = stop if stop >= 0 else stop + rank
-        if (stop < start) if step > 0 else (stop > start):
-            raise InvalidArgument(f"{_range_text(spec)} is not a valid range")
-    return range(start, stop, step)
-
-
-def _number(spec: int, rank: int) -> int:
-    if not -rank <= spec < rank:
-        raise InvalidArgument(f"Dimension index {spec} is outside valid range [{-rank}, {rank})")
-    return spec % rank
-
-
-def _listed(specs: tuple[Spec, ...], labels: tuple[str, ...]) -> list[int]:
-    dims: list[int] = []
-    for spec in specs:
-        if isinstance(spec, str):
-            dims.append(dimension_of_label(labels, spec))
-        elif isinstance(spec, slice):
-            dims.extend(_in_range(spec, len(labels)))
-        else:
-            dims.append(_number(spec, len(labels)))
-    return dims
-
-
-def selected(specs: tuple[Spec, ...], labels: tuple[str, ...]) -> list[int]:
-    """Return the dimensions that `specs` select of those with `labels`; raise `InvalidArgument` for duplicates.
-
-    >>> selected(("y", 0), ("x", "y"))
-    [1, 0]
-    """
-    dims = _listed(specs, labels)
-    return _unique(dims, len(labels))
-
-
-def _unique(dims: list[int], rank: int) -> list[int]:
-    if len(dims) > rank:
-        raise InvalidArgument(f"Number of dimensions ({len(dims)}) exceeds input rank ({rank}).")
-    if len(set(dims)) != len(dims):
-        twice = [d for k, d in enumerate(dims) for _ in range(dims[:k].count(d))]
-        raise InvalidArgument(f"Input dimensions {{{', '.join(map(str, twice))}}} specified more than once")
-    return dims
-
-
-def _new_count(spec: slice) -> int:
-    """Return how many new dimensions a range names; both of its ends must be countable from one side."""
-    step = 1 if spec.step is None else spec.step
-    if step == 0:
-        raise InvalidArgument("step must not be 0")
-    start, stop = spec.start, spec.stop
-    if start is not None and stop is not None:
-        if (start < 0) == (stop < 0) and (stop >= start if step > 0 else stop <= start):
-            return -(-(stop - start) // step)
-    elif start is not None:
-        if step > 0 and start < 0:
-            return -(start // step)
-        if step < 0 and start >= 0:
-            return -(-(start + 1) // -step)
-    elif stop is not None:
-        if step > 0 and stop >= 0:
-            return -(-stop // step)
-        if step < 0 and stop < 0:
-            return -((stop + 1) // -step)
-    raise InvalidArgument(f"`{_range_text(spec)}` is not a valid specification for new dimensions")
-
-
-def _new_dims(specs: tuple[Spec, ...], rank: int) -> list[int]:
-    total = rank + sum(_new_count(spec) if isinstance(spec, slice) else 1 for spec in specs)
-    dims: list[int] = []
-    for spec in specs:
-        if isinstance(spec, str):
-            raise InvalidArgument("New dimensions cannot be specified by label")
-        dims.extend(_in_range(spec, total) if isinstance(spec, slice) else (_number(spec, total),))
-    return _unique(dims, total)
 
 
 def _taking(expression: Expression, count: int) -> int:
@@ -168,7 +48,9 @@ def _taking(expression: Expression, count: int) -> int:
     return free
 
 
-def _layout(expression: Expression, rank: int, chosen: list[int], free: int) -> tuple[list[int], list[int]]:
+def _layout(
+    expression: Expression, rank: int, chosen: Sequence[int], free: int
+) -> tuple[list[int], list[int]]:
     """Return the dimensions that the terms make, in term order, and for each other one what it passes on.
 
     `rank` counts the dimensions with the new ones in place; `chosen` are those that the terms apply to.
@@ -217,7 +99,7 @@ def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Express
     """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
     source = t.domain
     if expression.scalar and expression.new_dims == 1:
-        dims = _new_dims(specs, source.rank)
+        dims = new_dims(specs, source.rank)
         rank = source.rank + len(dims)
         check_rank(rank)
     else:
@@ -228,7 +110,7 @@ def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Express
             if isinstance(spec, str):
                 dims.append(~dimension_of_label(source.labels, spec))
             else:
-                dims.extend(_in_range(spec, rank) if isinstance(spec, slice) else (_number(spec, rank),))
+                dims.extend(in_range(spec, rank) if isinstance(spec, slice) else (numbered(spec, rank),))
     seen: set[int] = set()
     for i in dims:
         if i >= 0:
@@ -267,7 +149,7 @@ def _once(seen: set[int], i: int) -> None:
     seen.add(i)
 
 
-def _index_next(t: IndexTransform, dims: list[int], expression: Expression) -> dimops.Result:
+def _index_next(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result:
     """Apply a later indexing operation of an expression to the current selection."""
     expression = expression.repeated(len(dims))
     free = _taking(expression, len(dims))
@@ -276,14 +158,14 @@ def _index_next(t: IndexTransform, dims: list[int], expression: Expression) -> d
     return compose(t, expression.placed(t.domain, dims, made, passing)), made
 
 
-def _transpose(t: IndexTransform, dims: list[int], targets: tuple[Spec, ...]) -> dimops.Result:
+def _transpose(t: IndexTransform, dims: Sequence[int], targets: tuple[Spec, ...]) -> dimops.Result:
     if len(targets) == 1 and isinstance(targets[0], int):
         return dimops.move_to(t, dims, targets[0])
     places: list[int] = []
     for spec in targets:
         if isinstance(spec, str):
             raise InvalidArgument("Target dimensions cannot be specified by label")
-        places.extend(_in_range(spec, t.domain.rank) if isinstance(spec, slice) else (spec,))
+        places.extend(in_range(spec, t.domain.rank) if isinstance(spec, slice) else (spec,))
     return dimops.transpose(t, dims, places)
 
 
@@ -301,9 +183,9 @@ _INDEXING = {"": "default", ".oindex": "oindex", ".vindex": "vindex"}
 
 
 def _vector(argument: Any, name: str) -> dimops.Vector:
-    if argument is None:
-        return None
-    if isinstance(argument, SupportsIndex) and not getattr(argument, "ndim", 0):
+    if argument is None or (type(argument) is int and MIN_INT64 < argument <= MAX_INT64):
+        return argument
+    if hasattr(argument, "__index__") and not getattr(argument, "ndim", 0):
         number = int64(argument, name)
         return None if number == MIN_INT64 else number
     if isinstance(argument, str) or not isinstance(argument, Iterable):
@@ -345,14 +227,14 @@ def _argument(name: str, given: Any) -> Any:
 
 def _argument_text(name: str, argument: Any) -> str:
     if name == "label":
-        return ",".join(map(_label_text, argument))
+        return ",".join(map(label_text, argument))
     if name == "mark_bounds_implicit":
         lower, upper = argument
         if lower == upper and lower is not None:
             return str(lower)
         return f"{'' if lower is None else lower}:{'' if upper is None else upper}"
     if name == "transpose":
-        return _specs_text(argument)
+        return specs_text(argument)
     if not isinstance(argument, tuple):
         return str(argument)
     if not argument:
@@ -360,26 +242,12 @@ def _argument_text(name: str, argument: Any) -> str:
     return ",".join(map(str, argument)) + ("," if len(argument) == 1 else "")
 
 
-def _label_text(label: str) -> str:
-    return f"'{quoted(label)[1:-1]}'"
-
-
-def _specs_text(specs: tuple[Spec, ...]) -> str:
-    if not specs:
-        return "()"
-    texts = [
-        _label_text(s) if isinstance(s, str) else _range_text(s) if isinstance(s, slice) else str(s)
-        for s in specs
-    ]
-    return ",".join(texts)
-
-
 def applied(t: IndexTransform, expression: DimExpression) -> IndexTransform:
     """Return `t` after the operations of `expression`; raise `InvalidArgument` or `OutOfRange`."""
     steps = expression._steps
     if not steps:
         raise InvalidArgument("Must specify at least one operation in dimension expression")
-    dims: list[int] | None = None
+    dims: Sequence[int] | None = None
     for name, argument in steps:
         if name in _INDEXING:
             if dims is None:
@@ -421,7 +289,7 @@ class _RawExpression:
     _steps: tuple[tuple[str, Any], ...]
 
 
-class DimExpression(_Frozen, _RawExpression):
+class DimExpression(Frozen, _RawExpression):
     """A selection of dimensions and operations to apply to them, one after the other.
 
     Start with `d[...]`; apply with `x[expression]` or `expression(x)`.
@@ -507,7 +375,7 @@ class DimExpression(_Frozen, _RawExpression):
         return hash((str(self._specs), self._steps))
 
     def __repr__(self) -> str:
-        text = f"d[{_specs_text(self._specs)}]"
+        text = f"d[{specs_text(self._specs)}]"
         for name, argument in self._steps:
             if name in _INDEXING:
                 text += f"{name}[{argument!r}]"
@@ -529,6 +397,10 @@ class DimSelection(DimExpression):
     """
 
     __slots__ = ()
+
+    @property
+    def _selected(self) -> tuple[Spec, ...]:
+        return self._specs
 
 
 def _expression(specs: tuple[Spec, ...], steps: tuple[tuple[str, Any], ...]) -> DimExpression:
@@ -560,11 +432,15 @@ d = _Start()
 """`d[...]` selects dimensions and begins a dimension expression."""
 
 
+_ALL = tuple(tuple(range(rank)) for rank in range(MAX_RANK + 1))
+
+
 def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
     """Return `t` after the operation `name`, applied to all its dimensions."""
     if name in ("oindex", "vindex"):
         return apply_terms(t, given, name)
-    return _OPERATIONS[name](t, list(range(t.domain.rank)), _argument(name, given))[0]  # type: ignore[no-any-return]
+    seen: IndexTransform = _OPERATIONS[name](t, _ALL[t.domain.rank], _argument(name, given))[0]
+    return seen
 
 
 def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
@@ -572,7 +448,7 @@ def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
     if axes is None:
         return dimops.reversed_dimensions(t)
     rank = t.domain.rank
-    order = _listed(specs_of(axes), t.domain.labels)
+    order = listed(specs_of(axes), t.domain.labels)
     if sorted(order) != list(range(rank)):
         raise InvalidArgument(
             f"Source dimension list {{{', '.join(map(str, order))}}} is not a valid dimension permutation "
@@ -583,6 +459,9 @@ def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
 
 def index_transform(t: IndexTransform, key: Any) -> IndexTransform:
     """Return `t[key]` for any kind of key; raise `IndexingError`."""
+    kind = type(key)
+    if kind is tuple or kind is slice or kind is int:
+        return apply_terms(t, key)
     if isinstance(key, DimExpression | IndexTransform | IndexDomain):
         try:
             if isinstance(key, IndexTransform):
@@ -611,3 +490,9 @@ def index_domain(over: IndexDomain, key: Any) -> IndexDomain:
     if isinstance(key, IndexDomain) or (isinstance(key, DimExpression) and key._steps):
         return index_transform(over._transform, key).domain
     return over.take(selected(specs_of(key), over.labels))
+
+
+Operations.index = index_transform
+Operations.on_all = apply_to_all
+Operations.transposed = transposed
+Operations.reversed = dimops.reversed_dimensions

@@ -1,7 +1,8 @@
 """The indexing methods that everything with a domain shares.
 
 What this file knows: the spelling `x.translate_to[...]`, `x.label[...]`, `x.oindex[...]`, and that each
-is one operation on the transform of `x`.  What it must not know: how any operation works.
+is one operation on the transform of `x`.  What it must not know: how any operation works; `dims` puts the
+four functions that do into `Operations` when the package is loaded.
 
 A class becomes indexable by two things only: `_transform`, the `IndexTransform` from its domain to what it
 views, and `_with_transform(new)`, the same thing seen through another transform.
@@ -10,6 +11,7 @@ Law: `x.op[arg]._transform == x._transform.op[arg]` for every `op` here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -23,6 +25,19 @@ class HasTransform(Protocol):
     def _transform(self) -> IndexTransform: ...
 
     def _with_transform(self, new: IndexTransform, /) -> Any: ...
+
+
+class Operations:
+    """What the methods below call; filled by `dims` when the package is loaded."""
+
+    index: Callable[[IndexTransform, Any], IndexTransform]
+    """`t[key]` for any kind of key."""
+    on_all: Callable[[IndexTransform, str, Any], IndexTransform]
+    """The named operation on all dimensions."""
+    transposed: Callable[[IndexTransform, Any], IndexTransform]
+    """The dimensions in the given order."""
+    reversed: Callable[[IndexTransform], IndexTransform]
+    """The dimensions in reverse order."""
 
 
 T = TypeVar("T")
@@ -40,10 +55,8 @@ class Subscript(Generic[T]):
 
     def __getitem__(self, argument: Any) -> T:
         """Return the owner with the operation applied to all its dimensions."""
-        from tegula.space.dims import apply_to_all
-
         owner: Any = self._owner
-        return owner._with_transform(apply_to_all(owner._transform, self._name, argument))  # type: ignore[no-any-return]
+        return owner._with_transform(Operations.on_all(owner._transform, self._name, argument))  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"{self._owner!r}.{self._name}"
@@ -82,20 +95,16 @@ class Movable:
     @property
     def T(self) -> Any:  # noqa: N802 - the name in NumPy and the drop-in
         """The view with the dimensions in reverse order."""
-        from tegula.space.dimops import reversed_dimensions
-
         me: Any = self
-        return me._with_transform(reversed_dimensions(me._transform))
+        return me._with_transform(Operations.reversed(me._transform))
 
     def transpose(self, axes: Any = None) -> Any:
         """Return the view whose dimension `i` is dimension `axes[i]`; reversed where `axes` is None.
 
         Raise `InvalidArgument` unless `axes` names every dimension once.
         """
-        from tegula.space.dims import transposed
-
         me: Any = self
-        return me._with_transform(transposed(me._transform, axes))
+        return me._with_transform(Operations.transposed(me._transform, axes))
 
 
 class Indexable(Movable):
@@ -109,10 +118,8 @@ class Indexable(Movable):
 
         Raise `IndexingError` for an expression that is wrong or leaves the explicit bounds.
         """
-        from tegula.space.dims import index_transform
-
         me: Any = self
-        return me._with_transform(index_transform(me._transform, key))
+        return me._with_transform(Operations.index(me._transform, key))
 
     @property
     def oindex(self) -> Subscript[Any]:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tegula.errors import IndexingError
-from tegula.space.domain import Dim, _Frozen, dim, int64
+from tegula.space.dim import Dim, Frozen, dim, int64
 from tegula.space.interval import END, INF, MAX_RANK, interval_text
 
 IndexArray = npt.NDArray[np.int64]
@@ -34,10 +34,13 @@ class OutputIndexMethod(Enum):
     array = 2
 
     def __int__(self) -> int:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
-    __index__ = __int__
-    __hash__ = __int__
+    def __index__(self) -> int:
+        return self.value
+
+    def __hash__(self) -> int:
+        return self.value
 
 
 CONSTANT = OutputIndexMethod.constant
@@ -128,7 +131,7 @@ def _array_text(array: npt.NDArray[Any], abridged: bool) -> str:
     return f"{{{', '.join(_array_text(array[i], abridged) for i in range(length))}}}"
 
 
-class OutputIndexMap(_Frozen, _RawMap):
+class OutputIndexMap(Frozen, _RawMap):
     """One output coordinate as a function of the input coordinates.
 
     `OutputIndexMap(offset)`, `OutputIndexMap(input_dimension, offset=0, stride=1)` or
@@ -159,9 +162,9 @@ class OutputIndexMap(_Frozen, _RawMap):
         index_range: Dim = ...,
     ) -> OutputIndexMap: ...
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> OutputIndexMap:
+    def __new__(cls, *args: Any, **kwargs: Any) -> OutputIndexMap:  # noqa: PYI034 - the maker sets the class
         """Match the arguments against the three forms, in order."""
-        whole = args and isinstance(args[0], SupportsIndex) and not isinstance(args[0], np.ndarray)
+        whole = bool(args) and hasattr(args[0], "__index__") and not isinstance(args[0], np.ndarray)
         single = len(args) > 1 or (bool(args) and bool(kwargs)) or "input_dimension" in kwargs
         if "index_array" in kwargs or "index_range" in kwargs or (args and not whole):
             form: tuple[str, ...] = ("index_array", "offset", "stride", "index_range")

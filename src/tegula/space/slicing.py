@@ -19,6 +19,7 @@ import numpy as np
 
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
 from tegula.space.compose import compose, indexing
+from tegula.space.direct import directly
 from tegula.space.domain import IndexDomain, check_rank, domain, mask_of
 from tegula.space.gather import as_index, joint_shape, positions, spread, trimmed
 from tegula.space.interval import MAX_INT64, MIN_INT64, strided_slice
@@ -346,6 +347,10 @@ def apply_terms(t: IndexTransform, terms: Any, mode: str = "default") -> IndexTr
     >>> apply_terms(IndexTransform(input_shape=[5, 5]), (2, slice(1, 4))).domain
     { [1, 4) }
     """
+    if mode != "vindex":
+        direct = directly(t, terms if type(terms) is tuple else (terms,), mode == "oindex")
+        if direct is not None:
+            return direct
     try:
         expression = Expression(terms, mode)
         return compose(t, expression.transform(t.domain))

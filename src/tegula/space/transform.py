@@ -19,7 +19,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from tegula.errors import InvalidArgument, OutOfRange
-from tegula.space.domain import IndexDomain, _Frozen, int64, of_components
+from tegula.space.components import of_components
+from tegula.space.dim import Frozen, int64
+from tegula.space.domain import IndexDomain
 from tegula.space.indexable import Indexable
 from tegula.space.interval import END, INF, MAX_INT64, MAX_RANK, MIN_INT64, interval_text, quoted
 from tegula.space.maps import (
@@ -60,7 +62,7 @@ def identity(domain: IndexDomain) -> IndexTransform:
     return transform(domain, IDENTITY_MAPS[domain.rank])
 
 
-class IndexTransform(Indexable, _Frozen, _RawTransform):
+class IndexTransform(Indexable, Frozen, _RawTransform):
     """A function from the coordinates of an input domain to output coordinates.
 
     `IndexTransform(input_rank, output=...)`, by component vectors (`input_inclusive_min=`, `input_shape=`, ...),
@@ -73,7 +75,7 @@ class IndexTransform(Indexable, _Frozen, _RawTransform):
 
     __slots__ = ()
 
-    def __new__(
+    def __new__(  # noqa: PYI034 - the maker sets the class
         cls,
         input_rank: SupportsIndex | IndexDomain | None = None,
         output: Iterable[OutputIndexMap] | None = None,
@@ -109,9 +111,9 @@ class IndexTransform(Indexable, _Frozen, _RawTransform):
         if input_rank is not None and not hasattr(input_rank, "__index__"):
             if domain is not None:
                 raise TypeError("incompatible arguments for IndexTransform: two domains")
-            domain = input_rank if isinstance(input_rank, IndexDomain) else IndexDomain(input_rank)  # type: ignore[arg-type]
+            domain = input_rank if isinstance(input_rank, IndexDomain) else IndexDomain(input_rank)
         else:
-            rank = input_rank  # type: ignore[assignment]
+            rank = input_rank
         maps = None if output is None else _maps(output)
         if domain is not None:
             if rank is not None or not bare:
@@ -177,14 +179,17 @@ class IndexTransform(Indexable, _Frozen, _RawTransform):
         """
         if not isinstance(indices, Iterable):
             raise TypeError(f"indices must be a sequence of integers, not {type(indices).__name__}")
-        point = tuple([int64(i, "index") for i in indices])
+        point = tuple([i if type(i) is int else int64(i, "index") for i in indices])
         domain = self.domain
         if len(point) != domain.rank:
             raise InvalidArgument(
                 f"input indices vector of length {len(point)} cannot be used with "
                 f"index transform with input rank {domain.rank}"
             )
+        masks = domain.lower_mask or domain.upper_mask
         for i, x in enumerate(point):
+            if not masks and domain.inclusive_min[i] <= x < domain.exclusive_max[i] and -INF < x < INF:
+                continue
             lo = -INF if domain.lower_mask >> i & 1 else domain.inclusive_min[i]
             hi = END if domain.upper_mask >> i & 1 else domain.exclusive_max[i]
             if not (lo <= x < hi and -INF < x < INF):
@@ -234,8 +239,7 @@ class IndexTransform(Indexable, _Frozen, _RawTransform):
             return NotImplemented
         if self.domain != other.domain or len(self.maps) != len(other.maps):
             return False
-        shape = self.domain.shape
-        return all(a == b or _same_array(a, b, shape) for a, b in zip(self.maps, other.maps, strict=True))
+        return all(a == b or _same_array(a, b) for a, b in zip(self.maps, other.maps, strict=True))
 
     def __hash__(self) -> int:
         return hash((self.domain, self.maps))
@@ -352,14 +356,13 @@ def _fitted(domain: IndexDomain, i: int, m: OutputIndexMap, empty: bool) -> Outp
     return m if not array.flags.writeable else array_map(array.copy(), m.offset, m.stride, m.index_range)
 
 
-def _same_array(a: OutputIndexMap, b: OutputIndexMap, shape: tuple[int, ...]) -> bool:
+def _same_array(a: OutputIndexMap, b: OutputIndexMap) -> bool:
     if a.index_array is None or b.index_array is None:
         return False
     if a.offset != b.offset or a.stride != b.stride or a.index_range != b.index_range:
         return False
     try:
-        pair = np.broadcast_arrays(a.index_array, b.index_array)
+        one, other = np.broadcast_arrays(a.index_array, b.index_array)
     except ValueError:
         return False
-    del shape
-    return np.array_equal(*pair)
+    return np.array_equal(one, other)

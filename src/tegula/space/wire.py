@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import InvalidArgument, TegulaError, annotated
-from tegula.space.domain import NO_LABELS, Dim, IndexDomain, bounded, check_labels, dim
+from tegula.space.components import bounded
+from tegula.space.dim import Dim, dim
+from tegula.space.domain import NO_LABELS, IndexDomain, check_labels
 from tegula.space.interval import (
     END,
     INF,
@@ -269,8 +271,9 @@ def _map_to_json(m: OutputIndexMap) -> dict[str, Any]:
     if m.index_array is not None and m.index_range is not None:
         lo, hi = m.index_range.inclusive_min, m.index_range.exclusive_max
         out["index_array"] = m.index_array.tolist()
-        bounded_range = lo != -INF or hi != END
-        if bounded_range and (int(m.index_array.min()) < lo or int(m.index_array.max()) >= hi):
+        least, most = max(lo, 1 - INF), min(hi, INF) - 1
+        said = lo == -INF and hi == END
+        if not said and (int(m.index_array.min()) < least or int(m.index_array.max()) > most):
             out["index_array_bounds"] = interval_to_json(lo, hi)
     elif m.input_dimension is not None:
         out["input_dimension"] = m.input_dimension

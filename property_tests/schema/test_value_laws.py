@@ -35,7 +35,10 @@ def test_safety_is_a_preorder_within_what_converts(a, b, c):
 
 @given(st.sampled_from(NUMBERS).map(dtype), st.sampled_from(NUMBERS).map(dtype), st.data())
 def test_a_safe_conversion_loses_nothing(source, target, data):
-    """Elements converted to a type that holds them all, and back, are the same elements."""
+    """Elements converted to a type that holds them all, and back, are the same elements.
+
+    The rule is about digits and exponents: some narrow floats have no infinity, and one has no zero.
+    """
     assume(is_safe(source, target) and can_convert(target, source))
     if source.kind == "b":
         assume(target.kind != "c")
@@ -51,9 +54,13 @@ def test_a_safe_conversion_loses_nothing(source, target, data):
     there = cast(array, target)
     assert there.dtype == target.array_dtype
     back = cast(there, source)
-    same = (back == array) | ((back != back) & (array != array))
-    # zero has no place in float8_e8m0fnu
-    assert bool(np.all(same | ((array == 0) if target is dtypes.float8_e8m0fnu else False)))
+    with np.errstate(invalid="ignore"):
+        same = (back == array) | ((back != back) & (array != array))
+        if target is dtypes.float8_e8m0fnu:
+            same |= array == 0
+        if target.kind == "f" and target.itemsize == 1:
+            same |= abs(array.astype(np.float32)) == np.inf
+    assert bool(np.all(same))
 
 
 @given(

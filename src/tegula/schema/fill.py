@@ -176,9 +176,10 @@ def same(a: Fill, b: Fill) -> bool:
     """
     if a.dtype is not b.dtype or a.array.shape != b.array.shape:
         return False
-    equal = a.array == b.array
-    if a.dtype.kind in "fc":
-        equal = equal | ((a.array != a.array) & (b.array != b.array))
+    with np.errstate(invalid="ignore"):
+        equal = a.array == b.array
+        if a.dtype.kind in "fc":
+            equal = equal | ((a.array != a.array) & (b.array != b.array))
     return bool(np.all(equal))
 
 

@@ -1,8 +1,9 @@
 """Handlers: effects answered by programs over other effects; and the definition of every fast path.
 
 `expansion` says what each optimisation effect *means*: `ReadMany` is all of its `Read`s, `WriteMany`
-all of its `Write`s, `Decoded` is `ReadMany` and decoding, `Compute` and `Memo` are calls.  An interpreter, leaf or cache may answer them
-natively; the law "native equals expanded" is tested for each that does.
+all of its `Write`s, `Decoded` is `ReadMany` and decoding, `Compute` and `Memo` are calls.  An
+interpreter, leaf or cache may answer them natively; the law "native equals expanded" is tested for
+each that does.
 
 A handler is a function: effect -> program that answers it, or None where the effect is not its
 concern.  `handled` runs a program under a handler; the effects that the handler's own programs await

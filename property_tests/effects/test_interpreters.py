@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import gc
+import math
 import warnings
 from collections import defaultdict
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tegula.effects.control import All, Compute, Memo
 from tegula.effects.effect import Call
-from tegula.effects.handler import expanded
-from tegula.effects.storage import Read, ReadMany, Write, WriteMany
+from tegula.effects.handler import expanded, expansion
+from tegula.effects.storage import Decoded, Read, ReadMany, Write, WriteMany
 from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, StoreRef
+from tegula.runtime.cache import ChunkPool, answer
 from tegula.runtime.inline import run
 from tegula.runtime.machine import Machine
 from tegula.runtime.model_store import ModelStore
@@ -220,3 +223,33 @@ def test_abandoning_leaks_nothing(tree, steps, random):
         del machine, out
         gc.collect(0)  # what is in a cycle; the rest went when its last reference did
     assert [str(one.message) for one in caught] == []
+
+
+class Letters:
+    """A chain for the law below: the words of a value are its bytes."""
+
+    def words(self, value, out):
+        return np.frombuffer(bytes(value), np.uint8).copy()
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 6), max_size=5), max_size=6),
+    st.sampled_from([0, 2000, 1 << 20]),
+    st.data(),
+)
+def test_decoding_through_a_pool_equals_reading_and_decoding(blocks, limit, data):
+    """Law: `Decoded` answered from a pool equals its definition, when no older answer is allowed."""
+    store, chain, pool = filled(), Letters(), ChunkPool(limit)
+    perform = Performer(lambda _: store)
+    for numbers in blocks:
+        if data.draw(st.booleans()):
+            store.perform(
+                Write(STORE, f"k{data.draw(st.integers(0, 6))}", data.draw(st.none() | st.binary()))
+            )
+        effect = Decoded(STORE, [f"k{number}" for number in numbers], chain, None, math.inf)
+        native = answer(pool, effect, perform)
+        expected = run(expansion(effect), perform)
+        assert [None if words is None else bytes(words) for words in native] == [
+            None if words is None else bytes(words) for words in expected
+        ]
+        assert not any(words.flags.writeable for words in native + expected if words is not None)

@@ -62,7 +62,7 @@ def same(found: np.ndarray, expected: np.ndarray) -> bool:
 def by_kernel(array: np.ndarray, factors: list[int], method: str, origin: list[int]) -> np.ndarray | None:
     lower, upper = domain(origin, [o + n for o, n in zip(origin, array.shape, strict=True)], factors, method)
     out = np.empty([b - a for a, b in zip(lower, upper, strict=True)], array.dtype)
-    if all(f == 1 for f in factors):
+    if out.shape == array.shape:
         return downsample(array, factors, method, origin)
     return out if _by_kernel(array, factors, method, origin, out) else None
 

@@ -76,13 +76,16 @@ def test_domains_are_aligned_to_zero(method: str, lo: int, hi: int, factor: int)
         ([np.nan, np.nan], "f4", "min", np.inf),
         ([np.nan, np.nan], "f8", "max", -np.inf),
         ([1.0, np.nan, np.nan], "f4", "mode", 1.0),
+        ([-0.0, -0.0], "f4", "mean", 0.0),
+        ([-0.0], "f4", "mean", -0.0),  # one element a block: the array itself
     ],
 )
 def test_rules(values: list[Any], dtype: str, method: str, expected: Any) -> None:
     array = np.array(values, dtype)
-    found = downsample(array, [len(values)], method)
+    factor = max(2, len(values))
+    found = downsample(array, [factor], method)
     assert found.tolist() == [expected]
-    assert found.tobytes() == wheel(array, [len(values)], method).read().result().tobytes()
+    assert found.tobytes() == wheel(array, [factor], method).read().result().tobytes()
 
 
 @pytest.mark.parametrize("method", ["median", "mode"])

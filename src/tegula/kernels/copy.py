@@ -40,7 +40,7 @@ def _run(src: Any, s: Any, ss: Any, dst: Any, d: Any, ds: Any, count: Any) -> No
             for k in range(count):
                 dst[np.uint64(d + k)] = src[np.uint64(s - k)]
             return
-        if ss == 2:
+        if ss == 2 and src.itemsize <= 2:  # shuffles beat single loads for narrow words only
             for k in range(count):
                 dst[np.uint64(d + k)] = src[np.uint64(s + 2 * k)]
             return

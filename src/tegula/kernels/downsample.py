@@ -13,6 +13,7 @@ the array has.  The laws of a method:
 - ``mode``    the most frequent, the smallest of equals; complex numbers in lexicographic order.
 - ``min`` ``max``  floats pass over NaNs and keep the earlier of two equal values; a block of NaNs alone
   gives the infinity that the search begins with.
+- where every block is one element, the result is the array.
 - NaNs lie above all numbers in a median; in a mode none equals another, so that one wins only where there is
   nothing else.  -0.0 lies below 0.0 in a median and equals it in a mode.
 
@@ -116,10 +117,11 @@ def downsample(
         raise ValueError(f"the result is {array.dtype}{shape}, not {out.dtype}{out.shape}")
     if out.size == 0:
         return out
-    if method == "stride" or all(f == 1 for f in factors):
+    if shape == array.shape:
+        strided_copy(out, array)
+        return out
+    if method == "stride":
         begin = [p * f - o for p, f, o in zip(lower, factors, start, strict=True)]
-        if method != "stride":
-            begin = [0] * rank
         steps = [min(f, n) for f, n in zip(factors, array.shape, strict=True)]
         strided_copy(out, array[tuple(slice(b, None, f) for b, f in zip(begin, steps, strict=True))])
         return out
@@ -250,6 +252,9 @@ def twin(array: np.ndarray, factors: Sequence[int], method: str, origin: Sequenc
     [[2]]
     """
     dtype = array.dtype
+    pieces, shape = _pieces(array.shape, factors, origin)
+    if shape == array.shape:
+        return array.copy()
     if dtype.name in _NARROW:
         with np.errstate(over="ignore", invalid="ignore"):
             return twin(array.astype("f4"), factors, method, origin).astype(dtype)
@@ -257,7 +262,6 @@ def twin(array: np.ndarray, factors: Sequence[int], method: str, origin: Sequenc
         return twin(array.astype(_NIBBLES[dtype.name]), factors, method, origin).astype(dtype)
     if dtype.kind == "b":
         return twin(array.view("u1"), factors, method, origin).view("?")
-    pieces, shape = _pieces(array.shape, factors, origin)
     if method in ("min", "max"):
         return _twin_extreme(array, pieces, shape, method == "max")
     counts = np.zeros(shape, np.int64)

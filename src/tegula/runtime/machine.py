@@ -39,7 +39,7 @@ from tegula.effects.control import All
 from tegula.effects.effect import Call, Effect, Program
 from tegula.errors import InvalidArgument
 
-__all__ = ["Machine", "Requests", "Task"]
+__all__ = ["Machine", "Requests", "Task", "foreign"]
 
 
 class Task:
@@ -180,7 +180,7 @@ class Machine:
                     if not waiting:
                         return requests
                 else:
-                    value, error = None, _foreign(effect)
+                    value, error = None, foreign(effect)
                     continue
                 following = self._next(waiting)
                 if following is None:
@@ -227,7 +227,8 @@ class Machine:
         return None
 
 
-def _foreign(thing: object) -> TypeError:
+def foreign(thing: object) -> TypeError:
+    """Return the error of awaiting something that is no effect."""
     return TypeError(
         f"a program awaits effects and other programs only, not {type(thing).__module__}."
         f"{type(thing).__qualname__}: {thing!r}; no event loop runs here"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from typing import Any
@@ -200,8 +201,12 @@ class LockFileMachine(FileMachine):
     mode = "lockfile"
 
 
+SOAK = bool(os.environ.get("TEGULA_SOAK"))
 RUNS = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=1000 if SOAK else 60,
+    stateful_step_count=100 if SOAK else 40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 import weakref
 
@@ -151,6 +152,7 @@ def test_a_forked_child_keeps_the_data_and_can_write() -> None:
         child = os.fork()
         if not child:
             code = 1
+            signal.alarm(10)
             try:
                 same = live.leaf(ref)
                 kept = same.perform(Read(ref, "a")).value == b"parent"

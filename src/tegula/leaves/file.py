@@ -189,7 +189,7 @@ def _files(wanted: KeyRange, remove: bool) -> Iterator[bytes]:
         try:
             if not stat.S_ISDIR(os.stat(folder).st_mode):
                 raise NotFound(f"Cannot list non-directory: {quoted(to_key(folder))}")
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return
         except OSError as error:
             raise os_error(f"Failed to stat: {quoted(to_key(folder))}", error) from None
@@ -213,9 +213,9 @@ def _walk(folder: bytes, prefix: bytes, low: bytes, high: bytes, remove: bool) -
             end = key + b"0"  # the byte after "/"
             if end <= low or (high and below >= high):
                 continue
-            covered = low <= below and (not high or end <= high)
-            yield from _walk(entry.path, below, b"" if covered else low, b"" if covered else high, remove)
-            if covered and remove:
+            yield from _walk(entry.path, below, low, high, remove)
+            # a directory goes where every key that starts with its name, slash or not, is in the range
+            if remove and low <= key and (not high or _after_all(key) <= high):
                 with contextlib.suppress(OSError):
                     os.rmdir(entry.path)
         elif low <= key and (not high or key < high):
@@ -223,6 +223,10 @@ def _walk(folder: bytes, prefix: bytes, low: bytes, high: bytes, remove: bool) -
                 yield key
             elif remove:
                 sweep(key)
+
+
+def _after_all(prefix: bytes) -> bytes:
+    return from_key(KeyRange.prefix(to_key(prefix)).exclusive_max) or b"\xff" * (len(prefix) + 1)
 
 
 def _common_directory(low: bytes, high: bytes) -> bytes:

@@ -1,0 +1,74 @@
+"""Bulk removal and listing of files leave and list what tensorstore 0.1.86 does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tegula.effects.storage import DeleteRange, List
+from tegula.kv.spec import KeyRange, StoreRef
+from tegula.leaves.file import FileLeaf
+
+ts = pytest.importorskip("tensorstore")
+pytestmark = pytest.mark.peers
+
+NAMES = st.sampled_from(["a", "b", "a.b", "a0", "c"])
+KEYS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+EDGES = st.one_of(st.just(""), KEYS, KEYS.map("{}/".format), KEYS.map("{}0".format), KEYS.map("{}\0".format))
+
+
+def plant(root: Path, files: list[str], folders: list[str]) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    for name in [*files, *folders]:
+        try:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            if name in files:
+                (root / name).touch()
+            else:
+                (root / name).mkdir()
+        except OSError:  # a file where a directory is wanted, or the other way round
+            pass
+
+
+def tree(root: Path) -> list[str]:
+    return sorted(os.path.relpath(path, root) for path in root.rglob("*"))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    files=st.lists(KEYS, min_size=1, max_size=8, unique=True),
+    folders=st.lists(KEYS, max_size=2, unique=True),
+    low=EDGES,
+    high=EDGES,
+)
+def test_ranges(tmp_path: Path, files: list[str], folders: list[str], low: str, high: str) -> None:
+    """Law: the same keys are listed, and after a removal the same files and directories are left."""
+    if high and low >= high:
+        low, high = high, low
+    if low == high:
+        return
+    root, ref = tmp_path / "root", StoreRef("file")
+    leaf, store = FileLeaf(ref), ts.KvStore.open(f"file://{root}/").result()
+    prefix = f"{root}/"
+    ours = KeyRange(prefix + low, prefix + high if high else KeyRange.prefix(prefix).exclusive_max)
+    theirs = ts.KvStore.KeyRange(low, high)
+    plant(root, files, folders)
+    try:
+        expected = sorted(key.decode() for key in store.list(theirs).result())
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            leaf.perform(List(ref, ours))
+        return
+    assert sorted(key.removeprefix(prefix) for key in leaf.perform(List(ref, ours)).keys) == expected
+    store.delete_range(theirs).result()
+    expected = tree(root)
+    plant(root, files, folders)
+    leaf.perform(DeleteRange(ref, ours))
+    assert tree(root) == expected

@@ -9,7 +9,7 @@ Sources are values: they name stores and arrays, they do no I/O.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tegula.record import Record
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -26,8 +26,7 @@ __all__ = ["Cast", "Chunked", "Downsample", "InMemory", "Source"]
 ALWAYS = float("inf")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunked:
+class Chunked(Record, eq=False):
     """An array stored as one value a chunk.
 
     `path` is the prefix of every chunk key.  `cache` stands for the pool that keeps decoded chunks
@@ -55,8 +54,7 @@ class Chunked:
         return (0,) * len(self.layout.shape), self.layout.shape
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class InMemory:
+class InMemory(Record, eq=False):
     """A NumPy array, shared and not copied; its first element is at coordinate zero."""
 
     array: NDArray[Any]
@@ -68,8 +66,7 @@ class InMemory:
         return (0,) * self.array.ndim, self.array.shape
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Downsample:
+class Downsample(Record, eq=False):
     """A view reduced by integer factors; blocks are aligned to coordinate zero of the base."""
 
     base: View
@@ -90,8 +87,7 @@ class Downsample:
         return domain(transform.input_origin, transform.input_exclusive_max, self.factors, self.method)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cast:
+class Cast(Record, eq=False):
     """A view whose elements are converted as they are read and written."""
 
     base: View

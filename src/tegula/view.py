@@ -7,7 +7,7 @@ without touching the source; a computed view (`downsample`, `cast`) wraps its ba
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from tegula.record import Record, replace
 from typing import Any
 
 from tegula.errors import InvalidArgument, Unimplemented
@@ -21,8 +21,7 @@ __all__ = ["View", "cast", "downsample"]
 METHODS = ("stride", "mean", "min", "max", "median", "mode")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class View(Indexable):
+class View(Indexable, Record, eq=False):
     """A source and the transform from the view's domain to the source's coordinates."""
 
     source: Source

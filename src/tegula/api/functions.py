@@ -7,7 +7,7 @@ the function of a store, for `tegula.pipe`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from tegula.record import Record
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,8 +76,7 @@ def computed(spec: Spec, base: TensorStore) -> TensorStore:
     return made if spec.transform is None else made[spec.transform]
 
 
-@dataclass(frozen=True, slots=True)
-class Downsampling:
+class Downsampling(Record):
     """The function of a store that reduces it; see `downsample`."""
 
     factors: tuple[int, ...]
@@ -88,8 +87,7 @@ class Downsampling:
         return downsample(base, self.factors, self.method)
 
 
-@dataclass(frozen=True, slots=True)
-class Casting:
+class Casting(Record):
     """The function of a store that converts its elements; see `cast`."""
 
     dtype: Any
@@ -159,8 +157,7 @@ def read(store: Any, order: str = "C") -> NDArray[Any]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
+class Writing(Record):
     """The function of a store that writes into it and waits; see `write`."""
 
     source: Any
@@ -182,8 +179,7 @@ def write(source: Any) -> Callable[[Any], Any]:
     return Writing(source)
 
 
-@dataclass(frozen=True, slots=True)
-class Indexing:
+class Indexing(Record):
     """The function of a view that indexes it; see `at`."""
 
     key: Any

@@ -5,7 +5,7 @@ Knows formats, stores and contexts as values; does no I/O.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from tegula.record import Record
 from typing import TYPE_CHECKING, Any
 
 from tegula.source import ALWAYS, Chunked
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Options", "Opened", "view_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Record):
     """How a chunked array is read and written: staleness bounds and the rules of the fill value.
 
     The bounds are as in JSON: True, False, ``"open"`` or seconds since the epoch; None is the default.
@@ -58,8 +57,7 @@ def before(bound: Any, opened_at: float) -> float:
     return opened_at if bound == "open" else float(bound)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
+class Opened(Record, eq=False):
     """A chunked array as it was found or made: its format, metadata, store and options."""
 
     form: Any
@@ -70,7 +68,7 @@ class Opened:
     options: Options
     opened_at: float
     layout: Any
-    resources: dict[str, Any] = field(default_factory=dict)
+    resources: dict[str, Any]
 
     def schema(self) -> Schema:
         """Return the schema of the whole array."""

@@ -256,7 +256,7 @@ def _reached(transform: IndexTransform) -> Any:
 
 async def reopened(store: TensorStore, fix_resizable_bounds: bool) -> TensorStore:
     """Return the handle with its implicit bounds refreshed from the stored metadata."""
-    from dataclasses import replace
+    from tegula.record import replace
 
     opened: Opened = store._opened
     metadata = await open_metadata(

@@ -314,7 +314,7 @@ def _options(rest: dict[str, Any]) -> Options:
 
 
 def _replace(options: Options, name: str, value: Any) -> Options:
-    from dataclasses import replace
+    from tegula.record import replace
 
     return replace(options, **{name: value})
 

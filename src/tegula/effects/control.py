@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from tegula.record import Record
 from typing import Any, Generic, TypeVar
 
 from tegula.effects.effect import Call, Effect, Program
@@ -17,7 +17,6 @@ __all__ = ["All", "Compute", "Memo"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
 class All(Effect[list[Any]]):
     """Run the programs that `calls` make, at most `limit` at a time (None: no bound); answer in order.
 
@@ -29,14 +28,12 @@ class All(Effect[list[Any]]):
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Compute(Effect[T], Generic[T]):
     """Run a pure function; it may run on another thread."""
 
     call: Call[T]
 
 
-@dataclass(frozen=True, slots=True)
 class Memo(Effect[T], Generic[T]):
     """Run a program whose answer may be shared with everyone who asks for the same `key`.
 

@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
+from tegula.record import Record
+
 __all__ = ["Call", "Effect", "Program"]
 
 T = TypeVar("T")
 Program = Coroutine[Any, Any, T]
 
 
-class Effect(Generic[T]):
+class Effect(Record, Generic[T]):
     """Something wanted of the world, whose answer is a `T`."""
-
-    __slots__ = ()
 
     def __await__(self) -> Generator[Any, Any, T]:
         answer: T = yield self

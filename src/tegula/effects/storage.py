@@ -8,7 +8,7 @@ values: a missing key, an unchanged value and a refused condition are answers, n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from tegula.record import Record
 from typing import Any, Literal, TypeAlias
 
 from tegula.effects.effect import Effect
@@ -51,8 +51,7 @@ class Unchanged:
 UNCHANGED = Unchanged()
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOutcome:
+class ReadOutcome(Record):
     """Answer of `Read`: the value, or that there is none, or that the condition did not hold.
 
     `state` is ``"value"``, ``"missing"`` (generation `NO_VALUE`) or ``"unspecified"`` (the
@@ -65,8 +64,7 @@ class ReadOutcome:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOutcome:
+class WriteOutcome(Record):
     """Answer of `Write`: the new generation, or `UNKNOWN` where the condition was refused."""
 
     generation: bytes
@@ -78,16 +76,14 @@ class WriteOutcome:
         return self.generation != UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Record):
     """Answer of `List`: columns of whole keys and of value sizes in bytes (-1 where unknown)."""
 
     keys: list[str]
     sizes: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadColumns:
+class ReadColumns(Record):
     """Answer of `ReadMany`: a value (None where missing, `UNCHANGED`) and a generation a row.
 
     `time` is a moment at which every row was current: the start of the block.
@@ -98,15 +94,13 @@ class ReadColumns:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class WriteColumns:
+class WriteColumns(Record):
     """Answer of `WriteMany`: a generation a row, `UNKNOWN` where the condition was refused."""
 
     generations: list[bytes]
     time: float
 
 
-@dataclass(frozen=True, slots=True)
 class Read(Effect[ReadOutcome]):
     """Read the value of one key, or a byte range of it.
 
@@ -121,7 +115,6 @@ class Read(Effect[ReadOutcome]):
     if_equal: bytes = UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
 class Write(Effect[WriteOutcome]):
     """Write the value of one key (None deletes it), only if its generation is `if_equal` where given."""
 
@@ -131,7 +124,6 @@ class Write(Effect[WriteOutcome]):
     if_equal: bytes = UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
 class List(Effect[Listing]):
     """List the keys in a range, in no particular order."""
 
@@ -139,7 +131,6 @@ class List(Effect[Listing]):
     range: KeyRange
 
 
-@dataclass(frozen=True, slots=True)
 class DeleteRange(Effect[None]):
     """Delete all keys in a range; neither atomic nor ordered."""
 
@@ -147,7 +138,6 @@ class DeleteRange(Effect[None]):
     range: KeyRange
 
 
-@dataclass(frozen=True, slots=True)
 class ReadMany(Effect[ReadColumns]):
     """Read a block of keys of one store: all of the `Read`s, in any order.
 
@@ -160,7 +150,6 @@ class ReadMany(Effect[ReadColumns]):
     if_not_equal: Sequence[bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class WriteMany(Effect[WriteColumns]):
     """Write a block of keys of one store: all of the `Write`s, in any order.
 
@@ -173,7 +162,6 @@ class WriteMany(Effect[WriteColumns]):
     if_equal: Sequence[bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Decoded(Effect[list[Any]]):
     """Read and decode a block of chunks, each at most once while the pool `cache` remembers it.
 

@@ -5,7 +5,7 @@ Nothing is read.  Law: the numbers are those of the plan that the read then exec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tegula.record import Record
 from math import prod
 from typing import Any
 
@@ -18,8 +18,7 @@ from tegula.view import View
 __all__ = ["Explanation", "explain"]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Record):
     """What a read would do.
 
     `chunks` are touched and each is one of `requests`; `elements` and `result_bytes` describe the array

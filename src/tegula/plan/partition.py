@@ -24,7 +24,7 @@ element of its chunk; slices of the rows concatenate to the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from tegula.record import Record
 from math import prod
 from typing import Any
 
@@ -36,8 +36,7 @@ __all__ = ["Factor", "Partition", "partition"]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Factor:
+class Factor(Record, eq=False):
     """The partition of one connected set of dimensions: k cells over g grid dimensions.
 
     `starts` int64[k + 1], `cells` int64[k, g], `whole` uint8[k]: whether the cell is covered from
@@ -60,8 +59,7 @@ class Factor:
         return len(self.starts) - 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Partition:
+class Partition(Record, eq=False):
     """A view over a grid in factored form; `rows` counts the cells it touches.
 
     `shape` is the input shape, `chunk_shape` the grid's; `fixed` holds (grid dimension, array index) of

@@ -15,7 +15,7 @@ expansion; see `tegula.plan.partition` for the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from tegula.record import Record, replace
 from math import prod
 
 import numpy as np
@@ -41,8 +41,7 @@ def c_strides(shape: Sequence[int], order: Sequence[int] | None = None) -> tuple
     return tuple(strides)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class Block(Record, eq=False):
     """The columns of some consecutive rows; n rows, r grid dimensions, f factors.
 
     `cells` int64[n, r]: grid coordinates.  `chunk_offsets`, `array_offsets` int64[n]: where the row
@@ -61,8 +60,7 @@ class Block:
         return len(self.chunk_offsets)
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
+class Table(Record, eq=False):
     """The transfer between the chunks of a grid and one array, rows ``lo`` to ``hi``.
 
     `chunk_strides` int64[f] and `array_strides` int64[f] are the steps of the strided factors (0 for

@@ -11,7 +11,7 @@ names the chunk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from tegula.record import Record
 from typing import Any
 
 import numpy as np
@@ -71,8 +71,7 @@ def fill_value(source: Chunked) -> NDArray[Any]:
     return np.zeros((), source.dtype.numpy_dtype) if value is None else value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
+class _Job(Record, eq=False):
     """What every task of one read shares."""
 
     source: Chunked

@@ -10,7 +10,7 @@ that document or with `AlreadyExists`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tegula.record import Record
 from typing import Any
 
 from tegula.effects.storage import DeleteRange, Read, Write
@@ -23,8 +23,7 @@ __all__ = ["OpenFlags", "open_metadata"]
 RACES = 16  # creators that lose a race against a deleter this often give up
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFlags:
+class OpenFlags(Record):
     """What opening may do: open what exists, create what does not, delete first, or trust the caller."""
 
     open: bool = True

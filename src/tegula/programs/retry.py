@@ -16,7 +16,7 @@ so that processes which failed together do not come back together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tegula.record import Record
 from typing import Any, TypeVar
 
 from tegula.effects.effect import Effect, Program
@@ -30,8 +30,7 @@ __all__ = ["Retry", "pause"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Record):
     """A handler that sends storage effects again: at most `attempts` times in all.
 
     >>> Retry(attempts=3)

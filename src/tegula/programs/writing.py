@@ -11,7 +11,7 @@ Law: writing then reading gives what was written, and elements outside the view 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from tegula.record import Record
 from math import prod
 from typing import Any
 
@@ -70,8 +70,7 @@ def _write_memory(view: View, data: NDArray[Any]) -> None:
         source.array[indices(view.transform)] = data
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
+class _Job(Record, eq=False):
     """What every task of one write shares."""
 
     source: Chunked
@@ -143,8 +142,7 @@ def _equals(chunk: NDArray[Any], value: NDArray[Any]) -> bool:
     return bool((bits == word).all())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Merge:
+class _Merge(Record, eq=False):
     """Merge the elements of partial rows into what is stored: the pure half of read-modify-write."""
 
     job: _Job

@@ -1,6 +1,7 @@
 # Each target makes its own .venv from Python 3.11 or later, pip and the network, once per change of pyproject.toml.
 #   make demo    a real MRI scan through the library, and a picture of it in demo-output/
 #   make test    every example, law and doctest; the last line is pytest's own summary
+#                (TESTS=folder for a part, JOBS=2 for two processes, ARGS for more options)
 #   make lint    ruff, formatting, strict types, import contracts
 #   make bench   the figures of the README against the tensorstore and zarr wheels
 #   make soak    the long runs: crashes, faults and model machines for hours
@@ -9,6 +10,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 JOBS   ?= 0
+TESTS  ?= src tests $(wildcard property_tests)
 RUN    := $(VENV)/bin/python
 
 .PHONY: demo test lint bench soak clean
@@ -18,7 +20,7 @@ demo: $(VENV)/.demo
 	@$(RUN) -m benchmarks.demo $(ARGS)
 
 test: $(VENV)/.test
-	@$(RUN) -m pytest --doctest-modules -n $(JOBS) src tests property_tests $(ARGS)
+	@$(RUN) -m pytest --doctest-modules -n $(JOBS) $(TESTS) $(ARGS)
 
 lint: $(VENV)/.test
 	@$(VENV)/bin/ruff check .
@@ -30,7 +32,7 @@ bench: $(VENV)/.test
 	@$(RUN) -m benchmarks $(ARGS)
 
 soak: $(VENV)/.test
-	@TEGULA_SOAK=1 $(RUN) -m pytest -m soak --timeout 0 tests property_tests $(ARGS)
+	@TEGULA_SOAK=1 $(RUN) -m pytest -m soak --timeout 0 tests $(wildcard property_tests) $(ARGS)
 
 clean:
 	rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

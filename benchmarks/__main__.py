@@ -1,9 +1,10 @@
-"""``python -m benchmarks [--smoke] [--only GROUP ...] [--rounds N] [--json FILE]``."""
+"""``python -m benchmarks [--smoke] [--strict] [--only GROUP ...] [--rounds N] [--json FILE]``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -50,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rounds", type=int, help="rounds of every case (default: by the case)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
+    parser.add_argument("--strict", action="store_true", help="fail where tegula cannot do a task, too")
     chosen = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwind, so that the data on tmpfs goes away
     warnings.simplefilter("ignore")  # zarr-python warns on formats it reads well
     options = Options(chosen.smoke, chosen.rounds)
     print(machine_line(), flush=True)
@@ -65,7 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.json.write_text(
             json.dumps({"machine": machine(), "smoke": chosen.smoke, "rows": rows}, indent=1) + "\n"
         )
-    return int(any("WRONG ANSWER" in row.errors.values() for _, rows in results for row in rows))
+    rows = [row for _, group_rows in results for row in group_rows]
+    wrong = any("WRONG ANSWER" in row.errors.values() for row in rows)
+    return int(wrong or (chosen.strict and any("tegula" in row.errors for row in rows)))
 
 
 if __name__ == "__main__":

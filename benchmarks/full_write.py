@@ -53,16 +53,17 @@ class _Target:
 
 def _cases(options: Options) -> Iterator[Case]:
     edge, side = (64, 16) if options.smoke else (512, 64)
-    data = volume(edge)
+    whole = volume(edge)
     for kind in KINDS:
+        # codecs that compress for seconds get an eighth of the volume: a chunk costs what it costs
+        slow = kind.endswith(("gzip", "zstd", "shard"))
+        data = np.ascontiguousarray(whole[: edge // 2, : edge // 2, : edge // 2]) if slow else whole
         with scratch() as folder:
             target = _Target(kind, folder, data, side)
             peers = ["tegula", "tensorstore", *(("zarr", "zarrs") if kind.startswith("zarr") else ())]
             runs = {peer: target.writer(peer) for peer in peers}
-            slow = kind.endswith(("gzip", "zstd", "shard"))
-            yield Case(
-                kind, runs, data.nbytes, before=target.renew, answer=target.answer, rounds=3 if slow else 5
-            )
+            name = f"{kind}, {data.nbytes >> 20} MiB"
+            yield Case(name, runs, data.nbytes, before=target.renew, answer=target.answer)
 
 
-GROUP = Group("full_write", "a whole array of 512^3 uint16 in 64^3 chunks into files", _cases, (0.80, 1.0))
+GROUP = Group("full_write", "a whole array of uint16 in 64^3 chunks into files", _cases, (0.80, 1.0))

@@ -18,6 +18,29 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "zarr2": "tegula.formats.zarr2:ZARR2",
         "zarr3": "tegula.formats.zarr3:ZARR3",
     },
+    "codec_merge": {
+        "zarr": "tegula.formats.zarr2:codec_merge",
+        "zarr3": "tegula.formats.zarr3:codec_merge",
+    },
+    "codec_parse": {
+        "zarr": "tegula.formats.zarr2:codec_parse",
+        "zarr3": "tegula.formats.zarr3:codec_parse",
+    },
+    "codecs.zarr2": {
+        "blosc": "tegula.codecs.blosc:ZARR2",
+        "bz2": "tegula.codecs.bz2:ZARR2",
+        "gzip": "tegula.codecs.gzip:ZARR2",
+        "zlib": "tegula.codecs.zlib:ZARR2",
+        "zstd": "tegula.codecs.zstd:ZARR2",
+    },
+    "codecs.zarr3": {
+        "blosc": "tegula.codecs.blosc:ZARR3",
+        "bytes": "tegula.codecs.bytes:ZARR3",
+        "crc32c": "tegula.codecs.crc32c:ZARR3",
+        "gzip": "tegula.codecs.gzip:ZARR3",
+        "transpose": "tegula.codecs.transpose:ZARR3",
+        "zstd": "tegula.codecs.zstd:ZARR3",
+    },
     "kvstores": {
         "memory": "tegula.kv.drivers:MEMORY",
         "file": "tegula.kv.drivers:FILE",

@@ -18,7 +18,7 @@ from tegula.space.transform import IndexTransform
 
 __all__ = ["View", "cast", "downsample"]
 
-METHODS = ("stride", "mean", "median", "mode", "min", "max")
+METHODS = ("stride", "mean", "min", "max", "median", "mode")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,8 @@ def downsample(view: View, factors: Sequence[int], method: str) -> View:
         shown = ", ".join(map(str, factors))
         raise InvalidArgument(f"Downsample factors {{{shown}}} are not all positive")
     if method not in METHODS:
-        raise InvalidArgument(f'Invalid downsample method: "{method}"')
+        known = ", ".join(f'"{name}"' for name in METHODS)
+        raise InvalidArgument(f'Expected one of {known}, but received: "{method}"')
     check_method(view.dtype, method)
     base = transform.domain
     lower, upper = domain(base.inclusive_min, base.exclusive_max, factors, method)

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
-from ..errors import FailedPrecondition, InvalidArgument, Unimplemented
-from .codec import Buffer, destination, not_enough, too_much
+from tegula import binding
+from tegula.codecs.codec import Buffer, destination, not_enough, too_much
+from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
+from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
 
-__all__ = ["COMPRESSORS", "Blosc"]
+__all__ = ["COMPRESSORS", "ZARR2", "ZARR3", "Blosc"]
 
 COMPRESSORS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
 """The inner compressors that metadata may name."""
@@ -106,3 +108,97 @@ class Blosc:
 
 def _invalid() -> FailedPrecondition:
     return FailedPrecondition("Invalid blosc-compressed data; at byte 0")
+
+
+# ---------------------------------------------------------------- what documents say
+
+_SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
+
+
+def _shuffle(value: Any) -> str:
+    if value in _SHUFFLES and isinstance(value, str):
+        return value
+    raise binding.expected("one of " + ", ".join(f'"{name}"' for name in _SHUFFLES), value)
+
+
+def _cname3(value: Any) -> str:
+    if binding.text(value) in COMPRESSORS:
+        return str(value)
+    raise InvalidArgument(f"Expected one of {','.join(COMPRESSORS)} but received: {binding.dumps(value)}")
+
+
+def _cname2(value: Any) -> str:
+    if binding.text(value) in COMPRESSORS:
+        return str(value)
+    raise binding.expected(f"one of {','.join(COMPRESSORS)}", value)
+
+
+def _blocksize(value: Any) -> int:
+    try:
+        return binding.integer(value, 0, 2**64 - 1)
+    except InvalidArgument:
+        raise binding.expected("64-bit unsigned integer", value) from None
+
+
+def _settle3(members: dict[str, Any], itemsize: int | None) -> tuple[dict[str, Any], Blosc]:
+    """Fill in the element size from the input, and the shuffle from the element size.
+
+    `itemsize` is None where the input is not elements but the output of another codec.
+    """
+    typesize, shuffle = members["typesize"], members["shuffle"]
+    if typesize is None and itemsize is not None and itemsize <= 255:
+        typesize = itemsize
+    if shuffle is None:
+        shuffle = "noshuffle" if typesize is None else "bitshuffle" if typesize == 1 else "shuffle"
+    if shuffle == "noshuffle":
+        typesize = None
+    elif typesize is None:
+        size = "-1/8" if itemsize is None else str(itemsize)
+        raise InvalidArgument(
+            "typesize must be specified explicitly because inferred itemsize "
+            f"{size} is not supported by Blosc"
+        )
+    settled = {**members, "typesize": typesize, "shuffle": shuffle}
+    made = Blosc(
+        members["cname"], members["clevel"], _SHUFFLES.index(shuffle), typesize or 1, members["blocksize"]
+    )
+    return settled, made
+
+
+def _settle2(members: dict[str, Any], itemsize: int) -> tuple[dict[str, Any], Blosc]:
+    """Resolve shuffle -1 (by element size): bits for single bytes, bytes otherwise."""
+    shuffle = members["shuffle"]
+    if shuffle == -1:
+        shuffle = 2 if itemsize == 1 else 1
+    typesize = itemsize if itemsize <= 255 else 1
+    return members, Blosc(members["cname"], members["clevel"], shuffle, typesize, members["blocksize"])
+
+
+ZARR3 = Declaration(
+    "blosc",
+    BYTES,
+    (
+        Member("cname", _cname3, "lz4", "Expected string, but member is missing"),
+        integer_member("clevel", 0, 9, 5),
+        Member(
+            "shuffle",
+            _shuffle,
+            None,
+            'Expected one of "noshuffle", "shuffle", "bitshuffle", but member is missing',
+        ),
+        integer_member("typesize", 1, 255, None, stored=False),
+        integer_member("blocksize", 0, 715827542, 0),
+    ),
+    _settle3,
+)
+ZARR2 = Declaration(
+    "blosc",
+    BYTES,
+    (
+        Member("cname", _cname2, "lz4"),
+        integer_member("clevel", 0, 9, 5),
+        integer_member("shuffle", -1, 2, -1),
+        Member("blocksize", _blocksize, 0),
+    ),
+    _settle2,
+)

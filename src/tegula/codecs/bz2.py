@@ -8,11 +8,13 @@ Law: as of `codec.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from ..errors import FailedPrecondition
-from .codec import Buffer, not_enough, too_much
+from tegula.codecs.codec import Buffer, not_enough, too_much
+from tegula.codecs.declare import BYTES, Declaration, integer_member
+from tegula.errors import FailedPrecondition
 
-__all__ = ["Bz2"]
+__all__ = ["ZARR2", "Bz2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,10 @@ class Bz2:
         if unused:
             raise too_much(unused, f"; at byte {len(data) - unused}")
         return result
+
+
+def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Bz2]:  # noqa: ARG001
+    return members, Bz2(**members)
+
+
+ZARR2 = Declaration("bz2", BYTES, (integer_member("level", 1, 9, 1),), _settle)

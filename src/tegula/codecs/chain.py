@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FailedPrecondition, InvalidArgument
-from .codec import SLACK, Buffer, ByteCodec, not_enough, too_much
+from tegula.codecs.codec import SLACK, Buffer, ByteCodec, not_enough, too_much
+from tegula.errors import FailedPrecondition, InvalidArgument
 
 __all__ = ["CodecChain"]
 
@@ -140,7 +140,8 @@ class CodecChain:
         """
         array = np.frombuffer(self.decode_bytes(data), _UINT8).view(self.stored_dtype)
         if self.swap:
-            array = array.astype(self.dtype)
+            array = array.astype(self.stored_dtype.newbyteorder("="))
+        array = array.view(self.dtype)
         array = array.reshape(self._stored_shape)
         return array if self._axes is None else array.transpose(self._axes)
 
@@ -181,7 +182,9 @@ class CodecChain:
             raise InvalidArgument(f"Chunk of shape {array.shape} given where {self.chunk_shape} is stored")
         if self._axes is not None:
             array = array.transpose(self.order)
-        array = np.ascontiguousarray(array, dtype=self.stored_dtype)
+        array = np.asarray(array, dtype=self.dtype, order="C")
+        if self.swap:
+            array = array.view(self.stored_dtype.newbyteorder("=")).astype(self.stored_dtype)
         if not self.steps:
             return array.tobytes()
         data: Buffer = array.reshape(-1).view(_UINT8).data

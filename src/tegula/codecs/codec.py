@@ -19,7 +19,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from ..errors import FailedPrecondition
+from tegula.errors import FailedPrecondition
 
 __all__ = ["SLACK", "Buffer", "ByteCodec", "destination", "not_enough", "too_much"]
 

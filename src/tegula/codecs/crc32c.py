@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataLoss
-from .codec import Buffer, not_enough, too_much
+from tegula.codecs.codec import Buffer, not_enough, too_much
+from tegula.codecs.declare import BYTES, Declaration
+from tegula.errors import DataLoss
 
-__all__ = ["Crc32c"]
+__all__ = ["ZARR3", "Crc32c"]
 
 _RESIDUE = 0x48674BC7
 _value: Any = None
@@ -70,3 +71,10 @@ class Crc32c:
         if length > size + 4:
             raise too_much(length - size - 4, f"; at byte {size}")
         return view
+
+
+def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Crc32c]:  # noqa: ARG001
+    return members, Crc32c()
+
+
+ZARR3 = Declaration("crc32c", BYTES, (), _settle)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import FailedPrecondition
-from .codec import Buffer, not_enough, too_much
+from tegula.codecs.codec import Buffer, not_enough, too_much
+from tegula.errors import FailedPrecondition
 
 __all__ = ["GZIP", "ZLIB", "deflate", "inflate"]
 

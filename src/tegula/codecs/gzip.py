@@ -8,11 +8,13 @@ Law: as of `codec.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from .codec import Buffer
-from .deflate import GZIP, deflate, inflate
+from tegula.codecs.codec import Buffer
+from tegula.codecs.declare import BYTES, Declaration, integer_member
+from tegula.codecs.deflate import GZIP, deflate, inflate
 
-__all__ = ["Gzip"]
+__all__ = ["ZARR2", "ZARR3", "Gzip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +38,11 @@ class Gzip:
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:  # noqa: ARG002
         """Return the bytes of one gzip stream; see `ByteCodec.decode`."""
         return inflate(data, size, exact, GZIP)
+
+
+def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Gzip]:  # noqa: ARG001
+    return members, Gzip(**members)
+
+
+ZARR3 = Declaration("gzip", BYTES, (integer_member("level", 0, 9, 6),), _settle)
+ZARR2 = Declaration("gzip", BYTES, (integer_member("level", 0, 9, 1),), _settle)

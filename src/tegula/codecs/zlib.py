@@ -8,11 +8,13 @@ Law: as of `codec.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from .codec import Buffer
-from .deflate import ZLIB, deflate, inflate
+from tegula.codecs.codec import Buffer
+from tegula.codecs.declare import BYTES, Declaration, integer_member
+from tegula.codecs.deflate import ZLIB, deflate, inflate
 
-__all__ = ["Zlib"]
+__all__ = ["ZARR2", "Zlib"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +38,10 @@ class Zlib:
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:  # noqa: ARG002
         """Return the bytes of one zlib stream; see `ByteCodec.decode`."""
         return inflate(data, size, exact, ZLIB)
+
+
+def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Zlib]:  # noqa: ARG001
+    return members, Zlib(**members)
+
+
+ZARR2 = Declaration("zlib", BYTES, (integer_member("level", 0, 9, 1),), _settle)

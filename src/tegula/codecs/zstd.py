@@ -11,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import FailedPrecondition
-from .codec import Buffer, destination, not_enough, too_much
+from tegula import binding
+from tegula.codecs.codec import Buffer, destination, not_enough, too_much
+from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
+from tegula.errors import FailedPrecondition
 
-__all__ = ["Zstd", "declared_size"]
+__all__ = ["ZARR2", "ZARR3", "Zstd", "declared_size"]
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _BLOCK = 128 << 10
@@ -126,3 +128,19 @@ def _fault(error: Exception, data: Buffer) -> FailedPrecondition:
     if "Src size" in reason or reason == "invalid input data":
         return FailedPrecondition(f"Truncated Zstd-compressed stream; at byte {len(data)}")
     return FailedPrecondition(f"ZSTD_decompressStream() failed: {reason or error}")
+
+
+def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Zstd]:  # noqa: ARG001
+    return members, Zstd(**members)
+
+
+ZARR3 = Declaration(
+    "zstd",
+    BYTES,
+    (
+        integer_member("level", -131072, 22, 3),
+        Member("checksum", binding.boolean, False),
+    ),
+    _settle,
+)
+ZARR2 = Declaration("zstd", BYTES, (integer_member("level", -131072, 22, 1),), _settle)

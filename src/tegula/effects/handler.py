@@ -1,8 +1,9 @@
 """Handlers: effects answered by programs over other effects; and the definition of every fast path.
 
 `expansion` says what each optimisation effect *means*: `ReadMany` is all of its `Read`s, `WriteMany`
-all of its `Write`s, `Compute` and `Memo` are calls.  An interpreter, leaf or cache may answer them
-natively; the law "native equals expanded" is tested for each that does.
+all of its `Write`s, `Decoded` is `ReadMany` and decoding, `Compute` and `Memo` are calls.  An
+interpreter, leaf or cache may answer them natively; the law "native equals expanded" is tested for
+each that does.
 
 A handler is a function: effect -> program that answers it, or None where the effect is not its
 concern.  `handled` runs a program under a handler; the effects that the handler's own programs await
@@ -23,6 +24,7 @@ from tegula.effects.effect import Call, Effect, Program
 from tegula.effects.storage import (
     UNCHANGED,
     Buffer,
+    Decoded,
     Read,
     ReadColumns,
     ReadMany,
@@ -34,8 +36,20 @@ from tegula.effects.storage import (
     WriteOutcome,
 )
 from tegula.effects.world import Now
+from tegula.errors import TegulaError, annotated
+from tegula.kv.spec import StoreRef, describe
 
-__all__ = ["Handler", "expanded", "expansion", "handled", "read_each", "stacked", "write_each"]
+__all__ = [
+    "Handler",
+    "decode",
+    "decode_each",
+    "expanded",
+    "expansion",
+    "handled",
+    "read_each",
+    "stacked",
+    "write_each",
+]
 
 T = TypeVar("T")
 Handler: TypeAlias = Callable[[Effect[Any]], "Program[Any] | None"]
@@ -94,8 +108,8 @@ async def _answer(handler: Handler, effect: Any, deep: bool) -> Any:
     return await (handled(handler, answer, deep) if deep else answer)
 
 
-def _child(handler: Handler, call: Call[Program[Any]], deep: bool) -> Program[Any]:
-    return handled(handler, call(), deep)
+async def _child(handler: Handler, call: Call[Program[Any]], deep: bool) -> Any:
+    return await handled(handler, call(), deep)
 
 
 @coroutine
@@ -146,6 +160,25 @@ def _row(outcome: ReadOutcome) -> Buffer | Unchanged | None:
     return None if outcome.state == "missing" else UNCHANGED
 
 
+async def decode_each(effect: Decoded) -> list[Any]:
+    """What `Decoded` means: `ReadMany`, and the words of each value; None where there is none."""
+    columns = await ReadMany(effect.store, effect.keys)
+    return [
+        None if value is None else decode(effect.chain, effect.store, key, value)
+        for key, value in zip(effect.keys, columns.values, strict=True)
+    ]
+
+
+def decode(chain: Any, store: StoreRef, key: str, value: Any) -> Any:
+    """Return the words of one stored value, not to be written to; an error names the key."""
+    try:
+        words = chain.words(value, None)
+    except TegulaError as error:
+        raise annotated(error, f"Error reading {describe(store, key)}: ") from None
+    words.flags.writeable = False
+    return words
+
+
 async def _compute(effect: Compute[T]) -> T:
     return effect.call()
 
@@ -157,6 +190,7 @@ async def _memo(effect: Memo[T]) -> T:
 _DEFINITIONS: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {
     ReadMany: read_each,
     WriteMany: write_each,
+    Decoded: decode_each,
     Compute: _compute,
     Memo: _memo,
 }

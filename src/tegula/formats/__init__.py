@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""Metadata documents: what one says of an array, and which one a request makes.  One file a format.  Pure."""

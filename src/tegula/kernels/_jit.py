@@ -78,7 +78,7 @@ class Kernel:
     `variants` maps a dtype to its compiled form; `python` is the function itself.
     """
 
-    __slots__ = ("_dispatcher", "_key", "name", "over", "python", "signature", "variants")
+    __slots__ = ("_key", "name", "over", "python", "signature", "variants")
 
     def __init__(self, function: FunctionType, signature: str, over: tuple[str, ...]) -> None:
         self.python = function
@@ -86,7 +86,6 @@ class Kernel:
         self.signature = tuple(part.strip() for part in signature.split(","))
         self.over = over
         self.variants: dict[Any, Callable[..., Any]] = {}
-        self._dispatcher: Any = None
         keyed = [i for i, part in enumerate(self.signature) if part[:2] in ("<T", ">T")]
         self._key = keyed[0] if keyed else -1
         _KERNELS.append(self)
@@ -113,7 +112,7 @@ class Kernel:
         with _LOCK:
             variant = self.variants.get(key)
             if variant is None:
-                if key is not None and key.str[1:] not in self.over:
+                if key is not None and (key.str[1:] not in self.over or not key.isnative):
                     raise TypeError(f"kernel {self.name} has no variant for dtype {key}")
                 variant = self.python if plain() else self._compile(key)
                 self.variants[key] = variant
@@ -123,13 +122,13 @@ class Kernel:
         global _RUNNING
         import numba
 
-        if self._dispatcher is None:
-            self._dispatcher = _dispatcher(self.python, cached=True)
         word = None if key is None else numba.from_dtype(key)
         signature = tuple(_argument(part, word) for part in self.signature)
-        self._dispatcher.compile(signature)
+        made: Any = _dispatcher(self.python, cached=True)
+        made.compile(signature)
+        made.disable_compile()  # or a writable array would silently make a second version
         _RUNNING = True
-        return self._dispatcher
+        return made
 
 
 def kernel(signature: str, over: tuple[str, ...] = ("",)) -> Callable[[Callable[..., Any]], Kernel]:
@@ -186,7 +185,7 @@ def _dispatcher(function: Any, cached: bool) -> Any:
         linked = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
         linked.__module__, linked.__qualname__ = function.__module__, function.__qualname__
         function = linked
-    made = numba.njit(nogil=True)(function)
+    made = numba.njit(nogil=True, error_model="numpy")(function)
     if cached:
         directory = _cache_directory(bool(settings.BOUNDSCHECK), numba.__version__)
         if directory is not None:

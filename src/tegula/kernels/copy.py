@@ -6,8 +6,7 @@ their elements, whatever order it takes; `strided_copy(dst, src)` equals ``np.co
 
 How: the axes of a box are sorted by the stride of the target and merged where both sides allow it.  If
 the source runs along the same axis, whole runs are copied; if it runs along another one, the two axes are
-walked in square tiles through a scratch tile that holds eight source rows interleaved, so that both
-sides are touched in runs of a cache line and the transposition itself is vector shuffles.
+walked in square tiles of a cache line a side, so that every line is fetched once.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def _run(src: Any, s: Any, ss: Any, dst: Any, d: Any, ds: Any, count: Any) -> No
             for k in range(count):
                 dst[np.uint64(d + k)] = src[np.uint64(s - k)]
             return
-        if ss == 2:
+        if ss == 2 and src.itemsize <= 2:  # shuffles beat single loads for narrow words only
             for k in range(count):
                 dst[np.uint64(d + k)] = src[np.uint64(s + 2 * k)]
             return
@@ -53,59 +52,35 @@ def _run(src: Any, s: Any, ss: Any, dst: Any, d: Any, ds: Any, count: Any) -> No
 
 
 @device
-def _tile(src: Any, s: int, si: int, dst: Any, d: int, dj: int, ni: int, nj: int, scratch: Any) -> None:
-    """Transpose one tile: ``dst[d + i + j*dj] = src[s + i*si + j]``, `ni` a multiple of eight."""
-    for i in range(0, ni, 8):
-        a = s + i * si
-        t = i * nj
-        for j in range(nj):
-            scratch[np.uint64(t + 8 * j)] = src[np.uint64(a + j)]
-            scratch[np.uint64(t + 8 * j + 1)] = src[np.uint64(a + si + j)]
-            scratch[np.uint64(t + 8 * j + 2)] = src[np.uint64(a + 2 * si + j)]
-            scratch[np.uint64(t + 8 * j + 3)] = src[np.uint64(a + 3 * si + j)]
-            scratch[np.uint64(t + 8 * j + 4)] = src[np.uint64(a + 4 * si + j)]
-            scratch[np.uint64(t + 8 * j + 5)] = src[np.uint64(a + 5 * si + j)]
-            scratch[np.uint64(t + 8 * j + 6)] = src[np.uint64(a + 6 * si + j)]
-            scratch[np.uint64(t + 8 * j + 7)] = src[np.uint64(a + 7 * si + j)]
-    for j in range(nj):
-        b = d + j * dj
-        for i in range(0, ni, 8):
-            t = i * nj + 8 * j
-            for q in range(8):
-                dst[np.uint64(b + i + q)] = scratch[np.uint64(t + q)]
-
-
-@device
 def _plane(
     src: Any,
-    s: int,
-    si: int,
-    sj: int,
+    s: Any,
+    si: Any,
+    sj: Any,
     dst: Any,
-    d: int,
-    di: int,
-    dj: int,
-    ni: int,
-    nj: int,
-    scratch: Any,
-    tile: int,
+    d: Any,
+    di: Any,
+    dj: Any,
+    ni: Any,
+    nj: Any,
+    tile: Any,
 ) -> None:
     """Copy a plane whose target runs along `i` and whose source runs along `j`, tile by tile."""
+    unit = di == 1 and sj == 1
     for j0 in range(0, nj, tile):
         mj = min(tile, nj - j0)
         for i0 in range(0, ni, tile):
             mi = min(tile, ni - i0)
             a = s + i0 * si + j0 * sj
             b = d + i0 * di + j0 * dj
-            whole = 0
-            if di == 1 and sj == 1:
-                whole = mi - mi % 8
-                if whole > 0:
-                    _tile(src, a, si, dst, b, dj, whole, mj, scratch)
-            if whole < mi:
+            if unit:
                 for j in range(mj):
-                    for i in range(whole, mi):
-                        dst[np.uint64(b + i * di + j * dj)] = src[np.uint64(a + i * si + j * sj)]
+                    for i in range(mi):
+                        dst[np.uint64(b + j * dj + i)] = src[np.uint64(a + i * si + j)]
+            else:
+                for j in range(mj):
+                    for i in range(mi):
+                        dst[np.uint64(b + j * dj + i * di)] = src[np.uint64(a + i * si + j * sj)]
 
 
 @kernel("<T, <i8, <i8, >T, <i8, <i8, <i8:2", over=WORDS)
@@ -130,10 +105,7 @@ def copy_boxes(
     from_ = np.empty(rank + 1, np.int64)
     to = np.empty(rank + 1, np.int64)
     index = np.empty(rank + 1, np.int64)
-    tile = 64 // src.itemsize
-    if tile < 8:
-        tile = 8
-    scratch = np.empty(tile * tile, src.dtype)
+    tile = max(16, 64 // src.itemsize)
     for box in range(shapes.shape[0]):
         s = src_offsets[box]
         d = dst_offsets[box]
@@ -210,7 +182,7 @@ def copy_boxes(
             index[axis] = 0
         while True:
             if other != inner:
-                _plane(src, s, si, sj, dst, d, di, dj, ni, nj, scratch, tile)
+                _plane(src, s, si, sj, dst, d, di, dj, ni, nj, tile)
             else:
                 _run(src, s, si, dst, d, di, ni)
             axis = outer - 1
@@ -335,7 +307,7 @@ def copy_tables(
 
 
 def words(array: np.ndarray, size: int | None = None) -> tuple[np.ndarray, int, np.ndarray]:
-    """Return `array` as words: its memory in one dimension, the offset of element 0 and the strides, in words.
+    """Return `array` as words: its memory in one dimension, the offset of element 0, the strides (in words).
 
     The word is the widest of 1, 2, 4, 8, 16 bytes (or `size`) that divides the item size, the strides and the
     address; where it is narrower than an item the strides get one more axis, of ``itemsize // word`` words.
@@ -347,6 +319,9 @@ def words(array: np.ndarray, size: int | None = None) -> tuple[np.ndarray, int, 
     """
     itemsize = array.dtype.itemsize
     word = size or word_size(array)
+    if array.size == 0:
+        steps = [step // word for step in array.strides] + ([1] if word != itemsize else [])
+        return np.empty(0, f"c{word}" if word == 16 else f"u{word}"), 0, np.array(steps, np.int64)
     low, lowest = array, 0
     shape, steps = array.shape, array.strides
     if any(step < 0 for step in steps):

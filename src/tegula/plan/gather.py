@@ -11,12 +11,12 @@ Law: `pick(t, a)[i] == a[t(i)]` for every i of the domain, renumbered from zero.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["indices", "locate", "pick", "strided"]
+__all__ = ["Spot", "indices", "locate", "pick", "strided"]
 
 
 def strided(transform: Any, array: NDArray[Any], origin: Sequence[int] | None = None) -> NDArray[Any] | None:
@@ -84,22 +84,57 @@ def pick(transform: Any, array: NDArray[Any], origin: Sequence[int] | None = Non
     return found if found.shape == transform.input_shape else np.broadcast_to(found, transform.input_shape)
 
 
-def locate(transform: Any, chunk_shape: Sequence[int]) -> tuple[int, ...] | None:
-    """Return the cell of the one chunk that a view lies in, or None where there may be several or none."""
-    start, shape = transform.input_origin, transform.input_shape
-    if 0 in shape:
-        return None
-    cell = []
-    for output, chunk in zip(transform.output, chunk_shape, strict=True):
-        if output.index_array is not None:
-            return None
+class Spot(NamedTuple):
+    """A view that lies in one chunk: `cell` of the grid, and how its elements are indexed in the chunk.
+
+    ``chunk[index]``, transposed by `axes` unless that is None, is the view.
+    """
+
+    cell: tuple[int, ...]
+    index: tuple[Any, ...]
+    axes: tuple[int, ...] | None
+
+
+def locate(transform: Any, shape: Sequence[int], chunk_shape: Sequence[int]) -> Spot | None:
+    """Return where a view lies if that is a single chunk of an array of `shape`, else None.
+
+    None also where the view is empty, leaves the array, or uses index arrays or one dimension twice: all
+    that the general way is for.
+
+    >>> from tegula.space.transform import IndexTransform
+    >>> locate(IndexTransform(input_shape=[8, 8])[6:8, 3], (8, 8), (4, 4))
+    Spot(cell=(1, 0), index=(slice(2, 4, 1), 3, Ellipsis), axes=None)
+    """
+    start, extents = transform.input_origin, transform.input_shape
+    cell: list[int] = []
+    index: list[Any] = []
+    dims: list[int] = []
+    for output, extent, chunk in zip(transform.output, shape, chunk_shape, strict=True):
         dim = output.input_dimension
         if dim is None:
-            cell.append(output.offset // chunk)
-            continue
-        first = output.offset + output.stride * start[dim]
-        at = first // chunk
-        if (first + output.stride * (shape[dim] - 1)) // chunk != at:
+            at = output.offset
+            if output.index_array is not None or not 0 <= at < extent:
+                return None
+            here = at // chunk
+            index.append(at - here * chunk)
+        else:
+            step, count = output.stride, extents[dim]
+            first = output.offset + step * start[dim]
+            last = first + step * (count - 1)
+            here = first // chunk
+            if not (count and 0 <= first < extent and 0 <= last < extent and last // chunk == here):
+                return None
+            base = here * chunk
+            stop = last - base + (1 if step > 0 else -1)
+            index.append(slice(first - base, None if stop < 0 else stop, step))
+            dims.append(dim)
+        cell.append(here)
+    index.append(...)  # so that the elements of a view without dimensions are an array too
+    rank = len(extents)
+    if len(dims) == rank:
+        if dims == sorted(dims):
+            return Spot(tuple(cell), tuple(index), None) if len(set(dims)) == rank else None
+        if len(set(dims)) != rank:
             return None
-        cell.append(at)
-    return tuple(cell)
+        return Spot(tuple(cell), tuple(index), tuple(dims.index(dim) for dim in range(rank)))
+    return None

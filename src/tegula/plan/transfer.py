@@ -20,7 +20,9 @@ from tegula.kernels._jit import worthwhile
 from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, words
 from tegula.plan.table import Block, Table
 
-__all__ = ["Memory", "collect", "memory", "place", "place_slab"]
+__all__ = ["Memory", "collect", "fill", "memory", "place", "place_slab", "slab_pays"]
+
+SLAB_CHUNK = 16 << 10
 
 Words = NDArray[Any]
 
@@ -69,13 +71,16 @@ def fill(table: Table, block: Block, row: int, value: NDArray[Any], array: Memor
     place(table, block, row, np.broadcast_to(place_value, (size,)).copy(), array)
 
 
-def place_slab(table: Table, block: Block, slab: Words, size: int, array: Memory) -> bool:
-    """Copy all rows from a slab of chunks of `size` words each, in the order of the rows, by one kernel call.
+def slab_pays(rows: int, chunk_bytes: int) -> bool:
+    """Whether a transfer of so many chunks should go by `place_slab`, a kernel call a block.
 
-    Returns False, having done nothing, where the compiled kernel is not worth calling.
+    Large chunks are copied one by one as fast; little work does not pay for loading the kernel.
     """
-    if not worthwhile(slab.nbytes, 1 << 12, 1 << 22):
-        return False
+    return chunk_bytes <= SLAB_CHUNK and worthwhile(rows * (chunk_bytes + 2048), 1 << 14, 1 << 22)
+
+
+def place_slab(table: Table, block: Block, slab: Words, size: int, array: Memory) -> None:
+    """Copy all rows from a slab of chunks of `size` words each, in the order of the rows, by one kernel call."""
     sources = np.arange(len(block), dtype=np.int64) * size + block.chunk_offsets
     targets = block.array_offsets + array.offset
     if table.partition.affine:
@@ -94,7 +99,6 @@ def place_slab(table: Table, block: Block, slab: Words, size: int, array: Memory
             block.begins,
             block.counts,
         )
-    return True
 
 
 def _boxes(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> tuple[Words, Words]:

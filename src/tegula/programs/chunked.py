@@ -22,45 +22,40 @@ from tegula.effects.effect import Call
 from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
 from tegula.kv.spec import describe
-from tegula.plan.gather import pick
+from tegula.plan.blocks import block_rows, span_count
+from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
-from tegula.plan.transfer import Memory, fill, memory, place, place_slab
+from tegula.plan.transfer import Memory, fill, memory, place, place_slab, slab_pays
 from tegula.source import Chunked
 from tegula.view import View
 
 __all__ = ["fill_value", "read_chunked", "read_one"]
 
-SPAN_BYTES = 4 << 20  # a task is worth at least this much
-BLOCK_BYTES = 1 << 20  # one request and one scatter: small enough to stay in a core's cache
-BLOCK_ROWS = 256
-SLAB_CHUNK = 16 << 10  # chunks up to this size are copied by one kernel call a block
 
-
-async def read_one(view: View, cell: tuple[int, ...], order: str = "C") -> NDArray[Any]:
-    """Return the elements of a view that lies in the one chunk `cell`."""
-    source = view.source
-    assert isinstance(source, Chunked)
+async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str = "C") -> NDArray[Any]:
+    """Return the elements, of `shape`, of a view that lies in one chunk."""
     layout = source.layout
-    key = source.path + layout.keys.key(cell)
-    chunk: Any
+    key = source.path + layout.keys.key(spot.cell)
+    chunk: Any = None
     if source.cache is not None:
-        chunk = (await Decoded(source.store, (key,), layout.chain, source.cache, source.recheck_before))[0]
-        if chunk is not None:
-            chunk = layout.chain.array_of(chunk)
+        (found,) = await Decoded(source.store, (key,), layout.chain, source.cache, source.recheck_before)
+        if found is not None:
+            chunk = layout.chain.array_of(found)
     else:
-        found = await Read(source.store, key)
-        chunk = None
-        if found.state == "value":
+        answer = await Read(source.store, key)
+        if answer.state == "value":
             try:
-                chunk = layout.chain.decode(found.value)
+                chunk = layout.chain.decode(answer.value)
             except TegulaError as error:
                 raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
     if chunk is None:
-        value = _missing(source, cell)
-        return np.full(view.shape, value, value.dtype, order="F" if order == "F" else "C")
-    origin = [c * n for c, n in zip(cell, layout.chunk_shape, strict=True)]
-    return np.array(pick(view.transform, chunk, origin), order="F" if order == "F" else "C")
+        value = _missing(source, spot.cell)
+        return np.full(shape, value, value.dtype, order="F" if order == "F" else "C")
+    elements = chunk[spot.index]
+    if spot.axes is not None:
+        elements = elements.transpose(spot.axes)
+    return np.array(elements, order="F" if order == "F" else "C")
 
 
 def _missing(source: Chunked, cell: Sequence[int]) -> NDArray[Any]:
@@ -84,6 +79,7 @@ class _Job:
     memory: Memory
     table: Table
     block_rows: int
+    slab: bool
 
 
 async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
@@ -91,9 +87,10 @@ async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: in
     target = memory(out)
     part = partition(view.transform, layout.chunk_shape)
     table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
-    chunk_bytes = max(1, layout.chain.nbytes)
-    job = _Job(source, target, table, max(1, min(BLOCK_ROWS, BLOCK_BYTES // chunk_bytes)))
-    spans = table.spans(max(1, min(4 * width, len(table) * chunk_bytes // SPAN_BYTES)))
+    chunk_bytes = layout.chain.nbytes
+    slab = layout.chain.raw and not layout.chain.swap and slab_pays(len(table), chunk_bytes)
+    job = _Job(source, target, table, block_rows(chunk_bytes), slab)
+    spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _read_span(job, spans[0])
     else:
@@ -115,6 +112,10 @@ async def _read_span(job: _Job, span: Table) -> None:
             await Compute(Call(_place_encoded, job, rows, block, keys, found.values, scratch))
 
 
+def _length(value: Any) -> int:
+    return -1 if value is None else len(value)
+
+
 def _place_decoded(job: _Job, rows: Table, block: Block, chunks: Sequence[Any]) -> None:
     for row, chunk in enumerate(chunks):
         if chunk is None:
@@ -132,12 +133,12 @@ def _place_encoded(
     scratch: NDArray[np.uint8],
 ) -> None:
     chain = job.source.layout.chain
-    if chain.raw and not chain.swap and chain.nbytes <= SLAB_CHUNK and len(block) > 1:
+    if job.slab:
         size = chain.nbytes
-        if all(value is not None and len(value) == size for value in values):
+        if set(map(_length, values)) == {size}:
             slab = np.frombuffer(b"".join(values), job.memory.words.dtype)
-            if place_slab(rows, block, slab, size // slab.dtype.itemsize, job.memory):
-                return
+            place_slab(rows, block, slab, size // slab.dtype.itemsize, job.memory)
+            return
     for row, value in enumerate(values):
         if value is None:
             fill(rows, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)

@@ -7,7 +7,6 @@ more than translate (steps, index arrays, reversals) reads the box it reaches an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -17,16 +16,14 @@ from numpy.typing import NDArray
 from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.kernels.copy import strided_copy
+from tegula.plan.blocks import tiles
 from tegula.plan.gather import pick
+from tegula.plan.reach import base_of, is_translation, reached
 from tegula.programs.reading import read_into
 from tegula.source import Cast, Downsample
 from tegula.view import View
 
 __all__ = ["read_computed"]
-
-TILE_BYTES = 16 << 20
-
-Box = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 async def read_computed(view: View, out: NDArray[Any], width: int) -> None:
@@ -35,14 +32,13 @@ async def read_computed(view: View, out: NDArray[Any], width: int) -> None:
     assert isinstance(source, Downsample | Cast)
     factors = source.factors if isinstance(source, Downsample) else ()
     lower, upper = reached(view.transform)
-    direct = _is_translation(view.transform)
+    direct = is_translation(view.transform)
     target = out if direct else np.empty([b - a for a, b in zip(lower, upper, strict=True)], out.dtype)
-    run = _reduce if isinstance(source, Downsample) else _convert
     cell_bytes = source.base.dtype.numpy_dtype.itemsize * prod(factors)
-    calls = [
-        Call(run, source, low, high, target[tuple(map(slice, _minus(low, lower), _minus(high, lower)))])
-        for low, high in _tiles(lower, upper, cell_bytes)
-    ]
+    calls = []
+    for low, high in tiles(lower, upper, cell_bytes):
+        region = tuple(slice(a - o, b - o) for a, b, o in zip(low, high, lower, strict=True))
+        calls.append(Call(_compute_tile, source, low, high, target[(*region, Ellipsis)]))
     if len(calls) == 1:
         await calls[0]()
     else:
@@ -51,75 +47,22 @@ async def read_computed(view: View, out: NDArray[Any], width: int) -> None:
         await Compute(Call(strided_copy, out, pick(view.transform, target, lower)))
 
 
-async def _reduce(source: Downsample, low: tuple[int, ...], high: tuple[int, ...], out: NDArray[Any]) -> None:
-    from tegula.kernels.downsample import downsample
-
-    base = source.base.transform
-    bounds = zip(low, high, source.factors, base.input_origin, base.input_exclusive_max, strict=True)
-    cut = [(max(a * f, first), min(b * f, last)) for a, b, f, first, last in bounds]
-    part = restrict(source.base, [a for a, _ in cut], [b for _, b in cut])
-    held = np.empty(part.shape, source.dtype.numpy_dtype)
-    await read_into(part, held, 1)
-    origin = part.transform.input_origin
-    await Compute(Call(downsample, held, source.factors, source.method, origin, out))
-
-
-async def _convert(source: Cast, low: tuple[int, ...], high: tuple[int, ...], out: NDArray[Any]) -> None:
-    from tegula.schema.convert import cast
-
-    part = restrict(source.base, low, high)
+async def _compute_tile(
+    source: Downsample | Cast, low: tuple[int, ...], high: tuple[int, ...], out: NDArray[Any]
+) -> None:
+    part = base_of(source, low, high)
     held = np.empty(part.shape, source.base.dtype.numpy_dtype)
     await read_into(part, held, 1)
-    out[...] = await Compute(Call(cast, held, source.base.dtype, source.dtype))
+    await Compute(Call(_reduce if isinstance(source, Downsample) else _convert, source, part, held, out))
 
 
-def restrict(view: View, lower: Sequence[int], upper: Sequence[int]) -> View:
-    """Return a view narrowed to a box of its own coordinates."""
-    if not lower:
-        return view
-    narrowed: View = view[tuple(map(slice, lower, upper))]
-    return narrowed
+def _reduce(source: Downsample, part: View, held: NDArray[Any], out: NDArray[Any]) -> None:
+    from tegula.kernels.downsample import downsample
+
+    downsample(held, source.factors, source.method, part.transform.input_origin, out=out)
 
 
-def reached(transform: Any) -> Box:
-    """Return the box, lower and exclusive upper, of the output coordinates a transform reaches."""
-    lower, upper = [], []
-    start, shape = transform.input_origin, transform.input_shape
-    for output in transform.output:
-        if output.index_array is not None:
-            values = output.index_array * output.stride + output.offset
-            ends = (int(values.min()), int(values.max()))
-        elif output.input_dimension is None:
-            ends = (output.offset, output.offset)
-        else:
-            first = output.offset + output.stride * start[output.input_dimension]
-            ends = (first, first + output.stride * (shape[output.input_dimension] - 1))
-        lower.append(min(ends))
-        upper.append(max(ends) + 1)
-    return tuple(lower), tuple(upper)
+def _convert(source: Cast, part: View, held: NDArray[Any], out: NDArray[Any]) -> None:
+    from tegula.schema.convert import cast
 
-
-def _is_translation(transform: Any) -> bool:
-    return transform.input_rank == transform.output_rank and all(
-        output.input_dimension == dim and output.stride == 1 for dim, output in enumerate(transform.output)
-    )
-
-
-def _minus(left: Sequence[int], right: Sequence[int]) -> list[int]:
-    return [a - b for a, b in zip(left, right, strict=True)]
-
-
-def _tiles(lower: tuple[int, ...], upper: tuple[int, ...], cell_bytes: int) -> list[Box]:
-    """Cut a box into boxes that need at most about `TILE_BYTES` each, halving the longest side."""
-    boxes, done = [(lower, upper)], []
-    while boxes:
-        low, high = boxes.pop()
-        extents = _minus(high, low)
-        if prod(extents) * cell_bytes <= TILE_BYTES or max(extents, default=1) <= 1:
-            done.append((low, high))
-            continue
-        dim = extents.index(max(extents))
-        middle = low[dim] + extents[dim] // 2
-        boxes.append(((*low[:dim], middle, *low[dim + 1 :]), high))
-        boxes.append((low, (*high[:dim], middle, *high[dim + 1 :])))
-    return done
+    out[...] = cast(held, part.dtype, source.dtype)

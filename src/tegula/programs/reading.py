@@ -25,9 +25,10 @@ async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
     """Return the elements of a view as a new array of its shape, at most `width` tasks at a time."""
     source = view.source
     if isinstance(source, Chunked):
-        cell = locate(view.transform, source.layout.chunk_shape)
-        if cell is not None:
-            return await read_one(view, cell, order)
+        layout = source.layout
+        spot = locate(view.transform, layout.shape, layout.chunk_shape)
+        if spot is not None:
+            return await read_one(source, spot, view.shape, order)
     elif isinstance(source, InMemory):
         found = pick(view.transform, source.array)
         if found.nbytes <= 1 << 16:

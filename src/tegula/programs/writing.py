@@ -24,6 +24,7 @@ from tegula.effects.storage import WriteMany
 from tegula.errors import InvalidArgument, TegulaError, annotated
 from tegula.kernels.copy import strided_copy
 from tegula.kv.spec import describe
+from tegula.plan.blocks import block_rows, span_count
 from tegula.plan.gather import indices, strided
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
@@ -34,10 +35,6 @@ from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
 
 __all__ = ["write"]
-
-SPAN_BYTES = 2 << 20
-BLOCK_BYTES = 1 << 20
-BLOCK_ROWS = 256
 
 
 async def write(view: View, data: NDArray[Any], width: int = 8) -> None:
@@ -90,9 +87,9 @@ async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width:
     origin = memory(data)
     part = partition(view.transform, layout.chunk_shape)
     table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), origin.strides)
-    chunk_bytes = max(1, layout.chain.nbytes)
-    job = _Job(source, origin, table, max(1, min(BLOCK_ROWS, BLOCK_BYTES // chunk_bytes)))
-    spans = table.spans(max(1, min(4 * width, len(table) * chunk_bytes // SPAN_BYTES)))
+    chunk_bytes = layout.chain.nbytes
+    job = _Job(source, origin, table, block_rows(chunk_bytes))
+    spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _write_span(job, spans[0])
     else:

@@ -18,10 +18,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from tegula.effects.handler import decode
 from tegula.effects.storage import UNCHANGED, Decoded, ReadMany
-from tegula.errors import TegulaError, annotated
 from tegula.kv.generation import UNKNOWN
-from tegula.kv.spec import StoreRef, describe
+from tegula.kv.spec import StoreRef
 
 __all__ = ["ChunkPool", "answer"]
 
@@ -131,7 +131,9 @@ def answer(pool: ChunkPool, effect: Decoded, read: Callable[[ReadMany], Any]) ->
         return result
     keys = [effect.keys[row] for row in wanted]
     version = pool.version
-    found = read(ReadMany(store, keys, None, [UNKNOWN if entry is None else entry.generation for entry in known]))
+    found = read(
+        ReadMany(store, keys, None, [UNKNOWN if entry is None else entry.generation for entry in known])
+    )
     for row, key, entry, value, generation in zip(
         wanted, keys, known, found.values, found.generations, strict=True
     ):
@@ -139,21 +141,12 @@ def answer(pool: ChunkPool, effect: Decoded, read: Callable[[ReadMany], Any]) ->
             assert entry is not None
             fresh = entry._replace(time=found.time)
         else:
-            words = None if value is None else _decode(chain, store, key, value)
+            words = None if value is None else decode(chain, store, key, value)
             size = OVERHEAD + (0 if words is None else words.nbytes)
             fresh = _Entry(words, chain, generation, found.time, size)
         pool.put((store, key), fresh, version)
         result[row] = fresh.words
     return result
-
-
-def _decode(chain: Any, store: StoreRef, key: str, value: Any) -> Any:
-    try:
-        words = chain.words(value, None)
-    except TegulaError as error:
-        raise annotated(error, f"Error reading {describe(store, key)}: ") from None
-    words.flags.writeable = False
-    return words
 
 
 def _pools() -> Any:

@@ -1,21 +1,23 @@
 """The inline interpreter: runs a program in the caller's thread and returns its answer.
 
-It knows nothing but the machine, which it runs one request at a time (``width=1``): the children of
-an `All` run one after another, in order.  No thread, no lock that anybody waits for, no event loop:
+A program is stepped directly: each effect is answered where it is awaited, and the children of an `All`
+run one after another, in order.  No machine, no thread, no lock that anybody waits for, no event loop:
 the fast lane of small reads, the interpreter of a distributed worker, and the plainest statement of
 what a program means.
 
 Law: for programs whose leaves answer alike, `run` and every other interpreter give the same answer
-or the same error.
+or the same error; it is what `tegula.runtime.machine` means at width one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
+from tegula.effects.control import All
 from tegula.effects.effect import Effect, Program
-from tegula.runtime.machine import Machine
+from tegula.errors import InvalidArgument
+from tegula.runtime.machine import foreign
 
 __all__ = ["run"]
 
@@ -33,21 +35,29 @@ def run(program: Program[T], perform: Callable[[Effect[Any]], Any]) -> T:
     >>> run(two(), lambda effect: b"x" * effect.size)
     [b'x', b'xx']
     """
-    machine = Machine(program, width=1)
-    feed = machine.feed
-    requests = machine.start()
-    while requests:
-        ticket, effect = requests[0]
-        try:
-            answer = perform(effect)
-        except BaseException as error:
-            requests = feed(ticket, None, error)
-        else:
-            requests = feed(ticket, answer)
-    if machine.error is not None:
-        failure, machine.error = machine.error, None
-        try:
-            raise failure
-        finally:
-            del failure  # or the traceback, which holds this frame, would keep itself alive
-    return cast("T", machine.value)
+    value: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            effect = program.send(value) if error is None else program.throw(error)
+            try:
+                error = None
+                if isinstance(effect, All):
+                    value = _each(effect, perform)
+                elif isinstance(effect, Effect):
+                    value = perform(effect)
+                else:
+                    raise foreign(effect)
+            except BaseException as caught:
+                error = caught
+    except StopIteration as stop:
+        found: T = stop.value
+        return found
+    finally:
+        error = None  # or its traceback, which holds this frame, would keep itself alive
+
+
+def _each(effect: All, perform: Callable[[Effect[Any]], Any]) -> list[Any]:
+    if effect.limit is not None and effect.limit < 1:
+        raise InvalidArgument(f"limit must be at least 1, not {effect.limit}")
+    return [run(call(), perform) for call in effect.calls]

@@ -32,13 +32,14 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from tegula.effects.control import All
 from tegula.effects.effect import Call, Effect, Program
 from tegula.errors import InvalidArgument
 
-__all__ = ["Machine", "Requests", "Task"]
+__all__ = ["Machine", "Requests", "Task", "foreign"]
 
 
 class Task:
@@ -138,6 +139,9 @@ class Machine:
         program, self._program = self._program, None
         if program is None:
             raise RuntimeError("a machine starts once")
+        if self.abandoned:
+            with suppress(BaseException):
+                program.send(None)  # a program that wraps another takes hold of it, so that both are closed
         return self.feed(Task(program, None, 0), None)
 
     def abandon(self) -> None:
@@ -176,7 +180,7 @@ class Machine:
                     if not waiting:
                         return requests
                 else:
-                    value, error = None, _foreign(effect)
+                    value, error = None, foreign(effect)
                     continue
                 following = self._next(waiting)
                 if following is None:
@@ -223,7 +227,8 @@ class Machine:
         return None
 
 
-def _foreign(thing: object) -> TypeError:
+def foreign(thing: object) -> TypeError:
+    """Return the error of awaiting something that is no effect."""
     return TypeError(
         f"a program awaits effects and other programs only, not {type(thing).__module__}."
         f"{type(thing).__qualname__}: {thing!r}; no event loop runs here"

@@ -6,7 +6,8 @@ A worker that answers an effect feeds the machine and goes on with the first req
 a straight line makes no hops; further requests (the children of an `All`) are queued for whoever is
 idle.  A parent that waits for its children is data in the machine and holds no thread, so programs
 of any nesting run in a pool of one.  A worker that blocks in `Future.result` lends its place to a
-new thread meanwhile, so that user functions may wait for other operations.
+new thread meanwhile, so that user functions may wait for other operations.  A program that sleeps is
+left to a timer and holds no thread: retries that wait do not keep others from working.
 
 Queue: a deque of requests, and a stack of idle workers each asleep on a lock of its own.  `deque` and
 `list` operations are atomic, so the only lock is taken to start a thread.  As many workers are woken
@@ -30,13 +31,16 @@ from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from tegula.effects.effect import Effect, Program
+from tegula.effects.world import Sleep
 from tegula.errors import Aborted, InvalidArgument
 from tegula.runtime.future import Future, forget, pending, settle
 from tegula.runtime.machine import Machine, Requests, Task
+from tegula.runtime.timer import Timer
 
 __all__ = ["Pool", "shared_pool", "submit"]
 
@@ -56,6 +60,7 @@ class _Job(Machine):
         self.future: Future[Any] = pending(self.abandon if droppable else None)
 
 
+# A job to start (no ticket), a request to answer, or a ticket whose answer is that its sleep is over.
 _Work: TypeAlias = "tuple[_Job, Task | None, Effect[Any] | None]"
 
 
@@ -96,6 +101,7 @@ class Pool:
         self._lock = threading.Lock()
         self._work: deque[_Work] = deque()
         self._idle: list[_Worker] = []
+        self._timer = Timer()
         self._threads = 0
         self._lent = 0
 
@@ -181,8 +187,10 @@ class Pool:
         requests: Requests
         if ticket is None:
             requests = [] if job.finished else job.start()
+        elif effect is None:
+            requests = feed(ticket, None)
         else:
-            requests = [(ticket, effect)]  # type: ignore[list-item]
+            requests = [(ticket, effect)]
         while requests:
             ticket, effect = requests[0]
             if len(requests) > 1:
@@ -190,6 +198,8 @@ class Pool:
             if job.abandoned:
                 requests = feed(ticket, None)
                 continue
+            if type(effect) is Sleep and self._sleep(job, ticket, effect.seconds):
+                return
             try:
                 answer = perform(effect)
             except BaseException as error:
@@ -199,6 +209,16 @@ class Pool:
         if job.finished:
             self._finish(job)
 
+    def _sleep(self, job: _Job, ticket: Task, seconds: float) -> bool:
+        """Leave a ticket to the timer; False where there is nothing to wait for, or no timer any more."""
+        if not seconds > 0:
+            return False
+        try:
+            self._timer.after(seconds, partial(self._enqueue, [(job, ticket, None)]))
+        except RuntimeError:
+            return False
+        return True
+
     def _finish(self, job: _Job) -> None:
         # Two workers may come here at once, each after feeding its last ticket: only the first settles.
         settle(job.future, job.value, job.error)
@@ -206,12 +226,12 @@ class Pool:
         self._jobs.discard(job)
 
     def drain(self) -> None:
-        """Wait until everything accepted is finished, and drop what may be abandoned."""
+        """Cancel what may be abandoned, and wait until everything else that was accepted is finished."""
         for job in tuple(self._jobs):
             if job.droppable:
                 job.future.cancel()
         pause = 0.0005
-        while self._jobs:
+        while any(not job.droppable for job in tuple(self._jobs)):
             time.sleep(pause)
             pause = min(pause * 1.5, 0.02)
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tegula import binding
-from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.errors import InvalidArgument
+from tegula.schema.chunkgrid import GRID_VECTORS, ChunkGrid, grid_members, part_of, put, scalar_of
 from tegula.schema.constraint import (
     ORIGIN,
-    RATIO,
     SHAPE,
     Row,
     Scalar,
@@ -36,229 +36,6 @@ from tegula.space.interval import MAX_RANK
 __all__ = ["USAGES", "ChunkGrid", "ChunkLayout"]
 
 USAGES = ("write", "read", "codec")
-
-
-class ChunkGrid:
-    """Constraints on the shape of chunks: `shape`, `aspect_ratio` and the number of `elements`.
-
-    Made from keywords, or from its JSON.  None (0 in a shape or ratio) leaves a dimension open; a
-    size of -1 means the whole extent of the dimension, and is always soft.
-
-    >>> ChunkGrid(shape=[2, None], elements_soft_constraint=10).to_json()
-    {'elements_soft_constraint': 10, 'shape': [2, None]}
-
-    Raises:
-        InvalidArgument: a value is out of range, or contradicts another.
-        TypeError: an argument is of the wrong type, or unknown.
-    """
-
-    __slots__ = ("_aspect_ratio", "_elements", "_rank", "_shape")
-
-    _rank: int | None
-    _shape: Row | None
-    _aspect_ratio: Row | None
-    _elements: Scalar | None
-
-    def __init__(self, json: Any = None, **options: Any) -> None:
-        self._rank = self._shape = self._aspect_ratio = self._elements = None
-        if json is not None:
-            if options:
-                raise TypeError("a grid is made from JSON or from keyword arguments, not from both")
-            binding.take(binding.as_json(json), grid_members([self], [self]))
-        self.update(**options)
-
-    @property
-    def rank(self) -> int | None:
-        """The number of dimensions; None where nothing says."""
-        return self._rank
-
-    ndim = rank
-
-    @property
-    def shape(self) -> tuple[int | None, ...] | None:
-        """The hard constraints on the shape."""
-        return _part(self._shape, True, self._rank)
-
-    @property
-    def shape_soft_constraint(self) -> tuple[int | None, ...] | None:
-        """The soft constraints on the shape."""
-        return _part(self._shape, False, self._rank)
-
-    @property
-    def aspect_ratio(self) -> tuple[float | None, ...] | None:
-        """The hard constraints on the aspect ratio."""
-        return _part(self._aspect_ratio, True, self._rank)
-
-    @property
-    def aspect_ratio_soft_constraint(self) -> tuple[float | None, ...] | None:
-        """The soft constraints on the aspect ratio."""
-        return _part(self._aspect_ratio, False, self._rank)
-
-    @property
-    def elements(self) -> int | None:
-        """The hard constraint on the number of elements."""
-        return _scalar(self._elements, True)  # type: ignore[no-any-return]
-
-    @property
-    def elements_soft_constraint(self) -> int | None:
-        """The soft constraint on the number of elements."""
-        return _scalar(self._elements, False)  # type: ignore[no-any-return]
-
-    def update(self, **options: Any) -> None:
-        """Merge further constraints in, in place: the keywords of the constructor."""
-        for name, value in given(options, _GRID_OPTIONS):
-            with Naming(name):
-                kind, hard = _GRID_OPTIONS[name]
-                if kind == "rank":
-                    self._set_rank(whole(value))
-                elif kind == "grid":
-                    self.merge(value if hard else value.softened())
-                elif kind == "elements":
-                    self.set_elements(elements(whole(value), hard))
-                else:
-                    self.set_row(kind, _GRID_VECTORS[kind].row(value, hard))
-
-    def _set_rank(self, rank: int) -> None:
-        if rank != -1:
-            self._rank = check_rank(rank, self._rank)
-
-    def set_row(self, name: str, row: Row) -> None:
-        """Merge one row into the shape or the aspect ratio."""
-        if row.values:
-            self._set_rank(len(row.values))
-        if any(v is not None for v in row.values):
-            setattr(self, f"_{name}", merge_rows(getattr(self, f"_{name}"), row))
-
-    def set_elements(self, found: Scalar) -> None:
-        """Merge a number of elements."""
-        self._elements = merge_scalars(self._elements, found)
-
-    def merge(self, other: ChunkGrid, place: str = "") -> None:
-        """Merge another grid's constraints into this one; `place` goes into error texts."""
-        for name in ("shape", "aspect_ratio", "elements"):
-            found = getattr(other, f"_{name}")
-            if found is None:
-                continue
-            try:
-                if name == "elements":
-                    self.set_elements(found)
-                else:
-                    self.set_row(name, found)
-            except TegulaError as error:
-                raise annotated(error, f"Error setting {place} {name}: " if place else "") from None
-        if other._rank is not None:
-            self._set_rank(other._rank)
-
-    def softened(self) -> ChunkGrid:
-        """Return the same constraints, all soft."""
-        made = self.copy()
-        made._shape = made._shape and Row(made._shape.values)
-        made._aspect_ratio = made._aspect_ratio and Row(made._aspect_ratio.values)
-        made._elements = made._elements and Scalar(made._elements.value, False)
-        return made
-
-    def copy(self) -> ChunkGrid:
-        """Return a copy: `update` changes only one of them."""
-        made = ChunkGrid.__new__(ChunkGrid)
-        for name in ChunkGrid.__slots__:
-            setattr(made, name, getattr(self, name))
-        return made
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form; what is unset is left out."""
-        found: dict[str, Any] = {}
-        for name in ("aspect_ratio", "elements", "shape"):
-            _put(found, name, getattr(self, f"_{name}"))
-        return found
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ChunkGrid):
-            return NotImplemented
-        return (
-            self._rank == other._rank
-            and self._shape == other._shape
-            and self._aspect_ratio == other._aspect_ratio
-            and self._elements == other._elements
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"ChunkLayout.Grid({binding.pretty(self.to_json())})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt_grid, (self._rank, self.to_json())
-
-
-def _rebuilt_grid(rank: int | None, json: dict[str, Any]) -> ChunkGrid:
-    made = ChunkGrid(json)
-    made._rank = rank
-    return made
-
-
-_GRID_VECTORS = {"shape": SHAPE, "aspect_ratio": RATIO}
-_GRID_OPTIONS: dict[str, tuple[str, bool]] = {
-    "rank": ("rank", True),
-    "shape": ("shape", True),
-    "shape_soft_constraint": ("shape", False),
-    "aspect_ratio": ("aspect_ratio", True),
-    "aspect_ratio_soft_constraint": ("aspect_ratio", False),
-    "elements": ("elements", True),
-    "elements_soft_constraint": ("elements", False),
-    "grid": ("grid", True),
-    "grid_soft_constraint": ("grid", False),
-}
-
-
-def _part(row: Row | None, hard: bool, rank: int | None) -> tuple[Any, ...] | None:
-    if row is None:
-        return None if rank is None else (None,) * rank
-    return row.of(hard)
-
-
-def _scalar(found: Scalar | None, hard: bool) -> Any:
-    return found.value if found is not None and found.hard is hard else None
-
-
-def _put(into: dict[str, Any], name: str, found: Row | Scalar | None) -> None:
-    """Add the member `name`, and its soft twin, where there is something to say."""
-    if isinstance(found, Scalar):
-        value = list(found.value) if isinstance(found.value, tuple) else found.value
-        into[name if found.hard else f"{name}_soft_constraint"] = value
-    elif found is not None:
-        for hard, member in ((True, name), (False, f"{name}_soft_constraint")):
-            values = found.of(hard)
-            if any(v is not None for v in values):
-                into[member] = list(values)
-
-
-def grid_members(both: list[ChunkGrid], ratio: list[ChunkGrid]) -> dict[str, Any]:
-    """Return the parsers of a grid's members: shape and elements go into `both`, ratios into `ratio`."""
-
-    def vector(name: str, hard: bool, into: list[ChunkGrid]) -> Any:
-        def parse(value: Any) -> None:
-            row = _GRID_VECTORS[name].parsed(value, hard)
-            for grid in into:
-                grid.set_row(name, row)
-
-        return parse
-
-    def number(hard: bool) -> Any:
-        def parse(value: Any) -> None:
-            found = elements(binding.integer(value), hard)
-            for grid in both:
-                grid.set_elements(found)
-
-        return parse
-
-    return {
-        "shape": vector("shape", True, both),
-        "shape_soft_constraint": vector("shape", False, both),
-        "aspect_ratio": vector("aspect_ratio", True, ratio),
-        "aspect_ratio_soft_constraint": vector("aspect_ratio", False, ratio),
-        "elements": number(True),
-        "elements_soft_constraint": number(False),
-    }
 
 
 class ChunkLayout:
@@ -293,7 +70,7 @@ class ChunkLayout:
         if json is not None:
             if options:
                 raise TypeError("a layout is made from JSON or from keyword arguments, not from both")
-            binding.take(binding.as_json(json), self._members())
+            binding.take(binding.as_json(json), self.members())
         self.update(**options)
 
     # ------------------------------------------------------------ reading
@@ -308,22 +85,22 @@ class ChunkLayout:
     @property
     def inner_order(self) -> tuple[int, ...] | None:
         """The order of elements within a chunk, outermost dimension first, where it is a hard constraint."""
-        return _scalar(self._inner_order, True)  # type: ignore[no-any-return]
+        return scalar_of(self._inner_order, True)  # type: ignore[no-any-return]
 
     @property
     def inner_order_soft_constraint(self) -> tuple[int, ...] | None:
         """The order of elements within a chunk, where it is a soft constraint."""
-        return _scalar(self._inner_order, False)  # type: ignore[no-any-return]
+        return scalar_of(self._inner_order, False)  # type: ignore[no-any-return]
 
     @property
     def grid_origin(self) -> tuple[int | None, ...] | None:
         """The hard constraints on the origin of the chunk grid."""
-        return _part(self._grid_origin, True, self._rank)
+        return part_of(self._grid_origin, True, self._rank)
 
     @property
     def grid_origin_soft_constraint(self) -> tuple[int | None, ...] | None:
         """The soft constraints on the origin of the chunk grid."""
-        return _part(self._grid_origin, False, self._rank)
+        return part_of(self._grid_origin, False, self._rank)
 
     @property
     def write_chunk(self) -> ChunkGrid:
@@ -411,7 +188,7 @@ class ChunkLayout:
                     if kind == "elements":
                         self.grid(usage).set_elements(elements(number, hard))
                     else:
-                        self.set_grid_row(usage, kind, _GRID_VECTORS[kind].row(value, hard))
+                        self.set_grid_row(usage, kind, GRID_VECTORS[kind].row(value, hard))
 
     def set_rank(self, rank: int) -> None:
         """Fix the rank; -1 leaves it as it is."""
@@ -494,7 +271,9 @@ class ChunkLayout:
 
     # ------------------------------------------------------------ JSON
 
-    def _members(self) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
+        """Return the parsers of the members of a layout, which merge into this one."""
+
         def chunk(*usages: str) -> Any:
             def parse(value: Any) -> None:
                 grids = [self.grid(usage) for usage in usages]
@@ -530,8 +309,8 @@ class ChunkLayout:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; what is unset is left out, and `rank` where a vector shows it."""
         found: dict[str, Any] = {}
-        _put(found, "inner_order", self._inner_order)
-        _put(found, "grid_origin", self._grid_origin)
+        put(found, "inner_order", self._inner_order)
+        put(found, "grid_origin", self._grid_origin)
         shown = bool(found)
         for usage in USAGES:
             grid = self.grid(usage)

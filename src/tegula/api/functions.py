@@ -1,0 +1,245 @@
+"""The functions that make handles from arrays and from other handles, and those that use them.
+
+`downsample` and `cast` have two spellings: with a store they return a handle; without one they return
+the function of a store, for `tegula.pipe`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula import view as views
+from tegula.api.store import TensorStore
+from tegula.errors import InvalidArgument
+from tegula.schema.dtypes import dtype as to_dtype
+from tegula.source import InMemory
+from tegula.space.domain import IndexDomain
+from tegula.space.transform import IndexTransform
+from tegula.view import View
+
+if TYPE_CHECKING:
+    from tegula.api.spec import Spec
+
+__all__ = ["array", "array_of", "at", "cast", "computed", "downsample", "explain", "pipe", "read", "write"]
+
+
+def array(
+    array: Any, dtype: Any = None, *, context: Any = None, copy: bool | None = None, write: bool | None = None
+) -> TensorStore:
+    """Return a handle over an array in memory.
+
+    Args:
+        array: anything NumPy takes as an array; shared, not copied, where possible.
+        dtype: the data type; the array's own by default.
+        context: accepted for compatibility.
+        copy: True: always copy; False: never.
+        write: whether writing through the handle is allowed; by default if the array is writable.
+
+    >>> import tegula
+    >>> tegula.array([[1, 2], [3, 4]])[1].read().result()
+    array([3, 4])
+    """
+    del context
+    data = np.asarray(array) if dtype is None else np.asarray(array, to_dtype(dtype).numpy_dtype)
+    kind = to_dtype(data.dtype)
+    if not data.dtype.isnative:
+        data = data.astype(data.dtype.newbyteorder("="))
+    if copy:
+        data = data.copy()
+    writable = data.flags.writeable if write is None else write
+    if writable and not data.flags.writeable:
+        raise InvalidArgument("array is not writable")
+    return TensorStore(
+        View(InMemory(data, kind), IndexTransform(IndexDomain(shape=data.shape))), None, True, writable
+    )
+
+
+def array_of(spec: Spec) -> TensorStore:
+    """Return the handle of a specification whose driver is ``array``."""
+    made = array(np.array(spec._array, spec.dtype.numpy_dtype))
+    return made if spec.transform is None else made[spec.transform]
+
+
+def computed(spec: Spec, base: TensorStore) -> TensorStore:
+    """Return the handle of a ``downsample`` or ``cast`` specification over its opened base."""
+    if spec._driver == "cast":
+        made = cast(base, spec.dtype)
+    else:
+        made = downsample(
+            base, spec._method.get("downsample_factors", ()), spec._method.get("downsample_method", "")
+        )
+    return made if spec.transform is None else made[spec.transform]
+
+
+@dataclass(frozen=True, slots=True)
+class Downsampling:
+    """The function of a store that reduces it; see `downsample`."""
+
+    factors: tuple[int, ...]
+    method: str
+
+    def __call__(self, base: Any) -> TensorStore:
+        """Return `base` reduced."""
+        return downsample(base, self.factors, self.method)
+
+
+@dataclass(frozen=True, slots=True)
+class Casting:
+    """The function of a store that converts its elements; see `cast`."""
+
+    dtype: Any
+
+    def __call__(self, base: Any) -> TensorStore:
+        """Return `base` converted."""
+        return cast(base, self.dtype)
+
+
+def downsample(*arguments: Any, **options: Any) -> Any:
+    """Return a view reduced by integer factors: ``downsample(base, factors, method)``.
+
+    Args:
+        base: a store, or a specification, which is opened.  Left out: the function of a store.
+        factors: one integer (>= 1) a dimension; blocks are aligned to coordinate zero.
+        method: ``"stride" "mean" "median" "mode" "min" "max"``.
+
+    Raises:
+        InvalidArgument: wrong factors or an unknown method.
+        Unimplemented: the method does not support the data type.
+
+    >>> import tegula
+    >>> tegula.downsample(tegula.array([1.0, 3.0, 5.0]), [2], "mean").read().result()
+    array([2., 5.])
+    """
+    names = ("base", "factors", "method")
+    given = dict(zip(names if len(arguments) + len(options) > 2 else names[1:], arguments, strict=False))
+    given |= {name.removeprefix("downsample_"): value for name, value in options.items()}
+    if "base" not in given:
+        return Downsampling(tuple(given["factors"]), given["method"])
+    store = _store(given["base"])
+    made = views.downsample(store._view, given["factors"], given["method"])
+    return TensorStore(made, store, store.readable, writable=False)
+
+
+def cast(*arguments: Any, **options: Any) -> Any:
+    """Return a view whose elements are converted: ``cast(base, dtype)``.
+
+    Args:
+        base: a store, or a specification, which is opened.  Left out: the function of a store.
+        dtype: the data type read; writing converts the other way.
+
+    >>> import tegula
+    >>> tegula.cast(tegula.array([1, 2]), "float32").read().result()
+    array([1., 2.], dtype=float32)
+    """
+    given = dict(zip(("base", "dtype") if len(arguments) + len(options) > 1 else ("dtype",), arguments, strict=False))
+    given |= options
+    if "base" not in given:
+        return Casting(given["dtype"])
+    store = _store(given["base"])
+    made = views.cast(store._view, to_dtype(given["dtype"]))
+    return TensorStore(made, store, store.readable, store.writable)
+
+
+def _store(base: Any) -> TensorStore:
+    if isinstance(base, TensorStore):
+        return base
+    from tegula.api.opening import open as open_
+
+    return open_(base).result()
+
+
+def read(store: Any, order: str = "C") -> NDArray[Any]:
+    """Read a store and wait for the array: the last step of a pipe."""
+    found: NDArray[Any] = store.read(order=order).result()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The function of a store that writes into it and waits; see `write`."""
+
+    source: Any
+
+    def __call__(self, store: Any) -> Any:
+        """Write, wait, and return `store`."""
+        store.write(self.source).result()
+        return store
+
+
+def write(source: Any) -> Callable[[Any], Any]:
+    """Return the function that writes `source` into a store, waits, and gives the store back.
+
+    >>> import numpy as np, tegula
+    >>> target = tegula.array(np.zeros(3))
+    >>> tegula.pipe(target, tegula.at[1:], tegula.write([1.0, 2.0]), tegula.read)
+    array([1., 2.])
+    """
+    return Writing(source)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexing:
+    """The function of a view that indexes it; see `at`."""
+
+    key: Any
+
+    def __call__(self, view: Any) -> Any:
+        """Return ``view[key]``."""
+        return view[self.key]
+
+
+class _At:
+    """Makes functions that index: ``at[2:5]`` is the function of a view ``v`` that gives ``v[2:5]``.
+
+    >>> import tegula
+    >>> tegula.pipe(tegula.array([1, 2, 3]), tegula.at[1:], tegula.read)
+    array([2, 3])
+    """
+
+    __slots__ = ()
+    __iter__ = None
+
+    def __getitem__(self, key: Any) -> Indexing:
+        return Indexing(key)
+
+    def __repr__(self) -> str:
+        return "tegula.at"
+
+
+at = _At()
+
+
+def explain(store: TensorStore) -> Any:
+    """Say what reading a view would do, without doing it: chunks, requests, bytes and memory.
+
+    >>> import tegula
+    >>> store = tegula.open({"driver": "zarr3", "kvstore": "memory://"}, create=True, dtype="uint8",
+    ...                     shape=[100, 100], chunk_layout=tegula.ChunkLayout(chunk_shape=[10, 10])).result()
+    >>> tegula.explain(store[:25, 5]).chunks
+    3
+    """
+    from tegula.api.running import WIDTH
+    from tegula.plan.explain import explain as explained
+
+    return explained(store._view, WIDTH)
+
+
+def pipe(value: Any, *functions: Callable[[Any], Any]) -> Any:
+    """Return `value` passed through `functions` from left to right.
+
+    >>> import tegula
+    >>> from tegula import at, cast, d, downsample, pipe, read
+    >>> pipe(tegula.array([[0, 2], [4, 6]]), d[0].label["y"], downsample([1, 2], "mean"), cast("float32"), read)
+    array([[1.],
+           [5.]], dtype=float32)
+    """
+    for function in functions:
+        value = function(value)
+    return value
+
+

@@ -1,0 +1,93 @@
+"""What a handle remembers of how it was opened, and its JSON: the record behind a chunked array.
+
+Knows formats, stores and contexts as values; does no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tegula.source import ALWAYS, Chunked
+from tegula.space.transform import IndexTransform
+from tegula.view import View
+
+if TYPE_CHECKING:
+    from tegula.api.kvstore import KvStore
+    from tegula.schema.schema import Schema
+
+__all__ = ["Options", "Opened", "view_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a chunked array is read and written: staleness bounds and the rules of the fill value.
+
+    The bounds are as in JSON: True, False, ``"open"`` or seconds since the epoch; None is the default.
+    """
+
+    recheck_cached_metadata: Any = None
+    recheck_cached_data: Any = None
+    fill_missing_data_reads: bool = True
+    store_data_equal_to_fill_value: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the members that differ from the defaults."""
+        found: dict[str, Any] = {}
+        if self.recheck_cached_metadata not in (None, "open"):
+            found["recheck_cached_metadata"] = self.recheck_cached_metadata
+        if self.recheck_cached_data not in (None, True):
+            found["recheck_cached_data"] = self.recheck_cached_data
+        if not self.fill_missing_data_reads:
+            found["fill_missing_data_reads"] = False
+        if self.store_data_equal_to_fill_value:
+            found["store_data_equal_to_fill_value"] = True
+        return found
+
+
+def before(bound: Any, opened_at: float) -> float:
+    """Return the time before which a cached value must be rechecked.
+
+    >>> before(True, 5.0), before(False, 5.0), before("open", 5.0), before(7, 5.0)
+    (inf, -inf, 5.0, 7.0)
+    """
+    if bound is None or bound is True:
+        return ALWAYS
+    if bound is False:
+        return -ALWAYS
+    return opened_at if bound == "open" else float(bound)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A chunked array as it was found or made: its format, metadata, store and options."""
+
+    form: Any
+    members: Any
+    metadata: Any
+    kvstore: KvStore
+    context: Any
+    options: Options
+    opened_at: float
+    layout: Any
+    resources: dict[str, Any] = field(default_factory=dict)
+
+    def schema(self) -> Schema:
+        """Return the schema of the whole array."""
+        found: Schema = self.form.schema(self.metadata, self.members)
+        return found
+
+
+def view_of(opened: Opened) -> View:
+    """Return the view of the whole array."""
+    pool = opened.resources.get("cache_pool")
+    source = Chunked(
+        opened.kvstore._ref,
+        opened.kvstore._path,
+        opened.layout,
+        pool if pool is not None and pool.total_bytes_limit > 0 else None,
+        before(opened.options.recheck_cached_data, opened.opened_at),
+        opened.options.fill_missing_data_reads,
+        opened.options.store_data_equal_to_fill_value,
+    )
+    return View(source, IndexTransform(opened.layout.domain))

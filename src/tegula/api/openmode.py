@@ -1,0 +1,57 @@
+"""The open mode as a public value; what it means is `tegula.programs.opening.OpenFlags`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["OpenMode"]
+
+_NAMES = ("open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata")
+
+
+class OpenMode:
+    """What opening may do: a set of flags, all off unless named.
+
+    >>> OpenMode(open=True, create=True)
+    OpenMode(open=True, create=True)
+    """
+
+    __slots__ = _NAMES
+    __hash__ = None  # type: ignore[assignment]
+
+    open: bool
+    create: bool
+    delete_existing: bool
+    assume_metadata: bool
+    assume_cached_metadata: bool
+
+    def __init__(
+        self,
+        *,
+        open: bool = False,
+        create: bool = False,
+        delete_existing: bool = False,
+        assume_metadata: bool = False,
+        assume_cached_metadata: bool = False,
+    ) -> None:
+        self.open = open
+        self.create = create
+        self.delete_existing = delete_existing
+        self.assume_metadata = assume_metadata
+        self.assume_cached_metadata = assume_cached_metadata
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OpenMode):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _NAMES)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}=True" for name in _NAMES if getattr(self, name))
+        return f"OpenMode({shown})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, tuple(getattr(self, name) for name in _NAMES)
+
+
+def _restore(*flags: bool) -> OpenMode:
+    return OpenMode(**dict(zip(_NAMES, flags, strict=True)))

@@ -1,0 +1,201 @@
+"""Start programs for handles: which thread runs them, and what the caller gets back.
+
+A view that is small and on a store of this machine is read in the caller's thread, before the future is
+returned: no thread, no lock that anyone waits for, no compiled code.  Everything else goes to the
+shared threads.  Which of the two is a matter of speed only: the program is the same.
+"""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.errors import InvalidArgument, OutOfRange
+from tegula.plan.gather import locate
+from tegula.programs.chunked import read_one
+from tegula.programs.reading import read
+from tegula.runtime.future import Future, pending, ready, settle
+from tegula.runtime.live import leaf
+from tegula.runtime.session import run, submit
+from tegula.source import Chunked, Downsample, InMemory
+from tegula.space.bounds import check_bounds, propagate_bounds
+from tegula.space.domain import IndexDomain
+from tegula.view import View
+
+if TYPE_CHECKING:
+    from tegula.api.store import TensorStore
+    from tegula.runtime.future import WriteFutures
+    from tegula.schema.dtypes import DataType
+
+__all__ = ["failed", "resolve", "start", "start_write"]
+
+LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
+WIDTH = max(4, 2 * (os.cpu_count() or 1))
+
+
+def failed(error: BaseException) -> Future[Any]:
+    """Return a future that has failed already."""
+    future: Future[Any] = pending()
+    settle(future, None, error)
+    return future
+
+
+def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
+    """Start reading a handle's view; return a future of a new array."""
+    if not store._readable:
+        return failed(InvalidArgument("Source does not support reading."))
+    if order not in ("C", "F"):
+        raise InvalidArgument(f"Invalid order: {order!r}")
+    view = store._view
+    source = view.source
+    try:
+        if isinstance(source, Chunked):
+            layout = source.layout
+            spot = locate(view.transform, layout.shape, layout.chunk_shape)
+            if spot is not None and layout.chain.nbytes <= LIGHT_BYTES and leaf(source.store).local:
+                return ready(run(read_one(source, spot, view.transform.input_shape, order)))
+        _check(view)
+        if _light(view):
+            return ready(run(read(view, order)))
+    except ValueError as error:
+        return failed(error)
+    return submit(read(view, order, WIDTH), abandon=True)
+
+
+def _check(view: View) -> None:
+    """Raise OutOfRange unless every element of the view lies in its source."""
+    try:
+        check_bounds(view.transform, *view.source.bounds)
+    except OutOfRange:
+        lower, upper = view.source.bounds
+        bounds = IndexDomain(inclusive_min=lower, exclusive_max=upper)
+        propagate_bounds(bounds, view.transform)  # says it in terms of bounds, where it can
+        raise
+
+
+def _light(view: View) -> bool:
+    """Whether reading a view touches little, all of it on this machine."""
+    source = view.source
+    if isinstance(source, Chunked):
+        return _touched(view, source.layout.chunk_shape, source.layout.chain.nbytes) <= LIGHT_BYTES and (
+            leaf(source.store).local
+        )
+    if isinstance(source, InMemory):
+        return prod(view.shape) * source.array.itemsize <= LIGHT_BYTES
+    scale = prod(source.factors) if isinstance(source, Downsample) else 1
+    return prod(view.shape) * scale <= 4096 and _light(source.base)
+
+
+def _touched(view: View, chunk_shape: tuple[int, ...], chunk_bytes: int) -> int:
+    """Return an upper bound of the bytes of the chunks that a view touches."""
+    shape = view.transform.input_shape
+    cells = 1
+    for output, chunk in zip(view.transform.output, chunk_shape, strict=True):
+        if output.index_array is not None:
+            cells *= output.index_array.size
+        elif output.input_dimension is not None:
+            extent = shape[output.input_dimension]
+            cells *= min(extent, (extent * abs(output.stride) - 1) // chunk + 2)
+    if cells > 64:
+        return LIGHT_BYTES + 1
+    return cells * max(chunk_bytes, 2048)
+
+
+def start_write(store: TensorStore, source: Any) -> WriteFutures:
+    """Start writing into a handle's view; return the futures of copy and commit."""
+    from tegula.api.store import TensorStore
+    from tegula.runtime.future import WriteFutures
+
+    if not store._writable:
+        done: Future[None] = failed(InvalidArgument("Destination does not support writing."))
+        return WriteFutures(done, done)
+    view = store._view
+    data: Any = None
+    if not isinstance(source, TensorStore):
+        data = _array(source, view.dtype, view.transform.input_rank)
+    try:
+        _check(view)
+        program = _copying(source, store) if data is None else _writing(view, data)
+    except ValueError as error:
+        done = failed(error)
+    else:
+        if data is not None and _light_write(view):
+            try:
+                done = ready(run(program))
+            except ValueError as error:
+                done = failed(error)
+        else:
+            done = submit(program)
+    return WriteFutures(done, done)
+
+
+def _writing(view: View, data: NDArray[Any]) -> Any:
+    from tegula.programs.writing import write
+
+    if data.shape != view.transform.input_shape:
+        data = _broadcast(view, data)
+    return write(view, data, WIDTH)
+
+
+def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
+    from tegula.plan.gather import pick
+    from tegula.space.align import align
+
+    target = view.transform.domain.mark_bounds_implicit[False]  # errors show the bounds as resolved
+    return pick(align(IndexDomain(shape=data.shape), target), data)
+
+
+def _copying(source: TensorStore, store: TensorStore) -> Any:
+    from tegula.programs.copying import copy
+    from tegula.schema.dtypes import is_safe
+    from tegula.space.align import align
+    from tegula.view import cast
+
+    if not source._readable:
+        raise InvalidArgument("Source does not support reading.")
+    view, target = source._view, store._view
+    if view.dtype is not target.dtype:
+        if not is_safe(view.dtype, target.dtype):
+            raise InvalidArgument(
+                f"Explicit data type conversion required to convert {view.dtype.name} -> {target.dtype.name}"
+            )
+        view = cast(view, target.dtype)
+    _check(view)
+    aligned: View = view[align(view.transform.domain, target.transform.domain)]
+    return copy(aligned, target, WIDTH)
+
+
+def _light_write(view: View) -> bool:
+    source = view.source
+    if isinstance(source, Chunked):
+        touched = _touched(view, source.layout.chunk_shape, source.layout.chain.nbytes)
+        return touched <= LIGHT_BYTES and leaf(source.store).local_writes
+    return isinstance(source, InMemory) and prod(view.shape) * source.array.itemsize <= LIGHT_BYTES
+
+
+def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
+    """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else by NumPy's constructor."""
+    kind = dtype.numpy_dtype
+    if isinstance(source, np.ndarray) and source.ndim:
+        data = source if source.dtype == kind else source.astype(kind, casting="safe")
+    elif hasattr(source, "__array__") and not isinstance(source, np.generic | np.ndarray):
+        data = np.asarray(source).astype(kind, casting="safe", copy=False)
+    else:
+        data = np.array(source, kind)
+    if data.ndim > rank:
+        raise InvalidArgument("object too deep for desired array")
+    return data
+
+
+def resolve(store: TensorStore, fix_resizable_bounds: bool) -> Future[TensorStore]:
+    """Start resolving: return a future of the view with its implicit bounds as they are stored now."""
+    from tegula.api.opened import Opened
+    from tegula.api.opening import reopened
+
+    if not isinstance(store._opened, Opened):
+        return ready(store)
+    return submit(reopened(store, fix_resizable_bounds))

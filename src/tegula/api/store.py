@@ -1,0 +1,240 @@
+"""The handle: a view and what was opened, spelled as TensorStore's class of the same name.
+
+A handle holds no logic: each method is one expression over a view function, a program or a value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from tegula.api import storejson
+from tegula.api.opened import Opened
+from tegula.api.running import start, start_write
+from tegula.space.indexable import Indexable
+from tegula.space.transform import IndexTransform
+from tegula.view import View
+
+if TYPE_CHECKING:
+    from tegula.api.spec import Spec
+    from tegula.runtime.future import Future, WriteFutures
+    from tegula.schema.codecspec import CodecSpec
+    from tegula.schema.dtypes import DataType
+    from tegula.schema.layout import ChunkLayout
+    from tegula.schema.schema import Schema
+    from tegula.schema.units import Unit
+    from tegula.space.domain import IndexDomain
+
+__all__ = ["TensorStore"]
+
+
+class TensorStore(Indexable):
+    """An array that is read and written asynchronously, seen through a lazy index transform.
+
+    Made by `tegula.open`, `tegula.array`, `tegula.downsample` and `tegula.cast`; indexing gives another
+    handle over the same data and touches nothing.
+
+    >>> import tegula
+    >>> store = tegula.open({"driver": "zarr3", "kvstore": "memory://"}, create=True,
+    ...                     dtype="uint16", shape=[4, 6]).result()
+    >>> store[1, 2:4] = [7, 8]
+    >>> store[1].read().result()
+    array([0, 0, 7, 8, 0, 0], dtype=uint16)
+    """
+
+    __slots__ = ("__weakref__", "_opened", "_readable", "_view", "_writable")
+
+    def __init__(self, view: View, opened: Any = None, readable: bool = True, writable: bool = True) -> None:
+        self._view = view
+        self._opened = opened
+        self._readable = readable
+        self._writable = writable
+
+    # ---- the protocol of things with a transform
+
+    @property
+    def _transform(self) -> IndexTransform:
+        return self._view.transform
+
+    def _with_transform(self, transform: IndexTransform) -> TensorStore:
+        return TensorStore(
+            View(self._view.source, transform), self._opened, self._readable, self._writable
+        )
+
+    # ---- what it is
+
+    @property
+    def rank(self) -> int:
+        """The number of dimensions."""
+        return self._view.transform.input_rank
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions: `rank`."""
+        return self._view.transform.input_rank
+
+    @property
+    def domain(self) -> IndexDomain:
+        """The domain: bounds and labels of every dimension."""
+        return self._view.transform.domain
+
+    @property
+    def origin(self) -> tuple[int, ...]:
+        """The inclusive lower bounds."""
+        return self._view.transform.input_origin
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extents."""
+        return self._view.transform.input_shape
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._view.transform.domain.size
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the elements in bytes, as an array in memory."""
+        return self.size * self.dtype.numpy_dtype.itemsize
+
+    @property
+    def dtype(self) -> DataType:
+        """The data type."""
+        return self._view.source.dtype
+
+    @property
+    def mode(self) -> str:
+        """``"r"``, ``"w"`` or ``"rw"``."""
+        return "r" * self._readable + "w" * self._writable
+
+    @property
+    def readable(self) -> bool:
+        """Whether reading is allowed."""
+        return self._readable
+
+    @property
+    def writable(self) -> bool:
+        """Whether writing is allowed."""
+        return self._writable
+
+    @property
+    def schema(self) -> Schema:
+        """The schema: dtype, domain, chunk layout, codec, fill value and units of this view."""
+        return storejson.schema(self._view, self._opened)
+
+    @property
+    def chunk_layout(self) -> ChunkLayout:
+        """The chunk layout of this view."""
+        return self.schema.chunk_layout
+
+    @property
+    def codec(self) -> CodecSpec | None:
+        """The codec, None where there is none."""
+        return self.schema.codec
+
+    @property
+    def fill_value(self) -> NDArray[Any] | None:
+        """The fill value, None where there is none."""
+        return self.schema.fill_value
+
+    @property
+    def dimension_units(self) -> tuple[Unit | None, ...]:
+        """The unit of every dimension of this view, None where unknown."""
+        return self.schema.dimension_units or (None,) * self.rank
+
+    @property
+    def kvstore(self) -> Any:
+        """The key-value store of the array, None where there is none."""
+        return self._opened.kvstore if isinstance(self._opened, Opened) else None
+
+    @property
+    def base(self) -> TensorStore | None:
+        """The store under an adapter (cast, downsample), None for others."""
+        return self._opened if isinstance(self._opened, TensorStore) else None
+
+    @property
+    def url(self) -> str:
+        """The URL of the array; the transform is not part of it."""
+        return self.spec(minimal_spec=True).url
+
+    @property
+    def transaction(self) -> None:
+        """The transaction the handle is bound to: none."""
+        return
+
+    def spec(self, **options: Any) -> Spec:
+        """Return the specification by which `tegula.open` gives this view again."""
+        from tegula.api.spec import spec_of
+
+        return spec_of(self, **options)
+
+    # ---- reading and writing
+
+    def read(self, *, order: str = "C", batch: Any = None) -> Future[NDArray[Any]]:
+        """Read the elements into a new array.
+
+        Args:
+            order: ``"C"`` or ``"F"``: the memory layout of the result.
+            batch: accepted for compatibility.
+
+        Returns:
+            A future of an array of this view's shape, native byte order, never shared with a cache.
+        """
+        del batch
+        return start(self, order)
+
+    def write(
+        self,
+        source: Any,
+        *,
+        batch: Any = None,
+        can_reference_source_data_indefinitely: bool | None = None,
+    ) -> WriteFutures:
+        """Write an array, a scalar, nested lists or another store; broadcast to this view's shape.
+
+        Args:
+            source: what to write.  An array is converted by NumPy's rule ``safe``.
+            batch: accepted for compatibility.
+            can_reference_source_data_indefinitely: accepted for compatibility.
+
+        Returns:
+            Futures of the copy (`source` may be changed) and of the commit (the data is stored).
+        """
+        del batch, can_reference_source_data_indefinitely
+        return start_write(self, source)
+
+    def __setitem__(self, key: Any, source: Any) -> None:
+        self[key].write(source).result()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        del copy
+        found = self.read().result()
+        return found if dtype is None else found.astype(dtype, copy=False)
+
+    def astype(self, dtype: Any) -> TensorStore:
+        """Return a view whose elements are converted as they are read and written."""
+        from tegula.api.functions import cast
+
+        return cast(self, dtype)
+
+    def resolve(self, fix_resizable_bounds: bool = False, batch: Any = None) -> Future[TensorStore]:
+        """Return a future of this view with its implicit bounds as the store has them now."""
+        del batch
+        from tegula.api.running import resolve
+
+        return resolve(self, fix_resizable_bounds)
+
+    # ---- as a value
+
+    def __repr__(self) -> str:
+        return storejson.show(self)
+
+    def __copy__(self) -> TensorStore:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from tegula.api.spec import pickled
+
+        return pickled(self)

@@ -1,0 +1,47 @@
+"""The bytes codec: elements in C order, one after the other, in one byte order.
+
+What this file knows: how a zarr v3 document names a byte order.  What it must not know: what the
+elements mean.
+
+Law: a type of single bytes has no byte order, and its document says none.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from tegula import binding
+from tegula.codecs.declare import LAYOUT, Declaration, Member
+
+__all__ = ["ZARR3", "in_byte_order"]
+
+
+def _endian(value: Any) -> str:
+    if value in ("little", "big"):
+        return str(value)
+    raise binding.expected('one of "little", "big"', value)
+
+
+def _settle(members: dict[str, Any], dtype: np.dtype[Any]) -> tuple[dict[str, Any], np.dtype[Any]]:
+    """Return the byte order to store and the element type that has it."""
+    if dtype.itemsize == 1 and not dtype.fields:
+        return {}, dtype
+    endian = members["endian"] or "little"
+    return {"endian": endian}, in_byte_order(dtype, endian == "big")
+
+
+def in_byte_order(dtype: np.dtype[Any], big: bool) -> np.dtype[Any]:
+    """Return `dtype` as it is stored; an extension type knows no byte order, so an integer stands for it.
+
+    >>> in_byte_order(np.dtype("int16"), True)
+    dtype('>i2')
+    """
+    if big != (sys.byteorder == "big") and dtype.kind == "V":
+        dtype = np.dtype(f"u{dtype.itemsize}")
+    return dtype.newbyteorder(">" if big else "<") if dtype.kind != "V" else dtype
+
+
+ZARR3 = Declaration("bytes", LAYOUT, (Member("endian", _endian),), _settle)

@@ -1,0 +1,131 @@
+"""What a metadata document may say of a codec, before every member has a value.
+
+What this file knows: how a declaration is parsed, printed and merged, member by member.  What it must
+not know: any one codec (each declares itself, next to its record), or in which order codecs may follow
+each other (`sequence.py`).
+
+A `Constraint` is a codec's name with the members that were given.  Resolving it fills in the rest and
+makes the codec.  In a stored document nothing may be left to defaults (`stored`), in a request
+anything may.
+
+Laws: parse(c.to_json()) == c; merge(c, c) == c; merging is associative where it succeeds, and
+commutative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from tegula import binding
+from tegula.errors import FailedPrecondition, InvalidArgument
+
+__all__ = ["ARRAY", "BYTES", "LAYOUT", "Constraint", "Declaration", "Member", "integer_member", "merged"]
+
+ARRAY = "array -> array"
+LAYOUT = "array -> bytes"
+BYTES = "bytes -> bytes"
+
+
+class Member(NamedTuple):
+    """One member of a codec's configuration.
+
+    `parse` checks a JSON value; `default` is what a request means that leaves it out; `absent`, where not
+    empty, is the error of a stored document that does.
+    """
+
+    name: str
+    parse: Callable[[Any], Any]
+    default: Any = None
+    absent: str = ""
+
+
+class Constraint(NamedTuple):
+    """A codec's name and the members that were given, as pairs in order of name."""
+
+    name: str
+    members: tuple[tuple[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the zarr v3 form.
+
+        >>> Constraint("gzip", (("level", 5),)).to_json()
+        {'name': 'gzip', 'configuration': {'level': 5}}
+        """
+        if not self.members:
+            return {"name": self.name}
+        return {"name": self.name, "configuration": _listed(dict(self.members))}
+
+
+class Declaration(NamedTuple):
+    """What one codec may be told.
+
+    `stage` is one of `ARRAY`, `LAYOUT`, `BYTES`.  `settle` takes the members with their defaults and
+    what is known of the codec's input, and returns the members to store and what the codec does: a
+    `ByteCodec`, or for the first two stages what `sequence.py` makes of it.
+    """
+
+    name: str
+    stage: str
+    members: tuple[Member, ...]
+    settle: Callable[[dict[str, Any], Any], tuple[dict[str, Any], Any]]
+
+    def parse(self, configuration: Mapping[str, Any], stored: bool = False) -> Constraint:
+        """Return the constraint that a JSON object states.
+
+        Raises:
+            InvalidArgument: a member is unknown or out of range, or `stored` and left out.
+        """
+        found = []
+        for member in self.members:
+            if member.name in configuration:
+                with binding.at_member(member.name):
+                    found.append((member.name, member.parse(configuration[member.name])))
+            elif stored and member.absent:
+                with binding.at_member(member.name):
+                    raise InvalidArgument(member.absent)
+            elif stored and member.default is not None:
+                found.append((member.name, member.default))
+        binding.members(configuration, [member.name for member in self.members])
+        return Constraint(self.name, tuple(sorted(found)))
+
+    def resolve(self, constraint: Constraint, given: Any) -> tuple[Constraint, Any]:
+        """Return the constraint with nothing left open, and what the codec does."""
+        members = {member.name: member.default for member in self.members}
+        members.update(constraint.members)
+        settled, made = self.settle(members, given)
+        kept = tuple(sorted((name, value) for name, value in settled.items() if value is not None))
+        return Constraint(self.name, kept), made
+
+
+def merged(a: Constraint, b: Constraint) -> Constraint:
+    """Return both constraints in one.
+
+    >>> merged(Constraint("gzip"), Constraint("gzip", (("level", 5),)))
+    Constraint(name='gzip', members=(('level', 5),))
+
+    Raises:
+        FailedPrecondition: they are of different codecs, or a member has two values.
+    """
+    shown = (
+        f"Cannot merge zarr codec constraints {binding.dumps(a.to_json())} and {binding.dumps(b.to_json())}"
+    )
+    if a.name != b.name:
+        raise FailedPrecondition(shown)
+    both = dict(a.members)
+    for name, value in b.members:
+        if both.setdefault(name, value) != value:
+            was, new = (binding.dumps(binding.as_json(v)) for v in (both[name], value))
+            raise FailedPrecondition(f'{shown}: Incompatible "{name}": {was} vs {new}')
+    return Constraint(a.name, tuple(sorted(both.items())))
+
+
+def integer_member(name: str, low: int, high: int, default: int | None, stored: bool = True) -> Member:
+    """Return an integer member in [low, high]; `stored`: a stored document must give it."""
+    absent = f"Expected integer in the range [{low}, {high}], but received: <discarded>"
+    return Member(name, partial(binding.integer, low=low, high=high), default, absent if stored else "")
+
+
+def _listed(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in members.items()}

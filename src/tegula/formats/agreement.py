@@ -1,0 +1,164 @@
+"""Where a request and a document must agree: what all chunked formats settle in the same way.
+
+What this file knows: domains from 0 up, regular grids from 0 up, one element as fill value.  What it
+must not know: how a format writes any of it down.
+
+Law: what these functions settle satisfies every hard constraint of the schema, or they raise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tegula import binding
+from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError
+from tegula.formats.layout import ArrayLayout, element
+from tegula.schema import dtypes
+from tegula.schema.codecspec import CodecSpec
+from tegula.schema.constraint import braced
+from tegula.schema.convert import cast
+from tegula.schema.dtypes import DataType
+from tegula.schema.layout import ChunkLayout
+from tegula.schema.schema import Schema
+from tegula.space.domain import IndexDomain, domain
+from tegula.space.interval import END
+
+__all__ = ["constrained", "expect", "fill_bytes", "known", "precise", "shape_of", "sizes_domain"]
+
+CREATING = 'Cannot create using specified "metadata" and schema: '
+
+
+def sizes_domain(sizes: tuple[int, ...], labels: tuple[str, ...] | None = None) -> IndexDomain:
+    """Return the domain from 0, explicit, to `sizes`, implicit.
+
+    >>> sizes_domain((3, 4))
+    { [0, 3*), [0, 4*) }
+    """
+    ends = tuple([min(size, END) for size in sizes])
+    return domain((0,) * len(ends), ends, labels, 0, (1 << len(ends)) - 1)
+
+
+def shape_of(wanted: IndexDomain | None) -> tuple[int, ...]:
+    """Return the shape that a merged domain means for a new array.
+
+    Raises:
+        InvalidArgument: there is none, or a dimension is unbounded.
+    """
+    if wanted is None or any(end >= END for end in wanted.exclusive_max):
+        raise InvalidArgument("domain must be specified")
+    return wanted.exclusive_max
+
+
+def known(
+    schema: Schema, dtype: DataType | None, rank: int | None, wanted: IndexDomain | None, what: str
+) -> Schema:
+    """Return `schema` with what members imply merged in."""
+    made = schema.copy()
+    if dtype is not None:
+        made.set_dtype(dtype)
+    if rank is not None:
+        made.set_rank(rank, what)
+    if wanted is not None:
+        made._domain = wanted
+    return made
+
+
+def constrained(schema: Schema, chunk_shape: tuple[int, ...] | None, rank: int) -> ChunkLayout:
+    """Return the schema's chunk layout with the grid's origin at 0 and, where given, its chunk shape.
+
+    Raises:
+        InvalidArgument: they contradict each other, or chunks within chunks are wanted.
+    """
+    layout = schema.chunk_layout
+    layout.set_rank(rank)
+    codec_shape = layout.codec_chunk.shape
+    if codec_shape is not None and any(size is not None for size in codec_shape):
+        raise InvalidArgument("codec_chunk_shape not supported")
+    layout.merge(ChunkLayout(grid_origin=(0,) * rank))
+    if chunk_shape is not None and rank:
+        layout.merge(ChunkLayout(write_chunk_shape=chunk_shape, read_chunk_shape=chunk_shape))
+    return layout
+
+
+def precise(chunk_shape: tuple[int, ...], order: tuple[int, ...]) -> ChunkLayout:
+    """Return the finalised layout of a grid."""
+    rank = len(chunk_shape)
+    layout = ChunkLayout(rank=rank)
+    if rank:
+        layout = ChunkLayout(
+            grid_origin=(0,) * rank,
+            inner_order=order,
+            write_chunk_shape=chunk_shape,
+            read_chunk_shape=chunk_shape,
+        )
+    layout.finalize()
+    return layout
+
+
+def fill_bytes(schema: Schema, dtype: DataType) -> bytes | None:
+    """Return the one element that the schema's fill value is, None where it has none.
+
+    Raises:
+        InvalidArgument: it is not one element of the type.
+    """
+    found = schema.fill
+    if found is None:
+        return None
+    if found.array.shape:
+        raise InvalidArgument(
+            f"Cannot broadcast array of shape {braced(found.array.shape)} to target shape {{}}"
+        )
+    with binding.at("Invalid fill_value: "):
+        array = found.array
+        if found.dtype is not dtype:
+            array = cast(found.array, dtype, found.dtype)
+        return np.asarray(array, dtype.array_dtype).tobytes()
+
+
+def shown_fill(data: bytes, dtype: DataType) -> str:
+    """Return an element as error texts show it.
+
+    >>> shown_fill(bytes([5]), dtypes.uint8)
+    '5'
+    """
+    value = cast(element(data, dtype).reshape(1), dtypes.json, dtype)[0]
+    return f"{value:g}" if isinstance(value, float) else binding.dumps(value)
+
+
+def agree_fill(schema: Schema, dtype: DataType, stored: bytes | None, error: type[TegulaError]) -> None:
+    """Raise `error` unless the schema's fill value is the stored one."""
+    wanted = fill_bytes(schema, dtype)
+    if wanted is None or wanted == stored:
+        return
+    received = "no fill value" if stored is None else f"fill value of {shown_fill(stored, dtype)}"
+    raise error(
+        f"Invalid fill_value: schema requires fill value of {shown_fill(wanted, dtype)}, "
+        f"but metadata specifies {received}"
+    )
+
+
+def expect(name: str, wanted: Any, found: Any) -> None:
+    """Raise FailedPrecondition unless a stored member is the one that was asked for.
+
+    >>> expect("shape", [2], [3])
+    Traceback (most recent call last):
+        ...
+    tegula.errors.FailedPrecondition: FAILED_PRECONDITION: Expected "shape" of [2] but received: [3]
+    """
+    if wanted != found:
+        raise FailedPrecondition(
+            f'Expected "{name}" of {binding.dumps(wanted)} but received: {binding.dumps(found)}'
+        )
+
+
+def effective(layout: ArrayLayout, order: tuple[int, ...], codec: CodecSpec) -> Schema:
+    """Return the finalised schema of an open array."""
+    made = Schema(dtype=layout.dtype, domain=layout.domain, codec=codec)
+    made._layout = precise(layout.chunk_shape, order)
+    if layout.fill_value is not None:
+        made.update(fill_value=layout.fill_value)
+    if any(unit is not None for unit in layout.units):
+        made.set_units(layout.units)
+    return made

@@ -1,0 +1,71 @@
+"""What a format is: a record of pure functions between documents, requests and layouts.
+
+What this file knows: the shape of that record.  What it must not know: any one format.
+
+`Members` (what a spec says beyond the schema), `Metadata` (what a document says) are each format's
+own frozen values; nobody else looks into them.
+
+Laws: decode_metadata(encode_metadata(m)) == m; check(create(c, s), c, s) passes; a schema made from
+metadata is finalised and passes `check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tegula.formats.layout import ArrayLayout
+from tegula.schema.codecspec import CodecSpec
+from tegula.schema.schema import Schema
+
+__all__ = ["Format"]
+
+
+class Format(NamedTuple):
+    """One format of chunked arrays.
+
+    name             the driver's name in a spec
+    url_scheme       its name in a URL pipeline
+    metadata_key     (members) -> key of the document, relative to the array's prefix
+    parse_members    (json) -> members; takes its own members out of the dict
+    members_json     (members) -> what to put into a spec; nothing where all are unset
+    known            (members, schema) -> schema with what the members imply: dtype, rank, domain
+    decode_metadata  (data, where) -> metadata; `where` names the document in errors
+    encode_metadata  (metadata) -> bytes, as the drop-in writes them
+    create           (members, schema) -> metadata of a new array
+    check            (metadata, members, schema): raises where an existing array is not what is asked for
+    layout           (metadata, members, schema or None) -> what planning works from
+    schema           (metadata, members, schema or None) -> effective schema, finalised
+    metadata_json    (metadata) -> the document as a JSON value
+    codec_spec       (metadata) -> codec spec
+    resized          (metadata, shape) -> metadata of another shape
+    """
+
+    name: str
+    url_scheme: str
+    metadata_key: Callable[[Any], str]
+    parse_members: Callable[[dict[str, Any]], Any]
+    members_json: Callable[[Any], dict[str, Any]]
+    known: Callable[[Any, Schema], Schema]
+    decode_metadata: Callable[[bytes, str], Any]
+    encode_metadata: Callable[[Any], bytes]
+    create: Callable[[Any, Schema], Any]
+    check: Callable[[Any, Any, Schema], None]
+    layout: Callable[..., ArrayLayout]
+    schema: Callable[..., Schema]
+    metadata_json: Callable[[Any], dict[str, Any]]
+    codec_spec: Callable[[Any], CodecSpec]
+    resized: Callable[[Any, tuple[int, ...]], Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _named, (self.name,)
+
+    def __repr__(self) -> str:
+        return f"Format({self.name!r})"
+
+
+def _named(name: str) -> Format:
+    from tegula.registry import lookup
+
+    found: Format = lookup("formats", name)
+    return found

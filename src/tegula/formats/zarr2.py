@@ -1,0 +1,350 @@
+"""The zarr v2 format: regular grids, from a request to a document to a layout.
+
+What this file knows: what each member defaults to, and how a schema and a document must agree.  What it
+must not know: stores, and how a document is spelled (`zarr2_document.py`).
+
+Laws: those of `format.py`.  The format holds neither labels (a request's stay on its handle) nor units
+(refused).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from tegula import binding
+from tegula.codecs import compressor
+from tegula.codecs.transpose import braced
+from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
+from tegula.formats import agreement, document, zarr2_document
+from tegula.formats.agreement import CREATING
+from tegula.formats.format import Format
+from tegula.formats.layout import ArrayLayout
+from tegula.formats.zarr2_document import UNSET, Constraints, Metadata
+from tegula.schema.choose import choose_read_write_chunk_grid
+from tegula.schema.codecspec import CodecSpec, merge_members
+from tegula.schema.schema import Schema, merge_domains
+from tegula.space.domain import IndexDomain
+
+__all__ = ["ZARR2", "Members", "codec_merge", "codec_parse"]
+
+_NO_UNITS = "Dimension units not supported by zarr driver"
+
+
+class Members(NamedTuple):
+    """What a zarr spec says beyond the schema."""
+
+    metadata: Constraints = Constraints()
+    field: str = ""
+    open_as_void: bool = False
+    key: str = ".zarray"
+
+
+def metadata_key(members: Members) -> str:
+    """Return the name of the document, ".zarray" unless the spec says otherwise."""
+    return members.key
+
+
+def parse_members(json: dict[str, Any]) -> Members:
+    """Take the driver's own members out of a spec.
+
+    Raises:
+        InvalidArgument: one is malformed.
+    """
+    found = Members()
+    if "metadata" in json:
+        with binding.at_member("metadata"):
+            found = found._replace(metadata=zarr2_document.constraints(json.pop("metadata")))
+    if "metadata_key" in json:
+        with binding.at_member("metadata_key"):
+            found = found._replace(key=binding.text(json.pop("metadata_key")))
+    if "key_encoding" in json:
+        with binding.at_member("key_encoding"):
+            found = found._replace(metadata=_separated(found.metadata, json.pop("key_encoding")))
+    if "field" in json:
+        with binding.at_member("field"):
+            found = found._replace(field=binding.text(json.pop("field")))
+    if "open_as_void" in json:
+        with binding.at_member("open_as_void"):
+            found = found._replace(open_as_void=binding.boolean(json.pop("open_as_void")))
+    if found.field and found.open_as_void:
+        raise InvalidArgument('"field" and "open_as_void" are mutually exclusive')
+    return found
+
+
+def _separated(parts: Constraints, value: Any) -> Constraints:
+    """Return constraints with the separator that the deprecated member `key_encoding` states."""
+    if value not in (".", "/"):
+        raise binding.expected('one of ".", "/"', value)
+    if parts.separator not in (None, value):
+        raise InvalidArgument(f'value ("{value}") does not match value in metadata ("{parts.separator}")')
+    return parts._replace(separator=value)
+
+
+def members_json(members: Members) -> dict[str, Any]:
+    """Return the members of a spec; those that are unset are left out."""
+    found: dict[str, Any] = {}
+    metadata = zarr2_document.constraints_json(members.metadata)
+    if metadata:
+        found["metadata"] = metadata
+    if members.key != ".zarray":
+        found["metadata_key"] = members.key
+    if members.field:
+        found["field"] = members.field
+    if members.open_as_void:
+        found["open_as_void"] = True
+    return found
+
+
+def _domain(parts: Constraints, schema: Schema) -> IndexDomain | None:
+    """Return what is known of the domain: from 0, to the shape where that is known."""
+    rank = parts.rank if parts.rank is not None else schema.rank
+    if rank is None:
+        return None
+    sizes = parts.shape if parts.shape is not None else (2**63,) * rank
+    mine = agreement.sizes_domain(sizes)
+    return mine if schema.domain is None else merge_domains(mine, schema.domain)
+
+
+def known(members: Members, schema: Schema) -> Schema:
+    """Return `schema` with what the members imply: data type, rank, domain.
+
+    Raises:
+        InvalidArgument: they contradict each other.
+        FailedPrecondition: the ranks do.
+    """
+    parts = members.metadata
+    if parts.rank is not None and schema.rank not in (None, parts.rank):
+        raise _other_rank(parts.rank, schema.rank)
+    return agreement.known(schema, parts.data_type, parts.rank, _domain(parts, schema), '"metadata"')
+
+
+def _other_rank(metadata: int, schema: int | None) -> FailedPrecondition:
+    return FailedPrecondition(f"Rank is {metadata}, but schema specifies rank of {schema}")
+
+
+def decode_metadata(data: bytes, where: str) -> Metadata:
+    """Return the metadata of a stored document; `where` names it in errors.
+
+    Raises:
+        FailedPrecondition: it is not JSON, or not a zarr v2 array that can be opened.
+    """
+    found: Metadata = document.read(data, where, zarr2_document.metadata, FailedPrecondition)
+    return found
+
+
+def encode_metadata(md: Metadata) -> bytes:
+    """Return the document, compact and sorted."""
+    return binding.compact(zarr2_document.to_json(md))
+
+
+# ---------------------------------------------------------------- a new array
+
+
+def create(members: Members, schema: Schema) -> Metadata:
+    """Return the metadata of a new array.
+
+    Raises:
+        InvalidArgument: something that has no default is not given, or constraints cannot be met.
+    """
+    schema = known(members, schema)
+    _no_views(members)
+    with binding.at(CREATING):
+        made = _created(members.metadata, schema)
+    check(made, members, schema)
+    return made
+
+
+def _no_views(members: Members) -> None:
+    if members.open_as_void:
+        raise Unimplemented("open_as_void is not supported yet")
+    if members.field:
+        raise FailedPrecondition(f'Requested field "{members.field}" but dtype does not have named fields')
+
+
+def _created(parts: Constraints, schema: Schema) -> Metadata:
+    dtype = schema.dtype
+    if dtype is None:
+        raise InvalidArgument('"dtype" must be specified')
+    text = parts.dtype or zarr2_document.text_of(dtype)
+    wanted = schema.domain
+    shape = agreement.shape_of(wanted)
+    assert wanted is not None
+    if _has_units(schema):
+        raise InvalidArgument(_NO_UNITS)
+    chunks, order = _chunks(parts, schema, wanted)
+    if parts.fill is not UNSET:
+        agreement.agree_fill(schema, dtype, parts.fill, InvalidArgument)  # type: ignore[arg-type]
+    return zarr2_document.complete(
+        Constraints(
+            2,
+            shape,
+            chunks,
+            text,
+            _compressor(parts, schema),
+            agreement.fill_bytes(schema, dtype) if parts.fill is UNSET else parts.fill,
+            order,
+            None if parts.filters is UNSET else parts.filters,
+            parts.separator or ".",
+            None,
+        )
+    )
+
+
+def _has_units(schema: Schema) -> bool:
+    return any(unit is not None for unit in schema.dimension_units or ())
+
+
+def _chunks(parts: Constraints, schema: Schema, wanted: IndexDomain) -> tuple[tuple[int, ...], str]:
+    """Return the chunk shape and the order, "C" or "F"."""
+    rank = wanted.rank
+    layout = agreement.constrained(schema, parts.chunks, rank)
+    axes = tuple(range(rank))
+    orders = {"C": axes, "F": axes[::-1]}
+    if parts.order is not None:
+        _agree_order(schema, orders[parts.order])
+        order = parts.order
+    else:
+        hard, soft = layout.inner_order, layout.inner_order_soft_constraint
+        if hard is not None and hard not in orders.values():
+            raise InvalidArgument(f'Invalid "inner_order" constraint: {braced(hard)}')
+        order = "F" if (hard or soft) == orders["F"] and rank > 1 else "C"
+    return (choose_read_write_chunk_grid(layout, wanted)[1] if rank else ()), order
+
+
+def _agree_order(schema: Schema, order: tuple[int, ...]) -> None:
+    hard = schema.chunk_layout.inner_order
+    if hard is not None and hard != order:
+        raise InvalidArgument(
+            f"Error setting inner_order: New hard constraint ({braced(order)}) "
+            f"does not match existing hard constraint ({braced(hard)})"
+        )
+
+
+def _compressor(parts: Constraints, schema: Schema) -> Any:
+    """Return the compressor asked for, or the usual one."""
+    spec = CodecSpec.of(_codec_json(parts.compressor))
+    if schema.codec is not None:
+        spec = spec.merge(schema.codec)
+    found = spec.to_json()
+    return compressor.parse(found["compressor"]) if "compressor" in found else compressor.DEFAULT
+
+
+# ---------------------------------------------------------------- an existing array
+
+
+def check(md: Metadata, members: Members, schema: Schema) -> None:
+    """Raise unless the array is what members and schema ask for.
+
+    Raises:
+        FailedPrecondition: a member, the data type or the rank differs.
+        InvalidArgument: the domain, chunk layout, codec or fill value does, or units are asked for.
+    """
+    _no_views(members)
+    stored = zarr2_document.to_json(md)
+    asked = zarr2_document.constraints_json(members.metadata)
+    for name in _CHECKED:
+        if name in asked:
+            agreement.expect(name, asked[name], stored.get(name, "."))
+    dtype, rank = schema.dtype, schema.rank
+    if dtype is not None and dtype is not md.data_type:
+        raise FailedPrecondition(
+            f"dtype from metadata ({md.data_type.name}) does not match dtype in schema ({dtype.name})"
+        )
+    if rank is not None and rank != len(md.shape):
+        raise _other_rank(len(md.shape), rank)
+    if schema.domain is not None:
+        with binding.at("domain from metadata does not match domain in schema: "):
+            merge_domains(agreement.sizes_domain(md.shape), schema.domain)
+    layout = agreement.constrained(schema, md.chunks, len(md.shape))
+    layout.merge(agreement.precise(md.chunks, md.chain.order))
+    if schema.codec is not None:
+        with binding.at("codec from metadata does not match codec in schema: "):
+            codec_spec(md).merge(schema.codec)
+    agreement.agree_fill(schema, md.data_type, md.fill, InvalidArgument)
+    if _has_units(schema):
+        raise InvalidArgument(_NO_UNITS)
+
+
+_CHECKED = ("shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters", "dimension_separator")
+
+
+# ---------------------------------------------------------------- what an array is
+
+
+def layout(md: Metadata, members: Members, schema: Schema | None = None) -> ArrayLayout:
+    """Return what planning works from, with the labels of the schema where one is given."""
+    _no_views(members)
+    rank = len(md.shape)
+    wanted = None if schema is None else schema.domain
+    labels = ("",) * rank if wanted is None else wanted.labels
+    return ArrayLayout(
+        md.shape, md.data_type, md.chunks, md.key_rule, md.chain, md.fill, labels, (None,) * rank
+    )
+
+
+def schema(md: Metadata, members: Members, request: Schema | None = None) -> Schema:
+    """Return the effective schema, finalised."""
+    return agreement.effective(layout(md, members, request), md.chain.order, codec_spec(md))
+
+
+def metadata_json(md: Metadata) -> dict[str, Any]:
+    """Return the document as a JSON value, without the members that mean nothing here."""
+    return zarr2_document.to_json(replace(md, extra={}, separator=md.separator or "."))
+
+
+def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
+    """Return the metadata of another shape."""
+    return replace(md, shape=shape)
+
+
+# ---------------------------------------------------------------- codec specs
+
+
+def _codec_json(compression: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"driver": "zarr", "filters": None}
+    if compression is not UNSET:
+        found["compressor"] = compressor.to_json(compression)
+    return found
+
+
+def codec_spec(md: Metadata) -> CodecSpec:
+    """Return the codec spec of an array."""
+    return CodecSpec.of(_codec_json(md.compressor))
+
+
+def codec_parse(json: dict[str, Any]) -> dict[str, Any]:
+    """Return a zarr codec spec, checked and spelled out."""
+    compression: Any = UNSET
+    if "compressor" in json:
+        with binding.at_member("compressor"):
+            compression = compressor.parse(json["compressor"])
+    if json.get("filters"):
+        with binding.at_member("filters"):
+            raise InvalidArgument("filters are not supported")
+    binding.members(json, ("driver", "compressor", "filters"))
+    return _codec_json(compression)
+
+
+def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return the zarr codec spec that satisfies both: members that both have must be equal."""
+    return merge_members(existing, new)
+
+
+ZARR2 = Format(
+    "zarr",
+    "zarr2",
+    metadata_key,
+    parse_members,
+    members_json,
+    known,
+    decode_metadata,
+    encode_metadata,
+    create,
+    check,
+    layout,
+    schema,
+    metadata_json,
+    codec_spec,
+    resized,
+)

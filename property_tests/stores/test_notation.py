@@ -40,7 +40,7 @@ def test_a_valid_key_stays_below_its_root(key: str) -> None:
     """Law: normalising the path of a valid key changes nothing."""
     import posixpath
 
-    whole = f"/root/{key}"
+    whole = f"/store/{key}"
     if valid_key(whole):
         assert posixpath.normpath(whole) == whole
         assert not whole.endswith(".__lock")

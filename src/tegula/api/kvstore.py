@@ -10,13 +10,14 @@ the shared threads.  Errors of an operation are in its future; only a wrong call
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from tegula.api.context import Collector, Context, ContextResource
 from tegula.api.kvspec import KvStoreSpec, bind, joined
 from tegula.binding import pretty
-from tegula.effects.effect import Program
-from tegula.effects.storage import DeleteRange, List, Read, Write
+from tegula.effects.effect import Effect
+from tegula.effects.storage import DeleteRange, List, Listing, Read, ReadOutcome, Write, WriteOutcome
 from tegula.errors import InvalidArgument, TegulaError, Unimplemented
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
@@ -26,6 +27,7 @@ from tegula.runtime.live import leaf
 
 __all__ = ["KvKeyRange", "KvReadResult", "KvStamp", "KvStore", "kv_open"]
 
+A = TypeVar("A")
 T = TypeVar("T")
 Keys: TypeAlias = "list[bytes]"
 
@@ -235,7 +237,7 @@ class KvStore:
             raise TypeError(f"staleness_bound is a number, not {staleness_bound!r}")
         known = UNKNOWN if if_not_equal is None else from_key(_key(if_not_equal))
         effect = Read(self._ref, self._path + _key(key), _byte_range(byte_range), known)
-        return self._start(_read(effect))
+        return self._start(effect, _read)
 
     def write(
         self, key: str | bytes, value: str | bytes | None, *, if_equal: str | bytes | None = None
@@ -246,7 +248,7 @@ class KvStore:
         """
         condition = UNKNOWN if if_equal is None else from_key(_key(if_equal))
         effect = Write(self._ref, self._path + _key(key), _value(value), condition)
-        return self._start(_write(effect), writes=True)
+        return self._start(effect, _written, writes=True)
 
     def list(
         self,
@@ -255,14 +257,14 @@ class KvStore:
     ) -> Future[Keys]:
         """List the keys in a range, without their first `strip_prefix_length` bytes, in no order."""
         effect = List(self._ref, _range(range)._below(self._path))
-        return self._start(_list(effect, len(from_key(self._path)) + strip_prefix_length))
+        return self._start(effect, partial(_keys, len(from_key(self._path)) + strip_prefix_length))
 
     def delete_range(self, range: KvKeyRange) -> Future[None]:  # noqa: A002 - the drop-in's name
         """Delete all keys in a range; neither atomic nor ordered."""
         if range is None:
             raise TypeError("expected a KvStore.KeyRange, not None")
         effect = DeleteRange(self._ref, _range(range)._below(self._path))
-        return self._start(_delete_range(effect), writes=True)
+        return self._start(effect, _nothing, writes=True)
 
     def experimental_copy_range_to(
         self,
@@ -288,7 +290,7 @@ class KvStore:
 
     def __contains__(self, key: str | bytes) -> bool:
         effect = Read(self._ref, self._path + _key(key), ByteRange(0, 0))
-        return self._start(_read(effect)).result().state == "value"
+        return self._start(effect, _read).result().state == "value"
 
     __iter__ = None  # the keys of a store are listed, not iterated
 
@@ -312,11 +314,11 @@ class KvStore:
     def __reduce__(self) -> tuple[Any, ...]:
         return kv_open, (self._spec, None)
 
-    def _start(self, program: Program[T], writes: bool = False) -> Future[T]:
+    def _start(self, effect: Effect[A], answer: Callable[[A], T], writes: bool = False) -> Future[T]:
         live = leaf(self._ref)
         if live.local_writes if writes else live.local:
-            return _done(session.run, program)
-        return session.submit(program, abandon=not writes)
+            return _done(_now, effect, answer)
+        return session.submit(_ask(effect, answer), abandon=not writes)
 
 
 def kv_open(spec: Any, context: Context | None = None) -> KvStore:
@@ -341,22 +343,30 @@ def _handle(
     return made
 
 
-async def _read(effect: Read) -> KvReadResult:
-    found = await effect
-    return KvReadResult(found.state, bytes(found.value), KvStamp(found.generation, found.time))
+async def _ask(effect: Effect[A], answer: Callable[[A], T]) -> T:
+    return answer(await effect)
 
 
-async def _write(effect: Write) -> KvStamp:
-    outcome = await effect
+def _now(effect: Effect[A], answer: Callable[[A], T]) -> T:
+    """Do what the program `_ask` does, without a program: a local store answers where it is asked."""
+    return answer(session.SESSION(effect))
+
+
+def _read(found: ReadOutcome) -> KvReadResult:
+    stamp = KvStamp(found.generation, found.time)
+    return KvReadResult(found.state, bytes(found.value), stamp)
+
+
+def _written(outcome: WriteOutcome) -> KvStamp:
     return KvStamp(outcome.generation, outcome.time)
 
 
-async def _list(effect: List, strip: int) -> Keys:
-    return [from_key(key)[strip:] for key in (await effect).keys]
+def _keys(strip: int, listing: Listing) -> Keys:
+    return [from_key(key)[strip:] for key in listing.keys]
 
 
-async def _delete_range(effect: DeleteRange) -> None:
-    await effect
+def _nothing(answer: None) -> None:
+    return answer
 
 
 def _done(function: Callable[..., T], *arguments: Any) -> Future[T]:

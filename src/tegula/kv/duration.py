@@ -6,14 +6,13 @@ Knows the notation of the drop-in's configuration.  Law: ``parse(format(d)) == d
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 __all__ = ["INFINITE", "format_duration", "parse_duration"]
 
 INFINITE = float("inf")
 
 _UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_TERM = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|ms|s|m|h)")
+_TERM = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(ns|us|ms|s|m|h)")
 
 
 def parse_duration(text: str) -> int | float | None:
@@ -27,16 +26,15 @@ def parse_duration(text: str) -> int | float | None:
         return 0
     if body == "inf":
         return sign * INFINITE
-    total = Fraction(0)
-    position = 0
+    total = position = 0
     while position < len(body):
         term = _TERM.match(body, position)
         if term is None:
             return None
-        number = term[1] if term[1][0] != "." else "0" + term[1]
-        total += Fraction(number.removesuffix(".")) * _UNITS[term[2]]
+        whole, fraction, unit = term[1] or "0", term[2] or "0", _UNITS[term[3]]
+        total += int(whole) * unit + int(fraction) * unit // 10 ** len(fraction)
         position = term.end()
-    return sign * int(total) if position else None
+    return sign * total if position else None
 
 
 def format_duration(duration: float) -> str:

@@ -68,7 +68,9 @@ class Kind(NamedTuple):
 
     def missing(self) -> Any:
         """Return the value of a resource that nobody specified."""
-        return self.default if self.members is None else self.parse({})
+        if self.members is None:
+            return self.default
+        return {member.name: member.default for member in self.members}
 
     def dump(self, value: Any, include_defaults: bool = False) -> Any:
         """Return the JSON of a value."""

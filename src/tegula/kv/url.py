@@ -9,11 +9,11 @@ Law: for every path that has a URL, parsing the URL gives the path.
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
 from tegula.errors import InvalidArgument
 from tegula.kv.paths import check_path
 from tegula.kv.paths import quoted as shown
+from tegula.kv.spec import from_key
 
 __all__ = [
     "SCHEMES",
@@ -42,7 +42,8 @@ SCHEMES: dict[str, str] = {scheme: kind for kind, schemes in _KINDS.items() for 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-_]*):")
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-_]*\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_SAFE = "~!$&'()*+,;=:/-._"
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_TO_ESCAPE = re.compile(rb"[^A-Za-z0-9~!$&'()*+,;=:/\-._]")
 
 
 def split_pipeline(url: str) -> list[tuple[str, str]]:
@@ -74,7 +75,7 @@ def quoted_path(path: str) -> str:
     >>> quoted_path("a b/?|é")
     'a%20b/%3F%7C%C3%A9'
     """
-    return quote(path, safe=_SAFE, errors="surrogateescape")
+    return _TO_ESCAPE.sub(lambda found: b"%%%02X" % ord(found[0]), from_key(path)).decode("ascii")
 
 
 def decoded_path(text: str) -> str:
@@ -89,13 +90,11 @@ def decoded_path(text: str) -> str:
         raise InvalidArgument("Fragment identifier not supported")
     if "%" not in text:
         return text
-    from urllib.parse import unquote_to_bytes
-
     bad = _BAD_ESCAPE.search(text)
     if bad is not None:
         raise InvalidArgument(f"Invalid percent-encoding at position {bad.start()}: {shown(text)}")
     try:
-        return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8")
+        return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), from_key(text)).decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidArgument(f"Invalid UTF-8 percent-encoding sequence: {shown(text)}") from None
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import stat
 import sys
 import time
@@ -219,7 +218,7 @@ def _acquire(path: str, how: Locking) -> tuple[str, int]:
             os.close(fd)
             fd = _open_lock(lock_path, 0)
     if how.mode == "none":
-        lock_path = f"{path}_{random.SystemRandom().getrandbits(64):016x}{LOCK_SUFFIX}"
+        lock_path = f"{path}_{os.urandom(8).hex()}{LOCK_SUFFIX}"
         return lock_path, _open_lock(lock_path, os.O_EXCL)
     if how.mode != "lockfile":
         raise InvalidArgument(f"Unknown locking mode: {how.mode!r}")
@@ -232,7 +231,8 @@ def _acquire(path: str, how: Locking) -> tuple[str, int]:
         except FileExistsError:
             if time.monotonic() >= deadline:
                 raise ResourceExhausted(f"Failed to open lock file: {quoted(lock_path)}") from None
-        time.sleep(min(pause * (0.5 + random.random()), max(0.0, deadline - time.monotonic())))
+        jitter = 0.5 + os.urandom(1)[0] / 256
+        time.sleep(min(pause * jitter, max(0.0, deadline - time.monotonic())))
         pause = min(pause * 2, 0.1)
 
 

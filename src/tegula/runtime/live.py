@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import cast
+from collections.abc import Hashable
+from typing import TypeAlias, cast
 
 from tegula.errors import InvalidArgument
 from tegula.kv.spec import StoreRef
@@ -23,8 +24,10 @@ from tegula.registry import lookup
 __all__ = ["leaf"]
 
 _KEPT = 256
-_plain: dict[StoreRef, Leaf] = {}
-_owned: weakref.WeakKeyDictionary[object, dict[StoreRef, Leaf]] = weakref.WeakKeyDictionary()
+Table: TypeAlias = "dict[tuple[str, tuple[tuple[str, Hashable], ...]], Leaf]"
+
+_plain: Table = {}
+_owned: weakref.WeakKeyDictionary[object, Table] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -39,33 +42,27 @@ def leaf(ref: StoreRef) -> Leaf:
     True
     """
     if ref.identity is None:
-        found = _plain.get(ref)
+        found = _plain.get((ref.driver, ref.options))
     else:
-        found = _owned.get(ref.identity, {}).get(_anonymous(ref))
+        found = _owned.get(ref.identity, {}).get((ref.driver, ref.options))
     return found if found is not None else _make(ref)
-
-
-def _anonymous(ref: StoreRef) -> StoreRef:
-    # a table must not keep its own key alive: its entries are named without the identity
-    return StoreRef(ref.driver, ref.options)
 
 
 def _make(ref: StoreRef) -> Leaf:
     with _lock:
-        table = _plain
-        if ref.identity is not None:
-            table = _owned.setdefault(ref.identity, {})
-            ref = _anonymous(ref)
-        made = table.get(ref)
+        # a table must not keep its own key alive: its entries are named without the identity
+        table = _plain if ref.identity is None else _owned.setdefault(ref.identity, {})
+        name = (ref.driver, ref.options)
+        made = table.get(name)
         if made is None:
             try:
                 maker = lookup("leaves", ref.driver)
             except KeyError:
                 raise InvalidArgument(f'"{ref.driver}" is not registered') from None
-            made = cast("Leaf", maker(ref))
+            made = cast("Leaf", maker(StoreRef(*name)))
             while len(table) >= _KEPT:
                 del table[next(iter(table))]
-            table[ref] = made
+            table[name] = made
         return made
 
 

@@ -137,7 +137,7 @@ def _float2(value: Any, dtype: DataType) -> NDArray[Any]:
 def _spelled(text: str) -> float | None:
     try:
         number = float.fromhex(text) if text[:3].lstrip("-").startswith("0x") else float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return None if number != number or "_" in text else number
 

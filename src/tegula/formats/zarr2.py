@@ -184,7 +184,7 @@ def _created(parts: Constraints, schema: Schema) -> Metadata:
             _compressor(parts, schema),
             agreement.fill_bytes(schema, dtype) if parts.fill is UNSET else parts.fill,
             order,
-            None if parts.filters is UNSET else parts.filters,
+            None,
             parts.separator or ".",
             None,
         )

@@ -147,8 +147,8 @@ def create(members: Members, schema: Schema) -> Metadata:
         FailedPrecondition: members and schema contradict each other.
     """
     schema = known(members, schema)
-    _no_views(members)
     with binding.at(CREATING):
+        _no_views(members)
         made = _created(members.metadata, schema)
     check(made, members, schema)
     return made

@@ -158,7 +158,7 @@ _WIDTH = 80
 def pretty(value: Any, *, indent: int = 0, used: int = 0) -> str:
     """Return a JSON value as Python literals, on one line where it fits 80 columns.
 
-    `indent` is the column of the closing bracket, `used` what is taken of the first line.
+    `indent` is the column of the closing bracket, `used` what the first line and what follows it take.
 
     >>> print(pretty({"b": [1, True], "a": None}))
     {'a': None, 'b': [1, True]}
@@ -174,15 +174,17 @@ def pretty(value: Any, *, indent: int = 0, used: int = 0) -> str:
     if line is not None:
         return line
     pad = " " * (indent + 2)
+    # one column for the comma after each bracket that this item is in
+    commas = indent // 2 + 1
     if isinstance(value, dict):
         parts = [f"{pad}'{_escaped(key)}': " for key in sorted(value)]
         items = [
-            part + pretty(value[key], indent=indent + 2, used=len(part) + 1)
+            part + pretty(value[key], indent=indent + 2, used=len(part) + commas)
             for part, key in zip(parts, sorted(value), strict=True)
         ]
         opening, closing = "{", "}"
     else:
-        items = [pad + pretty(item, indent=indent + 2, used=indent + 4) for item in value]
+        items = [pad + pretty(item, indent=indent + 2, used=indent + 2 + commas) for item in value]
         opening, closing = "[", "]"
     body = "".join(f"{item},\n" for item in items)
     return f"{opening}\n{body}{' ' * indent}{closing}"
@@ -190,31 +192,23 @@ def pretty(value: Any, *, indent: int = 0, used: int = 0) -> str:
 
 def _one_line(value: Any, room: int) -> str | None:
     """Return `value` on one line, or None where that takes more than `room` columns."""
-    if room < 0:
-        return None
-    if isinstance(value, dict):
-        parts = []
-        for key in sorted(value):
-            head = f"'{_escaped(key)}': "
-            item = _one_line(value[key], room - len(head))
-            if item is None:
-                return None
-            room -= len(head) + len(item)
-            parts.append(head + item)
-        shown = "{" + ", ".join(parts) + "}"
-    elif isinstance(value, (list, tuple)):
-        parts = []
-        for item in value:
-            found = _one_line(item, room)
-            if found is None:
-                return None
-            room -= len(found)
-            parts.append(found)
-        shown = "[" + ", ".join(parts) + "]"
-    else:
+    if not isinstance(value, (dict, list, tuple)):
         shown = _atom(value)
         return shown if len(shown) <= room else None
-    return shown if 2 * max(len(parts), 1) <= room else None
+    left = room - 2
+    parts: list[str] = []
+    for item in sorted(value) if isinstance(value, dict) else value:
+        head, inner = (f"'{_escaped(item)}': ", value[item]) if isinstance(value, dict) else ("", item)
+        left -= len(head) + (2 if parts else 0)
+        found = _one_line(inner, left)
+        if found is None:
+            return None
+        left -= len(found)
+        parts.append(head + found)
+    if left < 0:
+        return None
+    line = ", ".join(parts)
+    return f"{{{line}}}" if isinstance(value, dict) else f"[{line}]"
 
 
 # ---------------------------------------------------------------- checked parsing

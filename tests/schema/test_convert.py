@@ -155,10 +155,22 @@ def test_byte_order_and_strides_do_not_matter():
 
 @pytest.mark.parametrize("name", [n for n in NAMES if dtype(n).kind in "biufc"])
 def test_zero_dimensional_arrays_stay_arrays(name):
-    found = cast(np.array(1.0), dtype(name))
-    assert isinstance(found, np.ndarray)
-    assert found.shape == ()
+    for value in (np.array(1.0), np.array(1 + 0j)):
+        if can_convert(dtype(value.dtype), dtype(name)):
+            found = cast(value, dtype(name))
+            assert isinstance(found, np.ndarray)
+            assert found.shape == ()
 
 
 def test_powers_of_two_keep_their_value():
     assert cast(np.array([1, 2, 4]), dtypes.float8_e8m0fnu).astype(float).tolist() == [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize("source", [n for n in NAMES if dtype(n).kind in "biufc"])
+def test_one_is_one_in_every_type(source):
+    one = cast(np.ones(3), dtype(source))
+    for target in NAMES:
+        if dtype(target).kind in "biufc" and can_convert(dtype(source), dtype(target)):
+            found = cast(one, dtype(target))
+            assert found.dtype == dtype(target).array_dtype
+            assert cast(found, dtypes.float64).tolist() == [1.0, 1.0, 1.0]

@@ -99,6 +99,10 @@ class ChunkGrid:
         found: Row | None = getattr(self, f"_{name}")
         return found
 
+    def elements_scalar(self) -> Scalar | None:
+        """Return the constraint on the number of elements, hard or soft."""
+        return self._elements
+
     def target(self) -> int | None:
         """Return the number of elements asked for, hard or soft."""
         return None if self._elements is None else self._elements.value

@@ -43,7 +43,7 @@ class CodecSpec:
             if "driver" not in found:
                 raise InvalidArgument("Expected string, but member is missing")
             driver = binding.text(found["driver"])
-            if driver not in names("formats") and _registered("codec_merge", driver) is None:
+            if _registered("codec_merge", driver) is None and driver not in names("formats"):
                 raise InvalidArgument(f"{binding.quoted(driver)} is not registered")
         parse = _registered("codec_parse", driver)
         self._json = found if parse is None else parse(found)

@@ -63,12 +63,19 @@ def _numeric(array: np.ndarray[Any, Any], source: DataType, target: DataType) ->
         source = dtypes.float32 if source is dtypes.complex64 else dtypes.float64
         array = array.real
         if source is target:
-            return np.ascontiguousarray(array)
+            return array.copy()
+    if source.kind == "i" and source.digits < 7:
+        # int2 and int4 do not know every other type; int8 does
+        array = array.astype(np.int8)
+        if target is dtypes.int8:
+            return array
     if source.kind == "f":
+        # the narrow types do not know each other; float32 holds every value of each
+        array = array if source.itemsize >= 4 else array.astype(np.float32)
         if target.kind == "b":
-            return np.asarray(_widened(array, source) != 0)
+            return np.asarray(array != 0)
         if target.kind in "iu":
-            return _saturated(_widened(array, source), target)
+            return _saturated(array, target)
     if target.kind == "c" and source.itemsize == 1:
         array = array.astype(np.float32)
     if target.kind == "b" and source.itemsize == 1:
@@ -79,10 +86,6 @@ def _numeric(array: np.ndarray[Any, Any], source: DataType, target: DataType) ->
         low = array.astype(np.int8)
         return ((low << shift) >> shift).astype(wanted)
     return array.astype(wanted)
-
-
-def _widened(array: np.ndarray[Any, Any], source: DataType) -> np.ndarray[Any, Any]:
-    return array if source.itemsize >= 4 else array.astype(np.float32)
 
 
 def _saturated(array: np.ndarray[Any, Any], target: DataType) -> np.ndarray[Any, Any]:

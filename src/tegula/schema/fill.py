@@ -7,7 +7,7 @@ A fill value is an array with leading dimensions of size 1 left out, and dimensi
 was merely repeated (stride 0) kept at size 1.  Its type is that of the schema where one was known
 when it was set, and otherwise its own: JSON for what came as JSON.
 
-Law: `broadcast(fill, shape)` succeeds exactly where `check_fits` says so, and keeps every element.
+Law: ``np.broadcast_to(fill.array, shape)`` succeeds exactly where `check_fits` passes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tegula.schema.convert import cast
 from tegula.schema.dtypes import DataType
 from tegula.space.domain import IndexDomain
 
-__all__ = ["Fill", "check_fits", "fill_of", "fill_of_json", "same", "text", "to_json"]
+__all__ = ["Fill", "check_fits", "fill_of", "fill_of_json", "same", "text", "to_json", "unbroadcast"]
 
 
 class Fill(NamedTuple):
@@ -34,7 +34,8 @@ class Fill(NamedTuple):
     dtype: DataType
 
 
-def _unbroadcast(array: np.ndarray[Any, Any], dtype: DataType) -> Fill:
+def unbroadcast(array: np.ndarray[Any, Any], dtype: DataType) -> Fill:
+    """Return the fill value of an array, without what broadcasting would bring back."""
     if array.ndim:
         repeated = [stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)]
         array = array[tuple([slice(0, 1) if again else slice(None) for again in repeated])]
@@ -61,28 +62,28 @@ def fill_of(value: Any, dtype: DataType | None) -> Fill:
         source = DataType(array.dtype)
         array = array.astype(source.array_dtype, copy=False)
         if dtype is None or dtype is source:
-            return _unbroadcast(_frozen(array), source)
+            return unbroadcast(_frozen(array), source)
         if isinstance(value, np.generic):
-            return _unbroadcast(cast(array, dtype, source), dtype)
-        return _unbroadcast(array.astype(dtype.array_dtype, casting="safe"), dtype)
+            return unbroadcast(cast(array, dtype, source), dtype)
+        return unbroadcast(array.astype(dtype.array_dtype, casting="safe"), dtype)
     if dtype is None:
         if isinstance(value, bytes):
-            return _unbroadcast(_scalar(value), dtypes.string)
+            return unbroadcast(_scalar(value), dtypes.string)
         if isinstance(value, str):
-            return _unbroadcast(_scalar(value), dtypes.ustring)
+            return unbroadcast(_scalar(value), dtypes.ustring)
         if isinstance(value, dict):
-            return _unbroadcast(_scalar(binding.as_json(value)), dtypes.json)
+            return unbroadcast(_scalar(binding.as_json(value)), dtypes.json)
         array = np.asarray(value)
         if array.dtype.kind == "O":
             return fill_of_json(binding.as_json(value), dtypes.json)
-        return _unbroadcast(_frozen(array), DataType(array.dtype))
+        return unbroadcast(_frozen(array), DataType(array.dtype))
     if dtype is dtypes.json:
         return fill_of_json(binding.as_json(value), dtype)
     if dtype.kind == "o":
-        return _unbroadcast(_objects(value, dtype.type), dtype)
+        return unbroadcast(_objects(value, dtype.type), dtype)
     if isinstance(value, (bytes, str)) and dtype.kind == "r":
-        return _unbroadcast(np.array(value, dtype.array_dtype), dtype)
-    return _unbroadcast(np.array(value, dtype.array_dtype), dtype)
+        return unbroadcast(np.array(value, dtype.array_dtype), dtype)
+    return unbroadcast(np.array(value, dtype.array_dtype), dtype)
 
 
 def _frozen(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -118,13 +119,13 @@ def fill_of_json(value: Any, dtype: DataType | None) -> Fill:
     array = np.empty(shape, object)
     _fill_nested(array, value, (), shape)
     if wanted is dtypes.json:
-        return _unbroadcast(array, wanted)
+        return unbroadcast(array, wanted)
     out = np.empty(shape, wanted.array_dtype)
     for position in np.ndindex(shape):
         element = _scalar(array[position])
         with binding.at(f"Error parsing array element at position {braced(position)}: "):
             out[position] = cast(element, wanted, dtypes.json)[()]
-    return _unbroadcast(out, wanted)
+    return unbroadcast(out, wanted)
 
 
 def _json_shape(value: Any) -> tuple[int, ...]:
@@ -175,9 +176,10 @@ def same(a: Fill, b: Fill) -> bool:
     """
     if a.dtype is not b.dtype or a.array.shape != b.array.shape:
         return False
-    equal = a.array == b.array
-    if a.dtype.kind in "fc":
-        equal = equal | ((a.array != a.array) & (b.array != b.array))
+    with np.errstate(invalid="ignore"):
+        equal = a.array == b.array
+        if a.dtype.kind in "fc":
+            equal = equal | ((a.array != a.array) & (b.array != b.array))
     return bool(np.all(equal))
 
 

@@ -136,7 +136,7 @@ class ChunkLayout:
         """Return the constraints on the grid origin, hard and soft."""
         return self._grid_origin
 
-    def orderscalar_of(self) -> Scalar | None:
+    def order_scalar(self) -> Scalar | None:
         """Return the constraint on the inner order, hard or soft."""
         return self._inner_order
 

@@ -25,7 +25,9 @@ from tegula.schema.layout import ChunkLayout
 from tegula.schema.options import Naming, given
 from tegula.schema.units import Unit
 from tegula.space.domain import IndexDomain, check_labels, domain
+from tegula.space.indexable import Indexable
 from tegula.space.interval import END, INF, MAX_RANK
+from tegula.space.transform import IndexTransform, identity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Schema", "merge", "merge_domains"]
 
 
-class Schema:
+class Schema(Indexable):
     """Constraints on an array; made from keywords, or from its JSON.
 
     >>> schema = Schema(dtype="uint8", shape=[100, 200], fill_value=7)
@@ -199,7 +201,7 @@ class Schema:
             self.set_rank(layout.rank, "chunk_layout")
         merged = layout.copy() if self._layout is None else self._layout.copy()
         merged.merge(layout)
-        self._layout = merged
+        self._layout = merged if _without_rank(merged) else None
 
     def set_codec(self, codec: CodecSpec) -> None:
         """Merge the codec."""
@@ -255,6 +257,35 @@ class Schema:
 
     __copy__ = copy
 
+    # ------------------------------------------------------------ indexing
+
+    @property
+    def _transform(self) -> IndexTransform:
+        return identity(self._some_domain())
+
+    def _with_transform(self, new: IndexTransform) -> Schema:
+        return self.through(new)
+
+    def through(self, transform: IndexTransform) -> Schema:
+        """Return the schema of the view that `transform` makes of an array of this schema.
+
+        Raises:
+            InvalidArgument, OutOfRange: a constraint has no meaning there.
+        """
+        from tegula.schema.through import fill_through, layout_through, units_through
+
+        made = Schema.__new__(Schema)
+        made._rank, made._dtype, made._codec = transform.domain.rank, self._dtype, self._codec
+        made._domain = None if self._domain is None else transform.domain
+        layout = None if self._layout is None else layout_through(self._layout, transform)
+        made._layout = layout if _without_rank(layout) else None
+        made._fill = None if self._fill is None else fill_through(self._fill, transform, self._domain)
+        made._units = None
+        if self._units is not None:
+            units = units_through(self._units, transform)
+            made._units = units if any(unit is not None for unit in units) else None
+        return made
+
     # ------------------------------------------------------------ JSON
 
     def _members(self) -> dict[str, Any]:
@@ -304,10 +335,7 @@ class Schema:
         """Return the JSON form; what is unset is left out."""
         found: dict[str, Any] = {}
         if self._layout is not None:
-            layout = self._layout.to_json()
-            layout.pop("rank", None)
-            if layout:
-                found["chunk_layout"] = layout
+            found["chunk_layout"] = _without_rank(self._layout)
         if self._codec is not None:
             found["codec"] = self._codec.to_json()
         if self._units is not None:
@@ -331,7 +359,7 @@ class Schema:
             self._rank == other._rank
             and self._dtype == other._dtype
             and self._domain == other._domain
-            and self.chunk_layout == other.chunk_layout
+            and _without_rank(self._layout) == _without_rank(other._layout)
             and self._codec == other._codec
             and self._units == other._units
             and (self._fill is None or other._fill is None or fills.same(self._fill, other._fill))
@@ -410,6 +438,13 @@ def merge_domains(a: IndexDomain, b: IndexDomain) -> IndexDomain:
     named = tuple(labels)
     check_labels(named)
     return domain(tuple(lows), tuple(highs), named, lower, upper)
+
+
+def _without_rank(layout: ChunkLayout | None) -> dict[str, Any]:
+    """Return the JSON of a layout whose rank is that of its schema."""
+    found = {} if layout is None else layout.to_json()
+    found.pop("rank", None)
+    return found
 
 
 def _units_text(units: Iterable[Unit | None]) -> str:

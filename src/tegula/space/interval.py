@@ -164,3 +164,135 @@ def shifted_to(lo: int, hi: int, origin: int) -> tuple[int, int]:
     if lo == -INF:
         raise InvalidArgument(f"Interval {interval_text(lo, hi)} is not bounded below")
     return shifted(lo, hi, origin - lo)
+
+
+def affine_domain(lo: int, hi: int, offset: int, stride: int) -> tuple[int, int]:
+    """Return the indices `i` for which `offset + stride * i` lies in `[lo, hi)`; `stride` is not 0.
+
+    Raise `InvalidArgument` where a finite bound leaves the finite range.
+
+    >>> affine_domain(1, 11, 0, 3)
+    (1, 4)
+    """
+    if lo == -INF and hi == END:
+        return lo, hi
+    shown = (lo, hi, offset, abs(stride) if stride != MIN_INT64 else stride)
+    first, last = lo, hi - 1
+    if stride < 0:
+        if MIN_INT64 in (stride, offset):
+            raise _domain_overflow(*shown)
+        shown = (lo, hi, -offset, -stride)
+        first, last = -last, -first
+        offset, stride = -offset, -stride
+        if lo == hi:
+            first, last = first - 1, last - 1
+    if first == -INF:
+        new_lo = -INF
+    else:
+        moved = first - offset
+        new_lo = -(-moved // stride)
+        if not MIN_INT64 <= moved <= MAX_INT64 or not MIN_FINITE <= new_lo <= MAX_FINITE:
+            raise _domain_overflow(*shown)
+    if lo == hi:
+        return new_lo, new_lo
+    if last == INF:
+        return new_lo, END
+    moved = last - offset
+    new_last = moved // stride
+    if not MIN_INT64 <= moved <= MAX_INT64 or not MIN_FINITE <= new_last <= MAX_FINITE:
+        raise _domain_overflow(*shown)
+    return new_lo, new_last + 1
+
+
+def _domain_overflow(lo: int, hi: int, offset: int, stride: int) -> InvalidArgument:
+    return InvalidArgument(
+        f"Integer overflow propagating range {interval_text(lo, hi)} through inverse affine transform "
+        f"with offset {offset} and multiplier {stride}"
+    )
+
+
+def affine_range(lo: int, hi: int, offset: int, stride: int) -> tuple[int, int]:
+    """Return the least interval that holds `offset + stride * i` for `i` in `[lo, hi)`.
+
+    Raise `InvalidArgument` where a finite bound leaves the finite range.
+
+    >>> affine_range(1, 4, 0, 3)
+    (3, 10)
+    """
+    ends = []
+    for bound in (lo, hi - 1):
+        if bound in (-INF, INF):
+            ends.append(-bound if stride < 0 else bound)
+            continue
+        moved = bound * stride + offset
+        if not MIN_FINITE <= moved <= MAX_FINITE:
+            raise InvalidArgument(
+                f"Integer overflow computing affine transform of domain {interval_text(lo, hi)} "
+                f"with offset {offset} and multiplier {stride}"
+            )
+        ends.append(moved)
+    first, last = ends
+    if lo == hi:
+        return first, first
+    if stride == 0:
+        return first, first + 1
+    return (last, first + 1) if stride < 0 else (first, last + 1)
+
+
+def fits(number: int) -> bool:
+    """Tell whether `number` is an int64."""
+    return MIN_INT64 <= number <= MAX_INT64
+
+
+def strided_slice(
+    lo: int,
+    hi: int,
+    implicit_lower: bool,
+    implicit_upper: bool,
+    start: int | None,
+    stop: int | None,
+    step: int,
+) -> tuple[int, int, bool, bool, int]:
+    """Return `(lo, hi, implicit_lower, implicit_upper, offset)` of `start:stop:step` of the interval.
+
+    Index `i` of the result is index `offset + step * i` of the interval; the result's origin is `start / step`
+    rounded toward zero.  An edge of the result is implicit if the edge it comes from is and the slice did not
+    give it.  Raise `InvalidArgument` for a malformed slice, `OutOfRange` where explicit bounds do not
+    contain it.
+
+    >>> strided_slice(0, 10, False, False, 9, 2, -3)
+    (-3, 0, False, False, 0)
+    """
+    inner_lo = -INF if implicit_lower else lo
+    inner_hi = END if implicit_upper else hi
+    if step == 0 or step == MIN_INT64:
+        raise InvalidArgument(f"Invalid stride {step}")
+    forward = step > 0
+    if start is None:
+        first = lo if forward else hi - 1
+    elif not -INF <= start <= INF:
+        raise InvalidArgument(f"Invalid start index {start}")
+    else:
+        first = start
+    if stop is None:
+        last = hi - 1 if forward else lo
+    elif not MIN_FINITE <= stop <= MAX_FINITE:
+        last = stop
+    else:
+        last = stop - 1 if forward else stop + 1
+    if abs(step) != 1 and not is_finite(first):
+        raise InvalidArgument(f"Slicing with non-unit stride of {step} requires a finite start index")
+    a, b = (first, last) if forward else (last, first)
+    check_closed(a, b)
+    if not contains(inner_lo, inner_hi, a, b + 1):
+        raise OutOfRange(
+            f"Slice interval {interval_text(a, b + 1)} is not contained within domain "
+            f"{interval_text(inner_lo, inner_hi)}"
+        )
+    new_lo = first // step if (first >= 0) == forward else -(-first // step)
+    if abs(last) == INF:
+        new_hi = END
+    else:
+        new_hi = new_lo - ((a - b - 1) // abs(step))
+    lower, upper = (implicit_lower, implicit_upper) if forward else (implicit_upper, implicit_lower)
+    return new_lo, new_hi, lower and start is None, upper and stop is None, first - new_lo * step

@@ -13,9 +13,33 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from tegula.errors import InvalidArgument, TegulaError, annotated
-from tegula.space.domain import NO_LABELS, IndexDomain, bounded, check_labels
-from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, MAX_INT64, MIN_INT64, quoted
+from tegula.space.components import bounded
+from tegula.space.dim import Dim, dim
+from tegula.space.domain import NO_LABELS, IndexDomain, check_labels
+from tegula.space.interval import (
+    END,
+    INF,
+    MAX_INT64,
+    MAX_RANK,
+    MAX_SIZE,
+    MIN_INT64,
+    check_closed,
+    quoted,
+)
+from tegula.space.maps import (
+    IDENTITY_MAPS,
+    UNBOUNDED,
+    IndexArray,
+    OutputIndexMap,
+    array_map,
+    constant_map,
+    frozen,
+    single_map,
+)
+from tegula.space.transform import IndexTransform, fitted, identity
 
 _UPPER_FORMS = ("shape", "inclusive_max", "exclusive_max")
 _UPPER_INFINITY = {"shape": MAX_SIZE, "inclusive_max": INF, "exclusive_max": END}
@@ -203,3 +227,164 @@ def _label_list(value: Any, rank: int | None) -> tuple[str, ...]:
     labels = tuple([in_position(i, _string, item) for i, item in enumerate(items)])
     check_labels(labels)
     return labels
+
+
+def interval_to_json(lo: int, hi: int) -> list[Any]:
+    """Return a closed interval as a pair, infinities by name."""
+    last = hi - 1
+    return ["-inf" if lo == -INF else lo, "+inf" if last == INF else last]
+
+
+def interval_from_json(value: Any) -> tuple[int, int]:
+    """Return `[lo, hi)` from a pair that is a closed interval; raise `InvalidArgument`."""
+    items = array(value)
+    if len(items) != 2:
+        raise InvalidArgument(f"Array has length {len(items)} but should have length 2")
+    lo = in_position(0, _edge, items[0], -INF, '"-inf"')
+    last = in_position(1, _edge, items[1], INF, '"+inf"')
+    check_closed(lo, last)
+    return lo, last + 1
+
+
+def _edge(value: Any, infinity: int, infinity_text: str) -> int:
+    if isinstance(value, str) and quoted(value) == infinity_text:
+        return infinity
+    if not _is_int(value):
+        raise expected(f"64-bit signed integer or {infinity_text}", value)
+    return int(value)
+
+
+def transform_to_json(t: IndexTransform) -> dict[str, Any]:
+    """Return the members that describe a transform; `output` is left out for the identity.
+
+    >>> transform_to_json(IndexTransform(1, [OutputIndexMap(3)]))
+    {'input_rank': 1, 'output': [{'offset': 3}]}
+    """
+    out = domain_to_json(t.domain, "input_")
+    if t.maps != IDENTITY_MAPS[t.domain.rank]:
+        out["output"] = [_map_to_json(m) for m in t.maps]
+    return out
+
+
+def _map_to_json(m: OutputIndexMap) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if m.index_array is not None and m.index_range is not None:
+        lo, hi = m.index_range.inclusive_min, m.index_range.exclusive_max
+        out["index_array"] = m.index_array.tolist()
+        least, most = max(lo, 1 - INF), min(hi, INF) - 1
+        said = lo == -INF and hi == END
+        if not said and (int(m.index_array.min()) < least or int(m.index_array.max()) > most):
+            out["index_array_bounds"] = interval_to_json(lo, hi)
+    elif m.input_dimension is not None:
+        out["input_dimension"] = m.input_dimension
+    if m.offset:
+        out["offset"] = m.offset
+    if m.stride not in (None, 1):
+        out["stride"] = m.stride
+    return out
+
+
+def transform_from_json(document: Any) -> IndexTransform:
+    """Return the transform that a JSON document describes; raise `InvalidArgument` with the member's path.
+
+    >>> transform_from_json({"input_rank": 2, "output": [{"input_dimension": 1}]}).maps
+    (OutputIndexMap(offset=0, stride=1, input_dimension=1),)
+    """
+    try:
+        members = _object(document)
+        domain = parse_domain(members, "input_")
+        maps = None
+        if "output" in members:
+            maps = in_member("output", _output, members.pop("output"))
+        refuse_extra(members)
+        return identity(domain) if maps is None else fitted(domain, maps)
+    except TegulaError as error:
+        raise annotated(error, "Error parsing index transform from JSON: ") from None
+
+
+def _output(value: Any) -> tuple[OutputIndexMap, ...]:
+    items = array(value)
+    if len(items) > MAX_RANK:
+        raise InvalidArgument(f"Rank {len(items)} is outside valid range [0, {MAX_RANK}]")
+    return tuple([in_position(i, _map, item) for i, item in enumerate(items)])
+
+
+def _map(value: Any) -> OutputIndexMap:
+    members = _object(value)
+    offset = 0
+    if "offset" in members:
+        offset = in_member("offset", int64_value, members.pop("offset"))
+    if "input_dimension" in members and "index_array" in members:
+        raise InvalidArgument('At most one of "input_dimension", "index_array" members is allowed')
+    input_dimension = index_array = None
+    if "input_dimension" in members:
+        input_dimension = in_member("input_dimension", int64_value, members.pop("input_dimension"))
+    if "index_array" in members:
+        index_array = in_member("index_array", nested_array, members.pop("index_array"))
+    limits = UNBOUNDED
+    if "index_array_bounds" in members:
+        limits = in_member(
+            "index_array_bounds", _array_bounds, members.pop("index_array_bounds"), index_array is not None
+        )
+    stride = 1
+    if "stride" in members:
+        able = input_dimension is not None or index_array is not None
+        stride = in_member("stride", _stride, members.pop("stride"), able)
+    refuse_extra(members)
+    if index_array is not None:
+        return array_map(index_array, offset, stride, limits)
+    if input_dimension is not None:
+        return single_map(input_dimension, offset, stride)
+    return constant_map(offset)
+
+
+def _array_bounds(value: Any, has_array: bool) -> Dim:
+    if not has_array:
+        raise InvalidArgument('"index_array_bounds" is only valid with "index_array"')
+    return dim(*interval_from_json(value))
+
+
+def _stride(value: Any, able: bool) -> int:
+    if not able:
+        raise InvalidArgument(
+            'Either "input_dimension" or "index_array" must be specified in conjunction with "stride"'
+        )
+    return int64_value(value)
+
+
+def nested_array(value: Any) -> IndexArray:
+    """Return nested JSON lists of integers as a frozen int64 array; raise `InvalidArgument` if ragged."""
+    shape: list[int] = []
+    level = value
+    while isinstance(level, list | tuple):
+        shape.append(len(level))
+        if not level:
+            break
+        level = level[0]
+    flat: list[int] = []
+    _flatten(value, shape, (), flat)
+    return frozen(np.array(flat, dtype=np.int64).reshape(shape))
+
+
+def _flatten(value: Any, shape: list[int], at: tuple[int, ...], out: list[int]) -> None:
+    place = f"position {{{', '.join(map(str, at))}}}"
+    if isinstance(value, list | tuple):
+        if len(at) >= len(shape):
+            raise InvalidArgument(
+                f"Expected rank-{len(shape)} array, but found array element {shown(value)} at {place}."
+            )
+        if len(value) != shape[len(at)]:
+            raise InvalidArgument(
+                f"Expected array of shape {{{', '.join(map(str, shape))}}}, but found array element of length {len(value)} at {place}."
+            )
+        for i, item in enumerate(value):
+            _flatten(item, shape, (*at, i), out)
+        return
+    if len(at) != len(shape):
+        raise InvalidArgument(
+            f"Expected rank-{len(shape)} array, but found non-array element {shown(value)} at {place}."
+        )
+    try:
+        out.append(int64_value(value))
+    except InvalidArgument as error:
+        raise InvalidArgument(f"Error parsing array element at {place}: {error.message}") from None

@@ -1,0 +1,315 @@
+"""One dimension: an interval whose edges may be implicit, and a label.
+
+What this file knows: `Dim`, how it is built from its four forms, printed, joined and cut.  What it must not know:
+rows of dimensions (`domain`).
+
+A `Dim` is an immutable value: it prints, compares, hashes and pickles.  An *implicit* edge (printed `*`) is a
+present fact, not a promise: it may be resized, and indexing does not enforce it.
+Law: `eval(repr(x)) == x`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import index
+from typing import Any, SupportsIndex, overload
+
+from tegula.errors import InvalidArgument
+from tegula.space.interval import (
+    END,
+    INF,
+    MAX_INT64,
+    MIN_INT64,
+    check_closed,
+    check_half_open,
+    check_sized,
+    contains,
+    hull,
+    intersect,
+    interval_text,
+    quoted,
+)
+
+
+def int64(value: Any, what: str) -> int:
+    """Return `value` as an int of 64 bits; raise `TypeError` for anything else (floats included)."""
+    try:
+        number = index(value)
+    except TypeError:
+        raise TypeError(f"{what} must be an integer, not {type(value).__name__}") from None
+    if not MIN_INT64 <= number <= MAX_INT64:
+        raise TypeError(f"{what} {number} does not fit into 64 bits")
+    return number
+
+
+class Frozen:
+    """A value whose attributes cannot be set; makers set them before the class is put on."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+class _RawDim:
+    __slots__ = ("exclusive_max", "implicit_lower", "implicit_upper", "inclusive_min", "label")
+
+    inclusive_min: int
+    """The least index (`-inf` where unbounded)."""
+    exclusive_max: int
+    """One more than the greatest index (`inf + 1` where unbounded)."""
+    label: str
+    """The label; empty for none."""
+    implicit_lower: bool
+    """Whether the lower bound may move."""
+    implicit_upper: bool
+    """Whether the upper bound may move."""
+
+
+def dim(lo: int, hi: int, label: str = "", implicit_lower: bool = False, implicit_upper: bool = False) -> Dim:
+    """Return the `Dim` of fields that are known to be valid."""
+    raw = _RawDim()
+    raw.inclusive_min = lo
+    raw.exclusive_max = hi
+    raw.label = label
+    raw.implicit_lower = implicit_lower
+    raw.implicit_upper = implicit_upper
+    raw.__class__ = Dim
+    return raw  # type: ignore[return-value]
+
+
+class Dim(Frozen, _RawDim):
+    """One dimension: an interval whose edges may be implicit, and a label.
+
+    `Dim(label)`, `Dim(size, label)`, `Dim(inclusive_min, exclusive_max)` or by keywords.  A flag defaults to
+    implicit where the bound was not given.  Raise `ValueError` for bounds that form no interval and
+    `TypeError` for arguments that fit no form.
+
+    >>> Dim(5)
+    Dim(inclusive_min=0, exclusive_max=5)
+    >>> print(Dim("x", implicit_upper=False))
+    "x": (-inf*, +inf)
+    >>> Dim(inclusive_min=3, inclusive_max=7, label="y").size
+    5
+    """
+
+    __slots__ = ()
+
+    @overload
+    def __new__(
+        cls, label: str | None = None, *, implicit_lower: bool = True, implicit_upper: bool = True
+    ) -> Dim: ...
+
+    @overload
+    def __new__(
+        cls,
+        size: SupportsIndex | None,
+        label: str | None = None,
+        *,
+        inclusive_min: SupportsIndex | None = None,
+        implicit_lower: bool = False,
+        implicit_upper: bool | None = None,
+    ) -> Dim: ...
+
+    @overload
+    def __new__(
+        cls,
+        inclusive_min: SupportsIndex | None = None,
+        exclusive_max: SupportsIndex | None = None,
+        *,
+        label: str | None = None,
+        implicit_lower: bool | None = None,
+        implicit_upper: bool | None = None,
+    ) -> Dim: ...
+
+    @overload
+    def __new__(
+        cls,
+        *,
+        inclusive_min: SupportsIndex | None = None,
+        inclusive_max: SupportsIndex | None = None,
+        label: str | None = None,
+        implicit_lower: bool | None = None,
+        implicit_upper: bool | None = None,
+    ) -> Dim: ...
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Dim:  # noqa: PYI034 - the maker sets the class
+        """Match the arguments against the four forms, in order."""
+        given = dict(kwargs)
+        implicit_lower = _optional_flag(given.pop("implicit_lower", None))
+        implicit_upper = _optional_flag(given.pop("implicit_upper", None))
+        first = args[0] if args else None
+        if len(args) <= 1 and (first is None or isinstance(first, str)) and given.keys() <= {"label"}:
+            if not (args and "label" in given):
+                label = label_of(first if args else given.get("label"))
+                return dim(-INF, END, label, implicit_lower is not False, implicit_upper is not False)
+        elif (len(args) == 1 or (len(args) == 2 and (args[1] is None or isinstance(args[1], str)))) and not (
+            given.keys() - ({"inclusive_min", "label"} if len(args) == 1 else {"inclusive_min"})
+        ):
+            label = label_of(args[1] if len(args) == 2 else given.get("label"))
+            return _sized(first, given.get("inclusive_min"), label, bool(implicit_lower), implicit_upper)
+        elif not args and "size" in given and given.keys() <= {"size", "label", "inclusive_min"}:
+            label = label_of(given.get("label"))
+            lower = bool(implicit_lower)
+            return _sized(given["size"], given.get("inclusive_min"), label, lower, implicit_upper)
+        else:
+            names = ("inclusive_min", "exclusive_max")[: len(args)]
+            if len(args) <= 2 and not (given.keys() & set(names)):
+                given.update(zip(names, args, strict=True))
+                last = "inclusive_max" if not args and "inclusive_max" in given else "exclusive_max"
+                if given.keys() <= {"inclusive_min", last, "label"}:
+                    label = label_of(given.get("label"))
+                    lo, hi = given.get("inclusive_min"), given.get(last)
+                    return _bounded(lo, hi, last, label, implicit_lower, implicit_upper)
+        shown = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
+        raise TypeError(f"incompatible arguments for Dim: ({shown})")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    @property
+    def inclusive_max(self) -> int:
+        """The greatest index (`inf` where unbounded)."""
+        return self.exclusive_max - 1
+
+    @property
+    def exclusive_min(self) -> int:
+        """One less than the least index (`-inf - 1` where unbounded)."""
+        return self.inclusive_min - 1
+
+    @property
+    def size(self) -> int:
+        """The number of indices; not meaningful where unbounded."""
+        return self.exclusive_max - self.inclusive_min
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no index."""
+        return self.exclusive_max == self.inclusive_min
+
+    @property
+    def finite(self) -> bool:
+        """Whether both edges are bounded."""
+        return self.inclusive_min != -INF and self.exclusive_max != END
+
+    def __len__(self) -> int:
+        return self.exclusive_max - self.inclusive_min
+
+    def __iter__(self) -> Iterator[int]:
+        if not self.finite:
+            raise InvalidArgument("Cannot iterate over infinite interval")
+        return iter(range(self.inclusive_min, self.exclusive_max))
+
+    def __contains__(self, other: SupportsIndex | Dim) -> bool:
+        if isinstance(other, Dim):
+            return contains(self.inclusive_min, self.exclusive_max, other.inclusive_min, other.exclusive_max)
+        number = int64(other, "index")
+        return self.inclusive_min <= number < self.exclusive_max and -INF < number < INF
+
+    def hull(self, other: Dim) -> Dim:
+        """Return the least interval that holds both; labels must agree or one be empty.
+
+        >>> Dim(inclusive_min=1, exclusive_max=5, label="x").hull(Dim(3))
+        Dim(inclusive_min=0, exclusive_max=5, label="x")
+        """
+        lo, hi, lower, upper = hull(_fields(self), _fields(other))
+        return dim(lo, hi, merged_label(self.label, other.label), lower, upper)
+
+    def intersect(self, other: Dim) -> Dim:
+        """Return the common part; labels must agree or one be empty.
+
+        >>> Dim(1, 5).intersect(Dim(3))
+        Dim(inclusive_min=1, exclusive_max=3)
+        """
+        lo, hi, lower, upper = intersect(_fields(self), _fields(other))
+        return dim(lo, hi, merged_label(self.label, other.label), lower, upper)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Dim):
+            return NotImplemented
+        return _fields(self) == _fields(other) and self.label == other.label
+
+    def __hash__(self) -> int:
+        return hash((_fields(self), self.label))
+
+    def __str__(self) -> str:
+        text = interval_text(*_fields(self))
+        return f"{quoted(self.label)}: {text}" if self.label else text
+
+    def __repr__(self) -> str:
+        pieces = []
+        bounded_below, bounded_above = self.inclusive_min != -INF, self.exclusive_max != END
+        if bounded_below:
+            pieces.append(f"inclusive_min={self.inclusive_min}")
+        if self.implicit_lower == bounded_below:
+            pieces.append(f"implicit_lower={self.implicit_lower}")
+        if bounded_above:
+            pieces.append(f"exclusive_max={self.exclusive_max}")
+        if self.implicit_upper == bounded_above:
+            pieces.append(f"implicit_upper={self.implicit_upper}")
+        if self.label:
+            pieces.append(f"label={quoted(self.label)}")
+        return f"Dim({', '.join(pieces)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        lo, hi, lower, upper = _fields(self)
+        return dim, (lo, hi, self.label, lower, upper)
+
+
+def _optional_flag(value: object) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def label_of(value: object) -> str:
+    """Return a label given as a string or None."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError(f"label must be a string, not {type(value).__name__}")
+    return str(value)
+
+
+def _fields(value: Dim) -> tuple[int, int, bool, bool]:
+    return value.inclusive_min, value.exclusive_max, value.implicit_lower, value.implicit_upper
+
+
+def _sized(size: Any, lo: Any, label: str, implicit_lower: bool, implicit_upper: bool | None) -> Dim:
+    upper = (size is None) if implicit_upper is None else implicit_upper
+    first = 0 if lo is None else int64(lo, "inclusive_min")
+    if size is None:
+        check_half_open(first, END)
+        return dim(first, END, label, implicit_lower, upper)
+    count = int64(size, "size")
+    check_sized(first, count)
+    return dim(first, first + count, label, implicit_lower, upper)
+
+
+def _bounded(
+    lo: Any, hi: Any, form: str, label: str, implicit_lower: bool | None, implicit_upper: bool | None
+) -> Dim:
+    lower = (lo is None) if implicit_lower is None else implicit_lower
+    upper = (hi is None) if implicit_upper is None else implicit_upper
+    first = -INF if lo is None else int64(lo, "inclusive_min")
+    if form == "inclusive_max":
+        last = INF if hi is None else int64(hi, "inclusive_max")
+        check_closed(first, last)
+        return dim(first, last + 1, label, lower, upper)
+    end = END if hi is None else int64(hi, "exclusive_max")
+    check_half_open(first, end)
+    return dim(first, end, label, lower, upper)
+
+
+def merged_label(a: str, b: str) -> str:
+    """Return the label of a dimension that has both; raise `InvalidArgument` where they differ."""
+    if a and b and a != b:
+        raise InvalidArgument("Dimension labels do not match")
+    return a or b

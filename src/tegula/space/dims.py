@@ -1,0 +1,498 @@
+"""Dimension expressions: `d['x', 0].translate_to[5][3:7]`, as values.
+
+What this file knows: how dimensions are selected (numbers, labels, ranges), how operations chain, and how
+an expression is printed, compared, pickled and applied.  What it must not know: what the
+operations do (`dimops`, `slicing`).
+
+An expression is a selection and a row of `(name, argument)`; nothing happens until it meets something that
+has a transform: `x[expression]` or `expression(x)`.
+Law: `eval(repr(e)) == e`, and `x[e1][e2]` is what the operations do one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tegula.errors import InvalidArgument, OutOfRange
+from tegula.space import dimops
+from tegula.space.align import restricted
+from tegula.space.compose import compose, indexing, propagated
+from tegula.space.dim import Frozen, int64
+from tegula.space.domain import IndexDomain, check_rank, dimension_of_label
+from tegula.space.indexable import HasTransform, Operations
+from tegula.space.interval import MAX_INT64, MAX_RANK, MIN_INT64
+from tegula.space.selection import (
+    Spec,
+    in_range,
+    label_text,
+    listed,
+    new_dims,
+    numbered,
+    selected,
+    specs_of,
+    specs_text,
+)
+from tegula.space.slicing import Expression, apply_terms
+from tegula.space.transform import IndexTransform
+
+
+def _taking(expression: Expression, count: int) -> int:
+    """Return how many of the `count` selected dimensions the ellipsis stands for."""
+    needed = expression.taken + expression.new_dims
+    free = count - needed
+    if free < 0 or (free and not expression.has_ellipsis):
+        raise InvalidArgument(
+            f"Indexing expression requires {needed} dimensions but selection has {count} dimensions"
+        )
+    return free
+
+
+def _layout(
+    expression: Expression, rank: int, chosen: Sequence[int], free: int
+) -> tuple[list[int], list[int]]:
+    """Return the dimensions that the terms make, in term order, and for each other one what it passes on.
+
+    `rank` counts the dimensions with the new ones in place; `chosen` are those that the terms apply to.
+    """
+    width: list[int | None] = [None] * rank
+    at = iter(chosen)
+    joint = len(expression.joint)
+    pending = expression.consecutive
+    for term in expression.terms:
+        if isinstance(term, int):
+            width[next(at)] = 0
+        elif term is None or isinstance(term, slice):
+            width[next(at)] = 1
+        elif term is Ellipsis:
+            for _ in range(free):
+                width[next(at)] = 1
+        else:
+            masked = term.dtype == bool
+            if masked and not term.ndim:
+                continue
+            if expression.mode == "oindex":
+                width[next(at)] = 1 if masked else term.ndim
+            else:
+                width[next(at)] = joint if pending else 0
+                pending = False
+            if masked:
+                for _ in range(term.ndim - 1):
+                    width[next(at)] = 0
+    made: list[int] = []
+    place = 0
+    if not expression.consecutive:
+        made.extend(range(joint))
+        place = joint
+    spans: list[range] = []
+    passing = [-1] * place
+    for i, extent in enumerate(width):
+        spans.append(range(place, place + (1 if extent is None else extent)))
+        passing.extend([i] if extent is None else [-1] * extent)
+        place = len(passing)
+    for i in chosen:
+        made.extend(spans[i])
+    return made, passing
+
+
+def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
+    """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
+    source = t.domain
+    if expression.scalar and expression.new_dims == 1:
+        dims = new_dims(specs, source.rank)
+        rank = source.rank + len(dims)
+        check_rank(rank)
+    else:
+        rank = source.rank + expression.new_dims
+        check_rank(rank)
+        dims = []
+        for spec in specs:
+            if isinstance(spec, str):
+                dims.append(~dimension_of_label(source.labels, spec))
+            else:
+                dims.extend(in_range(spec, rank) if isinstance(spec, slice) else (numbered(spec, rank),))
+    seen: set[int] = set()
+    for i in dims:
+        if i >= 0:
+            _once(seen, i)
+    expression = expression.repeated(len(dims))
+    free = _taking(expression, len(dims))
+    fresh: set[int] = set()
+    at = iter(dims)
+    for term in expression.terms:
+        if term is None:
+            i = next(at)
+            if i < 0:
+                raise InvalidArgument("Dimensions specified by label cannot be used with newaxis")
+            fresh.add(i)
+            continue
+        is_array = not (isinstance(term, int | slice) or term is Ellipsis)
+        taken = free if term is Ellipsis else term.ndim if is_array and term.dtype == bool else 1
+        for _ in range(taken):
+            next(at)
+    old = [i for i in range(rank) if i not in fresh]
+    source_of = {i: j for j, i in enumerate(old)}
+    for k, i in enumerate(dims):
+        if i < 0:
+            dims[k] = old[~i]
+            _once(seen, dims[k])
+    made, passing = _layout(expression, rank, dims, free)
+    taken_dims = [source_of[i] for i in dims if i not in fresh]
+    through = [-1 if i == -1 else source_of[i] for i in passing]
+    check_rank(len(through))
+    return compose(t, expression.placed(source, taken_dims, made, through)), made
+
+
+def _once(seen: set[int], i: int) -> None:
+    if i in seen:
+        raise InvalidArgument(f"Dimension {i} specified more than once")
+    seen.add(i)
+
+
+def _index_next(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result:
+    """Apply a later indexing operation of an expression to the current selection."""
+    expression = expression.repeated(len(dims))
+    free = _taking(expression, len(dims))
+    made, passing = _layout(expression, t.domain.rank, dims, free)
+    check_rank(len(passing))
+    return compose(t, expression.placed(t.domain, dims, made, passing)), made
+
+
+def _transpose(t: IndexTransform, dims: Sequence[int], targets: tuple[Spec, ...]) -> dimops.Result:
+    if len(targets) == 1 and isinstance(targets[0], int):
+        return dimops.move_to(t, dims, targets[0])
+    places: list[int] = []
+    for spec in targets:
+        if isinstance(spec, str):
+            raise InvalidArgument("Target dimensions cannot be specified by label")
+        places.extend(in_range(spec, t.domain.rank) if isinstance(spec, slice) else (spec,))
+    return dimops.transpose(t, dims, places)
+
+
+_OPERATIONS: dict[str, Any] = {
+    "translate_to": dimops.translate_to,
+    "translate_by": dimops.translate_by,
+    "translate_backward_by": dimops.translate_backward_by,
+    "stride": dimops.stride,
+    "label": dimops.label,
+    "mark_bounds_implicit": dimops.mark_bounds_implicit,
+    "transpose": _transpose,
+    "diagonal": dimops.diagonal,
+}
+_INDEXING = {"": "default", ".oindex": "oindex", ".vindex": "vindex"}
+
+
+def _vector(argument: Any, name: str) -> dimops.Vector:
+    if argument is None or (type(argument) is int and MIN_INT64 < argument <= MAX_INT64):
+        return argument
+    if hasattr(argument, "__index__") and not getattr(argument, "ndim", 0):
+        number = int64(argument, name)
+        return None if number == MIN_INT64 else number
+    if isinstance(argument, str) or not isinstance(argument, Iterable):
+        raise TypeError(f"{name} takes an integer, None, or a sequence of these, not {argument!r}")
+    return tuple([None if item is None else int64(item, name) for item in argument])
+
+
+def _names(argument: Any) -> tuple[str, ...]:
+    if isinstance(argument, str):
+        return (str(argument),)
+    if not isinstance(argument, Iterable):
+        raise TypeError(f"label takes strings, not {argument!r}")
+    names = tuple(argument)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"label takes strings, not {argument!r}")
+    return tuple(map(str, names))
+
+
+def _flags(argument: Any) -> tuple[bool | None, bool | None]:
+    if isinstance(argument, slice):
+        if argument.step is not None:
+            raise TypeError("mark_bounds_implicit takes a slice without a step")
+        lower, upper = argument.start, argument.stop
+    else:
+        lower = upper = argument
+    return (None if lower is None else bool(lower)), (None if upper is None else bool(upper))
+
+
+def _argument(name: str, given: Any) -> Any:
+    """Return the argument of an operation in its one form; raise `TypeError` for a wrong one."""
+    if name == "label":
+        return _names(given)
+    if name == "mark_bounds_implicit":
+        return _flags(given)
+    if name == "transpose":
+        return specs_of(given)
+    return _vector(given, name)
+
+
+def _argument_text(name: str, argument: Any) -> str:
+    if name == "label":
+        return ",".join(map(label_text, argument))
+    if name == "mark_bounds_implicit":
+        lower, upper = argument
+        if lower == upper and lower is not None:
+            return str(lower)
+        return f"{'' if lower is None else lower}:{'' if upper is None else upper}"
+    if name == "transpose":
+        return specs_text(argument)
+    if not isinstance(argument, tuple):
+        return str(argument)
+    if not argument:
+        return "()"
+    return ",".join(map(str, argument)) + ("," if len(argument) == 1 else "")
+
+
+def applied(t: IndexTransform, expression: DimExpression) -> IndexTransform:
+    """Return `t` after the operations of `expression`; raise `InvalidArgument` or `OutOfRange`."""
+    steps = expression._steps
+    if not steps:
+        raise InvalidArgument("Must specify at least one operation in dimension expression")
+    dims: Sequence[int] | None = None
+    for name, argument in steps:
+        if name in _INDEXING:
+            if dims is None:
+                t, dims = _index_first(t, expression._specs, argument)
+            else:
+                t, dims = _index_next(t, dims, argument)
+            continue
+        if dims is None:
+            dims = selected(expression._specs, t.domain.labels)
+        t, dims = _OPERATIONS[name](t, dims, argument)
+    return t
+
+
+class _Operation:
+    """`expression.op`: waits for its argument in brackets."""
+
+    __slots__ = ("_name", "_owner")
+    __iter__ = None
+
+    def __init__(self, owner: DimExpression, name: str) -> None:
+        self._owner = owner
+        self._name = name
+
+    def __getitem__(self, argument: Any) -> DimExpression:
+        """Return the expression with this operation added."""
+        owner, name = self._owner, self._name
+        if name in ("oindex", "vindex"):
+            return owner._indexed(argument, f".{name}")
+        return owner._then(name, _argument(name, argument))
+
+    def __repr__(self) -> str:
+        return f"{self._owner!r}.{self._name}"
+
+
+class _RawExpression:
+    __slots__ = ("_specs", "_steps")
+
+    _specs: tuple[Spec, ...]
+    _steps: tuple[tuple[str, Any], ...]
+
+
+class DimExpression(Frozen, _RawExpression):
+    """A selection of dimensions and operations to apply to them, one after the other.
+
+    Start with `d[...]`; apply with `x[expression]` or `expression(x)`.
+
+    >>> d["x"].translate_to[5][7:9]
+    d['x'].translate_to[5][7:9]
+    """
+
+    __slots__ = ()
+    __iter__ = None
+
+    def _then(self, name: str, argument: Any) -> DimExpression:
+        return _expression(self._specs, (*self._steps, (name, argument)))
+
+    def _indexed(self, terms: Any, prefix: str) -> DimExpression:
+        place = "chained" if self._steps else "initial"
+        return self._then(prefix, Expression(terms, _INDEXING[prefix], place))
+
+    def __getitem__(self, terms: Any) -> DimExpression:
+        """Add an indexing operation; it must take all selected dimensions."""
+        return self._indexed(terms, "")
+
+    @property
+    def oindex(self) -> _Operation:
+        """Add an indexing operation with outer index arrays."""
+        return _Operation(self, "oindex")
+
+    @property
+    def vindex(self) -> _Operation:
+        """Add an indexing operation with joint index arrays, their dimensions first."""
+        return _Operation(self, "vindex")
+
+    @property
+    def translate_to(self) -> _Operation:
+        """Move the selected dimensions to the given origins."""
+        return _Operation(self, "translate_to")
+
+    @property
+    def translate_by(self) -> _Operation:
+        """Move the selected dimensions forward."""
+        return _Operation(self, "translate_by")
+
+    @property
+    def translate_backward_by(self) -> _Operation:
+        """Move the selected dimensions backward."""
+        return _Operation(self, "translate_backward_by")
+
+    @property
+    def stride(self) -> _Operation:
+        """Keep the multiples of the given strides, counted from 0."""
+        return _Operation(self, "stride")
+
+    @property
+    def label(self) -> _Operation:
+        """Call the selected dimensions so."""
+        return _Operation(self, "label")
+
+    @property
+    def transpose(self) -> _Operation:
+        """Put the selected dimensions at the given places."""
+        return _Operation(self, "transpose")
+
+    @property
+    def mark_bounds_implicit(self) -> _Operation:
+        """Make bounds of the selected dimensions implicit or explicit."""
+        return _Operation(self, "mark_bounds_implicit")
+
+    @property
+    def diagonal(self) -> DimExpression:
+        """Join the selected dimensions into a new first one."""
+        return self._then("diagonal", None)
+
+    def __call__(self, x: HasTransform) -> Any:
+        """Return `x[self]`; raise `IndexingError`."""
+        return x[self]  # type: ignore[index]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DimExpression):
+            return NotImplemented
+        return self._specs == other._specs and self._steps == other._steps
+
+    def __hash__(self) -> int:
+        return hash((str(self._specs), self._steps))
+
+    def __repr__(self) -> str:
+        text = f"d[{specs_text(self._specs)}]"
+        for name, argument in self._steps:
+            if name in _INDEXING:
+                text += f"{name}[{argument!r}]"
+            elif name == "diagonal":
+                text += ".diagonal"
+            else:
+                text += f".{name}[{_argument_text(name, argument)}]"
+        return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _expression, (self._specs, self._steps)
+
+
+class DimSelection(DimExpression):
+    """A selection of dimensions, by number, label or range; the start of an expression.
+
+    >>> d["x", 0:2, -1]
+    d['x',0:2,-1]
+    """
+
+    __slots__ = ()
+
+    @property
+    def _selected(self) -> tuple[Spec, ...]:
+        return self._specs
+
+
+def _expression(specs: tuple[Spec, ...], steps: tuple[tuple[str, Any], ...]) -> DimExpression:
+    raw = _RawExpression()
+    raw._specs = specs
+    raw._steps = steps
+    raw.__class__ = DimExpression if steps else DimSelection
+    return raw  # type: ignore[return-value]
+
+
+class _Start:
+    """`d`: what a dimension expression begins with."""
+
+    __slots__ = ()
+    __iter__ = None
+
+    def __getitem__(self, selection: Any) -> DimSelection:
+        """Return the selection of the given dimensions."""
+        return _expression(specs_of(selection), ())  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return "d"
+
+    def __reduce__(self) -> str:
+        return "d"
+
+
+d = _Start()
+"""`d[...]` selects dimensions and begins a dimension expression."""
+
+
+_ALL = tuple(tuple(range(rank)) for rank in range(MAX_RANK + 1))
+
+
+def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
+    """Return `t` after the operation `name`, applied to all its dimensions."""
+    if name in ("oindex", "vindex"):
+        return apply_terms(t, given, name)
+    seen: IndexTransform = _OPERATIONS[name](t, _ALL[t.domain.rank], _argument(name, given))[0]
+    return seen
+
+
+def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
+    """Return the view whose dimension `k` is the one that `axes[k]` names; reversed where `axes` is None."""
+    if axes is None:
+        return dimops.reversed_dimensions(t)
+    rank = t.domain.rank
+    order = listed(specs_of(axes), t.domain.labels)
+    if sorted(order) != list(range(rank)):
+        raise InvalidArgument(
+            f"Source dimension list {{{', '.join(map(str, order))}}} is not a valid dimension permutation "
+            f"for rank {rank}"
+        )
+    return dimops.permuted(t, order)
+
+
+def index_transform(t: IndexTransform, key: Any) -> IndexTransform:
+    """Return `t[key]` for any kind of key; raise `IndexingError`."""
+    kind = type(key)
+    if kind is tuple or kind is slice or kind is int:
+        return apply_terms(t, key)
+    if isinstance(key, DimExpression | IndexTransform | IndexDomain):
+        try:
+            if isinstance(key, IndexTransform):
+                return compose(t, key)
+            return applied(t, key) if isinstance(key, DimExpression) else restricted(t, key)
+        except (InvalidArgument, OutOfRange) as error:
+            raise indexing(error) from None
+    return apply_terms(t, key)
+
+
+def index_domain(over: IndexDomain, key: Any) -> IndexDomain:
+    """Return `over[key]` for a key that is more than one number or label.
+
+    Raise `IndexingError`; `InvalidArgument` for a selection.
+    """
+    if isinstance(key, IndexTransform):
+        try:
+            if over.rank != len(key.maps):
+                raise InvalidArgument(
+                    f"Rank {over.rank} -> 0 transform cannot be composed with "
+                    f"rank {key.domain.rank} -> {len(key.maps)} transform."
+                )
+            return propagated(over, key)
+        except (InvalidArgument, OutOfRange) as error:
+            raise indexing(error) from None
+    if isinstance(key, IndexDomain) or (isinstance(key, DimExpression) and key._steps):
+        return index_transform(over._transform, key).domain
+    return over.take(selected(specs_of(key), over.labels))
+
+
+Operations.index = index_transform
+Operations.on_all = apply_to_all
+Operations.transposed = transposed
+Operations.reversed = dimops.reversed_dimensions

@@ -1,0 +1,132 @@
+"""The indexing methods that everything with a domain shares.
+
+What this file knows: the spelling `x.translate_to[...]`, `x.label[...]`, `x.oindex[...]`, and that each
+is one operation on the transform of `x`.  What it must not know: how any operation works; `dims` puts the
+four functions that do into `Operations` when the package is loaded.
+
+A class becomes indexable by two things only: `_transform`, the `IndexTransform` from its domain to what it
+views, and `_with_transform(new)`, the same thing seen through another transform.
+Law: `x.op[arg]._transform == x._transform.op[arg]` for every `op` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from tegula.space.transform import IndexTransform
+
+
+class HasTransform(Protocol):
+    """What the operations need of a thing."""
+
+    @property
+    def _transform(self) -> IndexTransform: ...
+
+    def _with_transform(self, new: IndexTransform, /) -> Any: ...
+
+
+class Operations:
+    """What the methods below call; filled by `dims` when the package is loaded."""
+
+    index: Callable[[IndexTransform, Any], IndexTransform]
+    """`t[key]` for any kind of key."""
+    on_all: Callable[[IndexTransform, str, Any], IndexTransform]
+    """The named operation on all dimensions."""
+    transposed: Callable[[IndexTransform, Any], IndexTransform]
+    """The dimensions in the given order."""
+    reversed: Callable[[IndexTransform], IndexTransform]
+    """The dimensions in reverse order."""
+
+
+T = TypeVar("T")
+
+
+class Subscript(Generic[T]):
+    """`x.op`: waits for the argument in brackets, then is `x` seen through the operation."""
+
+    __slots__ = ("_name", "_owner")
+    __iter__ = None
+
+    def __init__(self, owner: T, name: str) -> None:
+        self._owner = owner
+        self._name = name
+
+    def __getitem__(self, argument: Any) -> T:
+        """Return the owner with the operation applied to all its dimensions."""
+        owner: Any = self._owner
+        return owner._with_transform(Operations.on_all(owner._transform, self._name, argument))  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"{self._owner!r}.{self._name}"
+
+
+class Movable:
+    """The operations on bounds and labels, which even a bare domain has."""
+
+    __slots__ = ()
+
+    @property
+    def translate_to(self) -> Subscript[Any]:
+        """`x.translate_to[origins]`: the same elements, each lower bound moved to the given origin."""
+        return Subscript(self, "translate_to")
+
+    @property
+    def translate_by(self) -> Subscript[Any]:
+        """`x.translate_by[offsets]`: the same elements, the domain moved forward."""
+        return Subscript(self, "translate_by")
+
+    @property
+    def translate_backward_by(self) -> Subscript[Any]:
+        """`x.translate_backward_by[offsets]`: the same elements, the domain moved backward."""
+        return Subscript(self, "translate_backward_by")
+
+    @property
+    def label(self) -> Subscript[Any]:
+        """`x.label['a', 'b']`: the same elements, the dimensions called so."""
+        return Subscript(self, "label")
+
+    @property
+    def mark_bounds_implicit(self) -> Subscript[Any]:
+        """`x.mark_bounds_implicit[flag]` or `[lower:upper]`: bounds made implicit or explicit."""
+        return Subscript(self, "mark_bounds_implicit")
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - the name in NumPy and the drop-in
+        """The view with the dimensions in reverse order."""
+        me: Any = self
+        return me._with_transform(Operations.reversed(me._transform))
+
+    def transpose(self, axes: Any = None) -> Any:
+        """Return the view whose dimension `i` is dimension `axes[i]`; reversed where `axes` is None.
+
+        Raise `InvalidArgument` unless `axes` names every dimension once.
+        """
+        me: Any = self
+        return me._with_transform(Operations.transposed(me._transform, axes))
+
+
+class Indexable(Movable):
+    """The operations of everything that views elements: all of `Movable`, and indexing expressions."""
+
+    __slots__ = ()
+    __iter__ = None
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the view through a NumPy-style expression, domain, transform or dimension expression.
+
+        Raise `IndexingError` for an expression that is wrong or leaves the explicit bounds.
+        """
+        me: Any = self
+        return me._with_transform(Operations.index(me._transform, key))
+
+    @property
+    def oindex(self) -> Subscript[Any]:
+        """`x.oindex[...]`: each index array or mask picks along its own dimension (outer product)."""
+        return Subscript(self, "oindex")
+
+    @property
+    def vindex(self) -> Subscript[Any]:
+        """`x.vindex[...]`: index arrays broadcast together; their dimensions come first."""
+        return Subscript(self, "vindex")

@@ -1,0 +1,291 @@
+"""Output index maps: where one output coordinate comes from.
+
+What this file knows: the three kinds of map, `offset`, `offset + stride * input[d]` and
+`offset + stride * index_array[input]`, and how each is printed and compared.  What it must not know: domains;
+whether a map fits one is the business of `transform`.
+
+An index array has one axis for each input dimension, of that dimension's extent or, where the map does not
+depend on it, of size 1.  It is a read-only int64 array that nobody else may write to; its first element
+belongs to the origin of the input domain.  Law: maps are values; a map of stride 0 never leaves a
+transform (it is written as a constant).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Any, SupportsIndex, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from tegula.errors import IndexingError
+from tegula.space.dim import Dim, Frozen, dim, int64
+from tegula.space.interval import END, INF, MAX_RANK, interval_text
+
+IndexArray = npt.NDArray[np.int64]
+
+
+class OutputIndexMethod(Enum):
+    """How an output coordinate depends on the input."""
+
+    constant = 0
+    single_input_dimension = 1
+    array = 2
+
+    def __int__(self) -> int:
+        return self.value
+
+    def __index__(self) -> int:
+        return self.value
+
+    def __hash__(self) -> int:
+        return self.value
+
+
+CONSTANT = OutputIndexMethod.constant
+SINGLE = OutputIndexMethod.single_input_dimension
+ARRAY = OutputIndexMethod.array
+UNBOUNDED = dim(-INF, END)
+"""The index range of an array whose values nothing bounds yet."""
+
+
+class _RawMap:
+    __slots__ = ("index_array", "index_range", "input_dimension", "method", "offset", "stride")
+
+    method: OutputIndexMethod
+    """The kind of the map."""
+    offset: int
+    """What is added."""
+    stride: int | None
+    """What multiplies the input coordinate or the array's value; None for a constant."""
+    input_dimension: int | None
+    """The input dimension of a single-input-dimension map, else None."""
+    index_array: IndexArray | None
+    """The array of an array map, else None."""
+    index_range: Dim | None
+    """The values that an array map may use, checked when it is used; else None."""
+
+
+def constant_map(offset: int) -> OutputIndexMap:
+    """Return the map that is `offset` everywhere."""
+    raw = _RawMap()
+    raw.method = CONSTANT
+    raw.offset = offset
+    raw.stride = raw.input_dimension = raw.index_array = raw.index_range = None
+    raw.__class__ = OutputIndexMap
+    return raw  # type: ignore[return-value]
+
+
+def single_map(input_dimension: int, offset: int = 0, stride: int = 1) -> OutputIndexMap:
+    """Return the map `offset + stride * input[input_dimension]`."""
+    raw = _RawMap()
+    raw.method = SINGLE
+    raw.offset = offset
+    raw.stride = stride
+    raw.input_dimension = input_dimension
+    raw.index_array = raw.index_range = None
+    raw.__class__ = OutputIndexMap
+    return raw  # type: ignore[return-value]
+
+
+def array_map(
+    index_array: IndexArray, offset: int = 0, stride: int = 1, index_range: Dim = UNBOUNDED
+) -> OutputIndexMap:
+    """Return the map `offset + stride * index_array[input]`; the array must be frozen int64."""
+    raw = _RawMap()
+    raw.method = ARRAY
+    raw.offset = offset
+    raw.stride = stride
+    raw.input_dimension = None
+    raw.index_array = index_array
+    raw.index_range = index_range
+    raw.__class__ = OutputIndexMap
+    return raw  # type: ignore[return-value]
+
+
+def frozen(array: Any) -> IndexArray:
+    """Return a private, read-only int64 copy of `array`."""
+    copy = np.array(array, dtype=np.int64, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def array_text(array: npt.NDArray[Any]) -> str:
+    """Return an array in braces, large ones abridged.
+
+    >>> array_text(np.array([[1, 2], [3, 4]]))
+    '{{1, 2}, {3, 4}}'
+    """
+    return _array_text(array, array.size > 1000)
+
+
+def _array_text(array: npt.NDArray[Any], abridged: bool) -> str:
+    if array.ndim == 0:
+        return str(array.item())
+    length = len(array)
+    if abridged and length > 6:
+        head = [_array_text(array[i], abridged) for i in range(3)]
+        tail = [_array_text(array[i], abridged) for i in range(length - 3, length)]
+        return f"{{{', '.join([*head, '...', *tail])}}}"
+    return f"{{{', '.join(_array_text(array[i], abridged) for i in range(length))}}}"
+
+
+class OutputIndexMap(Frozen, _RawMap):
+    """One output coordinate as a function of the input coordinates.
+
+    `OutputIndexMap(offset)`, `OutputIndexMap(input_dimension, offset=0, stride=1)` or
+    `OutputIndexMap(index_array, offset=0, stride=1, index_range=Dim())`.
+
+    >>> OutputIndexMap(5)
+    OutputIndexMap(offset=5)
+    >>> OutputIndexMap(input_dimension=0, offset=5, stride=2)
+    OutputIndexMap(offset=5, stride=2, input_dimension=0)
+    """
+
+    __slots__ = ()
+
+    @overload
+    def __new__(cls, offset: SupportsIndex = 0) -> OutputIndexMap: ...
+
+    @overload
+    def __new__(
+        cls, input_dimension: SupportsIndex, offset: SupportsIndex = 0, stride: SupportsIndex = 1
+    ) -> OutputIndexMap: ...
+
+    @overload
+    def __new__(
+        cls,
+        index_array: npt.ArrayLike,
+        offset: SupportsIndex = 0,
+        stride: SupportsIndex = 1,
+        index_range: Dim = ...,
+    ) -> OutputIndexMap: ...
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> OutputIndexMap:  # noqa: PYI034 - the maker sets the class
+        """Match the arguments against the three forms, in order."""
+        whole = bool(args) and hasattr(args[0], "__index__") and not isinstance(args[0], np.ndarray)
+        single = len(args) > 1 or (bool(args) and bool(kwargs)) or "input_dimension" in kwargs
+        if "index_array" in kwargs or "index_range" in kwargs or (args and not whole):
+            form: tuple[str, ...] = ("index_array", "offset", "stride", "index_range")
+        elif single:
+            form = ("input_dimension", "offset", "stride")
+        else:
+            form = ("offset",)
+        given = dict(zip(form, args, strict=False))
+        if len(args) > len(form) or (kwargs.keys() & given.keys()) or (kwargs.keys() - set(form)):
+            raise TypeError(f"incompatible arguments for OutputIndexMap: {args} {kwargs}")
+        given.update(kwargs)
+        offset = int64(given.get("offset", 0), "offset")
+        stride = int64(given.get("stride", 1), "stride")
+        if form[0] == "offset":
+            return constant_map(offset)
+        if form[0] not in given:
+            raise TypeError(f"incompatible arguments for OutputIndexMap: {form[0]} is missing")
+        if form[0] == "input_dimension":
+            return single_map(int64(given["input_dimension"], "input_dimension"), offset, stride)
+        limits = given.get("index_range", UNBOUNDED)
+        limits = dim(limits.inclusive_min, limits.exclusive_max)
+        try:
+            array = frozen(given["index_array"])
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"incompatible arguments for OutputIndexMap: {error}") from None
+        return array_map(array, offset, stride, limits)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, OutputIndexMap):
+            return NotImplemented
+        return _key(self) == _key(other) and (
+            self.index_array is None or np.array_equal(self.index_array, other.index_array)  # type: ignore[arg-type]
+        )
+
+    def __hash__(self) -> int:
+        return hash(_key(self))
+
+    def __repr__(self) -> str:
+        if self.stride is None:
+            return f"OutputIndexMap(offset={self.offset})"
+        head = f"OutputIndexMap(offset={self.offset}, stride={self.stride}, "
+        if self.index_array is None:
+            return f"{head}input_dimension={self.input_dimension})"
+        assert self.index_range is not None
+        limits = interval_text(self.index_range.inclusive_min, self.index_range.exclusive_max)
+        return f"{head}index_array={array_text(self.index_array)}, index_range={limits})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.stride is None:
+            return constant_map, (self.offset,)
+        if self.index_array is None:
+            return single_map, (self.input_dimension, self.offset, self.stride)
+        return _array_map_of, (np.asarray(self.index_array), self.offset, self.stride, self.index_range)
+
+
+def _array_map_of(array: Any, offset: int, stride: int, limits: Dim) -> OutputIndexMap:
+    return array_map(frozen(array), offset, stride, limits)
+
+
+def _key(m: OutputIndexMap) -> tuple[Any, ...]:
+    return m.offset, m.stride, m.input_dimension, m.index_range
+
+
+IDENTITY = tuple(single_map(i) for i in range(MAX_RANK))
+"""The map `input[i]` for each `i`; shared, so that an unchanged map costs nothing."""
+IDENTITY_MAPS = tuple(IDENTITY[:rank] for rank in range(MAX_RANK + 1))
+
+
+class OutputIndexMaps:
+    """The output index maps of a transform, as a read-only sequence.
+
+    >>> OutputIndexMaps((constant_map(3),))
+    [OutputIndexMap(offset=3)]
+    """
+
+    __slots__ = ("_maps",)
+
+    def __init__(self, maps: Iterable[OutputIndexMap]) -> None:
+        self._maps = tuple(maps)
+
+    @property
+    def rank(self) -> int:
+        """The number of output dimensions."""
+        return len(self._maps)
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def __iter__(self) -> Iterator[OutputIndexMap]:
+        return iter(self._maps)
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> OutputIndexMap: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> list[OutputIndexMap]: ...
+
+    def __getitem__(self, key: SupportsIndex | slice) -> OutputIndexMap | list[OutputIndexMap]:
+        """Return the map of one output dimension, or a list of several."""
+        if isinstance(key, slice):
+            return list(self._maps[key])
+        rank = len(self._maps)
+        if not -rank <= key.__index__() < rank:
+            raise IndexingError(f"Index {key} is outside valid range [{-rank}, {rank})")
+        return self._maps[key]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Iterable):
+            return NotImplemented
+        return self._maps == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._maps)
+
+    def __repr__(self) -> str:
+        return f"[{', '.join(map(repr, self._maps))}]"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OutputIndexMaps, (self._maps,)

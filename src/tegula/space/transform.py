@@ -1,0 +1,368 @@
+"""Index transforms: a domain, and for each output coordinate where it comes from.
+
+What this file knows: that a transform is an `IndexDomain` and a row of output index maps that fit it, how one is
+built, evaluated at a point, printed and compared.  What it must not know: how indexing expressions
+work (`slicing`, `dimops`), only that they exist.
+
+Invariants, kept by every maker in this package: a stride of 0 is written as a constant; an array map depends
+(extent other than 1) only on dimensions with explicit, finite bounds; over a domain that is explicitly empty
+an array map is the constant 0; no finite number leaves 64 bits.
+Law: `compose(f, g)(x) == f(g(x))`, and `IndexTransform(json=t.to_json()) == t`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from tegula.errors import InvalidArgument, OutOfRange
+from tegula.space.components import of_components
+from tegula.space.dim import Frozen, int64
+from tegula.space.domain import IndexDomain
+from tegula.space.indexable import Indexable
+from tegula.space.interval import END, INF, MAX_INT64, MAX_RANK, MIN_INT64, interval_text, quoted
+from tegula.space.maps import (
+    IDENTITY,
+    IDENTITY_MAPS,
+    OutputIndexMap,
+    OutputIndexMaps,
+    array_map,
+    array_text,
+    constant_map,
+)
+
+
+class _RawTransform:
+    __slots__ = ("domain", "maps")
+
+    domain: IndexDomain
+    """The input domain."""
+    maps: tuple[OutputIndexMap, ...]
+    """The output index maps; what `output` wraps, without the wrapping."""
+
+
+def transform(domain: IndexDomain, maps: tuple[OutputIndexMap, ...]) -> IndexTransform:
+    """Return the transform of parts that are known to fit; the cheapest way to make one."""
+    raw = _RawTransform()
+    raw.domain = domain
+    raw.maps = maps
+    raw.__class__ = IndexTransform
+    return raw  # type: ignore[return-value]
+
+
+def identity(domain: IndexDomain) -> IndexTransform:
+    """Return the transform that changes nothing over `domain`.
+
+    >>> identity(IndexDomain(shape=[3])).maps
+    (OutputIndexMap(offset=0, stride=1, input_dimension=0),)
+    """
+    return transform(domain, IDENTITY_MAPS[domain.rank])
+
+
+class IndexTransform(Indexable, Frozen, _RawTransform):
+    """A function from the coordinates of an input domain to output coordinates.
+
+    `IndexTransform(input_rank, output=...)`, by component vectors (`input_inclusive_min=`, `input_shape=`, ...),
+    `IndexTransform(domain, output=...)` or `IndexTransform(json=...)`.  Without `output` it is the identity.
+
+    >>> t = IndexTransform(input_shape=[5], output=[OutputIndexMap(input_dimension=0, offset=1, stride=2)])
+    >>> t([3])
+    (7,)
+    """
+
+    __slots__ = ()
+
+    def __new__(  # noqa: PYI034 - the maker sets the class
+        cls,
+        input_rank: SupportsIndex | IndexDomain | None = None,
+        output: Iterable[OutputIndexMap] | None = None,
+        *,
+        domain: IndexDomain | None = None,
+        input_inclusive_min: Iterable[SupportsIndex] | None = None,
+        implicit_lower_bounds: Iterable[bool] | None = None,
+        input_exclusive_max: Iterable[SupportsIndex] | None = None,
+        input_inclusive_max: Iterable[SupportsIndex] | None = None,
+        input_shape: Iterable[SupportsIndex] | None = None,
+        implicit_upper_bounds: Iterable[bool] | None = None,
+        input_labels: Iterable[str | None] | None = None,
+        json: Any = None,
+    ) -> IndexTransform:
+        """Build from whichever form was given."""
+        parts = (
+            input_inclusive_min,
+            implicit_lower_bounds,
+            input_exclusive_max,
+            input_inclusive_max,
+            input_shape,
+            implicit_upper_bounds,
+            input_labels,
+        )
+        bare = all(part is None for part in parts)
+        if json is not None:
+            if not bare or input_rank is not None or output is not None or domain is not None:
+                raise TypeError("incompatible arguments for IndexTransform: json stands alone")
+            from tegula.space.wire import transform_from_json
+
+            return transform_from_json(json)
+        rank: SupportsIndex | None = None
+        if input_rank is not None and not hasattr(input_rank, "__index__"):
+            if domain is not None:
+                raise TypeError("incompatible arguments for IndexTransform: two domains")
+            domain = input_rank if isinstance(input_rank, IndexDomain) else IndexDomain(input_rank)
+        else:
+            rank = input_rank
+        maps = None if output is None else _maps(output)
+        if domain is not None:
+            if rank is not None or not bare:
+                raise TypeError("incompatible arguments for IndexTransform: domain stands for all bounds")
+        else:
+            domain = of_components(
+                rank,
+                input_inclusive_min,
+                implicit_lower_bounds,
+                input_exclusive_max,
+                input_inclusive_max,
+                input_shape,
+                implicit_upper_bounds,
+                input_labels,
+                "input_",
+            )
+        return identity(domain) if maps is None else fitted(domain, maps)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    input_rank = property(attrgetter("domain.rank"), doc="The number of input dimensions.")
+    ndim = property(attrgetter("domain.rank"), doc="The number of input dimensions.")
+    rank = property(attrgetter("domain.rank"), doc="The number of input dimensions.")
+    origin = property(attrgetter("domain.inclusive_min"), doc="The lower bounds of the domain.")
+    input_origin = property(attrgetter("domain.inclusive_min"), doc="The lower bounds of the domain.")
+    input_inclusive_min = property(attrgetter("domain.inclusive_min"), doc="The lower bounds of the domain.")
+    input_exclusive_max = property(attrgetter("domain.exclusive_max"), doc="The upper bounds of the domain.")
+    input_inclusive_max = property(attrgetter("domain.inclusive_max"), doc="The upper bounds, inclusive.")
+    input_shape = property(attrgetter("domain.shape"), doc="The extents of the domain.")
+    shape = property(attrgetter("domain.shape"), doc="The extents of the domain.")
+    size = property(attrgetter("domain.size"), doc="The number of elements of the domain.")
+    input_labels = property(attrgetter("domain.labels"), doc="The labels of the input dimensions.")
+    implicit_lower_bounds = property(
+        attrgetter("domain.implicit_lower_bounds"), doc="Whether each lower bound may move."
+    )
+    implicit_upper_bounds = property(
+        attrgetter("domain.implicit_upper_bounds"), doc="Whether each upper bound may move."
+    )
+
+    @property
+    def output_rank(self) -> int:
+        """The number of output dimensions."""
+        return len(self.maps)
+
+    @property
+    def output(self) -> OutputIndexMaps:
+        """The output index maps."""
+        return OutputIndexMaps(self.maps)
+
+    @property
+    def _transform(self) -> IndexTransform:
+        return self
+
+    def _with_transform(self, new: IndexTransform) -> IndexTransform:
+        return new
+
+    def __call__(self, indices: Iterable[SupportsIndex]) -> tuple[int, ...]:
+        """Return the output coordinates of one point; raise `OutOfRange` outside explicit bounds.
+
+        >>> IndexTransform(input_shape=[2, 3])([1, 2])
+        (1, 2)
+        """
+        if not isinstance(indices, Iterable):
+            raise TypeError(f"indices must be a sequence of integers, not {type(indices).__name__}")
+        point = tuple([i if type(i) is int else int64(i, "index") for i in indices])
+        domain = self.domain
+        if len(point) != domain.rank:
+            raise InvalidArgument(
+                f"input indices vector of length {len(point)} cannot be used with "
+                f"index transform with input rank {domain.rank}"
+            )
+        masks = domain.lower_mask or domain.upper_mask
+        for i, x in enumerate(point):
+            if not masks and domain.inclusive_min[i] <= x < domain.exclusive_max[i] and -INF < x < INF:
+                continue
+            lo = -INF if domain.lower_mask >> i & 1 else domain.inclusive_min[i]
+            hi = END if domain.upper_mask >> i & 1 else domain.exclusive_max[i]
+            if not (lo <= x < hi and -INF < x < INF):
+                shown = interval_text(
+                    domain.inclusive_min[i],
+                    domain.exclusive_max[i],
+                    bool(domain.lower_mask >> i & 1),
+                    bool(domain.upper_mask >> i & 1),
+                )
+                raise OutOfRange(f"Index {x} is not contained in the domain {shown} for input dimension {i}")
+        return tuple([self._evaluate(i, m, point) for i, m in enumerate(self.maps)])
+
+    def _evaluate(self, output_dim: int, m: OutputIndexMap, point: tuple[int, ...]) -> int:
+        if m.stride is None:
+            return m.offset
+        if m.input_dimension is not None:
+            return wrapped(m.offset + m.stride * point[m.input_dimension])
+        array, limits = m.index_array, m.index_range
+        assert array is not None
+        assert limits is not None
+        los = self.domain.inclusive_min
+        value = int(
+            array[tuple([0 if n == 1 else x - lo for n, x, lo in zip(array.shape, point, los, strict=True)])]
+        )
+        if value not in limits:
+            shown = interval_text(limits.inclusive_min, limits.exclusive_max)
+            raise OutOfRange(
+                f"Computing index for output dimension {output_dim}: Checking result of index array "
+                f"output index map: Index {value} is outside valid range {shown}"
+            )
+        return wrapped(m.offset + m.stride * value)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form, defaults left out.
+
+        >>> IndexTransform(input_shape=[2]).to_json()
+        {'input_exclusive_max': [2], 'input_inclusive_min': [0]}
+        """
+        from tegula.space.wire import transform_to_json
+
+        return transform_to_json(self)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, IndexTransform):
+            return NotImplemented
+        if self.domain != other.domain or len(self.maps) != len(other.maps):
+            return False
+        return all(a == b or _same_array(a, b) for a, b in zip(self.maps, other.maps, strict=True))
+
+    def __hash__(self) -> int:
+        return hash((self.domain, self.maps))
+
+    def __repr__(self) -> str:
+        domain, maps = self.domain, self.maps
+        lines = [f"Rank {domain.rank} -> {len(maps)} index space transform:", "  Input domain:"]
+        for i, d in enumerate(domain):
+            shown = interval_text(d.inclusive_min, d.exclusive_max, d.implicit_lower, d.implicit_upper)
+            lines.append(f"    {i}: {shown}{' ' + quoted(d.label) if d.label else ''}")
+        lines.append("  Output index maps:")
+        for i, m in enumerate(maps):
+            line = f"    out[{i}] = {m.offset}"
+            if m.stride is not None:
+                line += f" + {m.stride} * "
+            if m.input_dimension is not None:
+                line += f"in[{m.input_dimension}]"
+            elif m.index_array is not None and m.index_range is not None:
+                shown = interval_text(m.index_range.inclusive_min, m.index_range.exclusive_max)
+                line += f"bounded({shown}, array(in)), where array =\n      {array_text(m.index_array)}"
+            lines.append(line)
+        return "\n".join(lines) + "\n"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return transform, (self.domain, self.maps)
+
+
+def wrapped(value: int) -> int:
+    """Return `value` reduced to 64 bits, as evaluation at a point does (a built transform never needs it)."""
+    if MIN_INT64 <= value <= MAX_INT64:
+        return value
+    return (value - MIN_INT64) % 2**64 + MIN_INT64
+
+
+def explicitly_empty(domain: IndexDomain) -> bool:
+    """Tell whether some dimension has no index, with both bounds explicit."""
+    los, his = domain.inclusive_min, domain.exclusive_max
+    if los == his == () or not any(map(int.__eq__, los, his)):
+        return False
+    implicit = domain.lower_mask | domain.upper_mask
+    return any(lo == hi and not implicit >> i & 1 for i, (lo, hi) in enumerate(zip(los, his, strict=True)))
+
+
+def _maps(output: Iterable[OutputIndexMap]) -> tuple[OutputIndexMap, ...]:
+    maps = tuple(output)
+    for m in maps:
+        if not isinstance(m, OutputIndexMap):
+            raise TypeError(f"output must hold OutputIndexMap values, not {type(m).__name__}")
+    if len(maps) > MAX_RANK:
+        raise InvalidArgument(f"Number of output dimensions ({len(maps)}) exceeds maximum rank of {MAX_RANK}")
+    return maps
+
+
+def _braced(numbers: Iterable[int]) -> str:
+    return f"{{{', '.join(map(str, numbers))}}}"
+
+
+def fitted(domain: IndexDomain, maps: tuple[OutputIndexMap, ...]) -> IndexTransform:
+    """Return the transform of parts that come from outside, checked and normalised.
+
+    Raise `InvalidArgument` for a map that does not fit the domain.
+    """
+    empty = explicitly_empty(domain)
+    out = tuple([_fitted(domain, i, m, empty) for i, m in enumerate(maps)])
+    shared = IDENTITY_MAPS[len(out)]
+    return transform(domain, shared if all(map(_is, out, shared)) and domain.rank >= len(out) else out)
+
+
+def _is(a: object, b: object) -> bool:
+    return a is b
+
+
+def _fitted(domain: IndexDomain, i: int, m: OutputIndexMap, empty: bool) -> OutputIndexMap:
+    if m.stride is None:
+        return m
+    if m.input_dimension is not None:
+        if not 0 <= m.input_dimension < domain.rank:
+            raise InvalidArgument(
+                f"Input dimension {m.input_dimension} specified for output dimension {i} "
+                f"is outside valid range [0, {domain.rank})"
+            )
+        if m.stride == 0:
+            return constant_map(m.offset)
+        return IDENTITY[m.input_dimension] if m.offset == 0 and m.stride == 1 else m
+    array = m.index_array
+    assert array is not None
+    assert m.index_range is not None
+    if array.ndim != domain.rank:
+        raise InvalidArgument(
+            f"Index array for output dimension {i} has rank {array.ndim} but must have rank {domain.rank}"
+        )
+    shape = domain.shape
+    implicit = domain.lower_mask | domain.upper_mask
+    for k, extent in enumerate(array.shape):
+        if extent == 1:
+            continue
+        if extent != shape[k]:
+            raise InvalidArgument(
+                f"Index array for output dimension {i} has shape {_braced(array.shape)} "
+                f"which does not match input_shape {_braced(shape)}"
+            )
+        if implicit >> k & 1:
+            raise InvalidArgument(
+                f"Index array for output dimension {i} depends on input dimension {k} with implicit bounds"
+            )
+        if domain.inclusive_min[k] == -INF or domain.exclusive_max[k] == END:
+            raise InvalidArgument(
+                f"Index array for output dimension {i} depends on input dimension {k} with infinite bounds"
+            )
+    if empty:
+        return constant_map(0)
+    if m.stride == 0:
+        return constant_map(m.offset)
+    return m if not array.flags.writeable else array_map(array.copy(), m.offset, m.stride, m.index_range)
+
+
+def _same_array(a: OutputIndexMap, b: OutputIndexMap) -> bool:
+    if a.index_array is None or b.index_array is None:
+        return False
+    if a.offset != b.offset or a.stride != b.stride or a.index_range != b.index_range:
+        return False
+    try:
+        one, other = np.broadcast_arrays(a.index_array, b.index_array)
+    except ValueError:
+        return False
+    return np.array_equal(one, other)

@@ -1,4 +1,4 @@
-"""Documents against tensorstore 0.1.86: byte for byte where one is written, word for word where it is refused.
+"""Documents against tensorstore 0.1.86: byte for byte where one is written, word for word where refused.
 
 Each case is a spec (or a stored document and a spec).  A refusal is compared without the names of driver
 and place, which the opener puts in front.
@@ -79,7 +79,8 @@ def _ours(driver: str, spec: dict[str, Any], stored: bytes | None) -> Any:
 
 def _same(driver: str, spec: dict[str, Any], stored: bytes | None = None) -> None:
     theirs, ours = _peer(driver, spec, stored), _ours(driver, spec, stored)
-    assert ours == theirs
+    # as text: NaN is NaN
+    assert json.dumps(ours, sort_keys=True) == json.dumps(theirs, sort_keys=True)
 
 
 def _name(case: Any) -> str:
@@ -130,35 +131,10 @@ def test_a_schema_makes_the_document_of_tensorstore_0_1_86(driver: str, schema: 
 
 
 DTYPES = [
-    "bool",
-    "int2",
-    "int4",
-    "int8",
-    "uint8",
-    "int16",
-    "uint16",
-    "int32",
-    "uint32",
-    "int64",
-    "uint64",
-    "float8_e3m4",
-    "float8_e4m3fn",
-    "float8_e4m3fnuz",
-    "float8_e4m3b11fnuz",
-    "float8_e5m2",
-    "float8_e5m2fnuz",
-    "float4_e2m1fn",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "complex64",
-    "complex128",
-    "byte",
-    "char",
-    "string",
-    "ustring",
-    "json",
+    *("bool", "int2", "int4", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
+    *("float8_e3m4", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e4m3b11fnuz", "float8_e5m2"),
+    *("float8_e5m2fnuz", "float4_e2m1fn", "float16", "bfloat16", "float32", "float64"),
+    *("complex64", "complex128", "byte", "char", "string", "ustring", "json"),
 ]
 
 
@@ -472,7 +448,6 @@ ASKED3: list[dict[str, Any]] = [
             {"shape": [[11]]},
             {"labels": ["y"]},
             {"inclusive_min": [1]},
-            {"shape": [10]},
         )
     ],
     {"schema": {"rank": 2}},

@@ -19,7 +19,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from tegula.errors import FailedPrecondition
+from tegula.errors import FailedPrecondition, ResourceExhausted
 
 __all__ = ["SLACK", "Buffer", "ByteCodec", "destination", "not_enough", "too_much"]
 
@@ -53,8 +53,15 @@ class ByteCodec(Protocol):
 
 
 def destination(size: int) -> memoryview:
-    """Return a fresh uninitialised writable buffer of `size` bytes."""
-    return np.empty(size, _UINT8).data
+    """Return a fresh uninitialised writable buffer of `size` bytes.
+
+    Raises:
+        ResourceExhausted: there is no such memory (a document may declare chunks of any size).
+    """
+    try:
+        return np.empty(size, _UINT8).data
+    except (MemoryError, ValueError):
+        raise ResourceExhausted(f"Cannot allocate {size} bytes for a decoded chunk") from None
 
 
 def not_enough(expected: int, got: int, note: str = "") -> FailedPrecondition:

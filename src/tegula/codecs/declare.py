@@ -32,13 +32,14 @@ class Member(NamedTuple):
     """One member of a codec's configuration.
 
     `parse` checks a JSON value; `default` is what a request means that leaves it out; `absent`, where not
-    empty, is the error of a stored document that does.
+    empty, is the error of a stored document that does (and, where `required`, of a request too).
     """
 
     name: str
     parse: Callable[[Any], Any]
     default: Any = None
     absent: str = ""
+    required: bool = False
 
 
 class Constraint(NamedTuple):
@@ -82,7 +83,7 @@ class Declaration(NamedTuple):
             if member.name in configuration:
                 with binding.at_member(member.name):
                     found.append((member.name, member.parse(configuration[member.name])))
-            elif stored and member.absent:
+            elif (stored or member.required) and member.absent:
                 with binding.at_member(member.name):
                     raise InvalidArgument(member.absent)
             elif stored and member.default is not None:

@@ -82,4 +82,4 @@ _ABSENT = (
     " but member is missing"
 )
 
-ZARR3 = Declaration("transpose", ARRAY, (Member("order", _order, None, _ABSENT),), _settle)
+ZARR3 = Declaration("transpose", ARRAY, (Member("order", _order, None, _ABSENT, required=True),), _settle)

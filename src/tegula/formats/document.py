@@ -64,10 +64,12 @@ def parse_json(data: bytes) -> Any:
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
         value = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+        if "\\ud" in text or "\\uD" in text:
+            binding.dumps(value).encode("utf-8")  # half of a surrogate pair is no text
     except (ValueError, OverflowError):
         raise DataLoss("Invalid JSON") from None
     except RecursionError:
-        raise DataLoss("Invalid JSON: nested too deeply") from None
+        raise DataLoss("Invalid JSON") from None
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
         raise DataLoss("Invalid JSON: nested too deeply")
     return value

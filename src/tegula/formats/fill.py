@@ -9,8 +9,6 @@ v3 (a NaN with an unusual payload is spelled as bits), and up to the payload of 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import Any
 
@@ -137,7 +135,7 @@ def _float2(value: Any, dtype: DataType) -> NDArray[Any]:
 def _spelled(text: str) -> float | None:
     try:
         number = float.fromhex(text) if text[:3].lstrip("-").startswith("0x") else float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return None if number != number or "_" in text else number
 
@@ -186,9 +184,11 @@ def _parts(element: NDArray[Any], dtype: DataType, show: Any) -> list[Any]:
 
 
 def _encoded(value: Any, dtype: DataType, big: bool) -> NDArray[Any]:
+    from base64 import b64decode
+
     try:
-        data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except (binascii.Error, ValueError):
+        data = b64decode(value, validate=True) if isinstance(value, str) else b""
+    except ValueError:
         data = b""
     if len(data) != dtype.itemsize:
         raise binding.expected(f"{dtype.itemsize} base64-encoded bytes", value)

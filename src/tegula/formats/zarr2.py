@@ -184,7 +184,7 @@ def _created(parts: Constraints, schema: Schema) -> Metadata:
             _compressor(parts, schema),
             agreement.fill_bytes(schema, dtype) if parts.fill is UNSET else parts.fill,
             order,
-            None if parts.filters is UNSET else parts.filters,
+            None,
             parts.separator or ".",
             None,
         )
@@ -241,11 +241,12 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         InvalidArgument: the domain, chunk layout, codec or fill value does, or units are asked for.
     """
     _no_views(members)
-    stored = zarr2_document.to_json(md)
-    asked = zarr2_document.constraints_json(members.metadata)
-    for name in _CHECKED:
-        if name in asked:
-            agreement.expect(name, asked[name], stored.get(name, "."))
+    if members.metadata != Constraints():
+        stored = zarr2_document.to_json(md)
+        asked = zarr2_document.constraints_json(members.metadata)
+        for name in _CHECKED:
+            if name in asked:
+                agreement.expect(name, asked[name], stored.get(name, "."))
     dtype, rank = schema.dtype, schema.rank
     if dtype is not None and dtype is not md.data_type:
         raise FailedPrecondition(
@@ -256,8 +257,9 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
     if schema.domain is not None:
         with binding.at("domain from metadata does not match domain in schema: "):
             merge_domains(agreement.sizes_domain(md.shape), schema.domain)
-    layout = agreement.constrained(schema, md.chunks, len(md.shape))
-    layout.merge(agreement.precise(md.chunks, md.chain.order))
+    if schema.layout is not None:
+        layout = agreement.constrained(schema, md.chunks, len(md.shape))
+        layout.merge(agreement.precise(md.chunks, md.chain.order))
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             codec_spec(md).merge(schema.codec)

@@ -55,7 +55,7 @@ UNSET = _Unset()
 class Constraints(NamedTuple):
     """What a request states of the document; None (or `UNSET`, where None means null) for what it does not.
 
-    `dtype` is the text of the document; `filters` the JSON value, null or an empty list.
+    `dtype` is the text of the document; `filters` can only be none.
     """
 
     zarr_format: int | None = None
@@ -95,7 +95,6 @@ class Metadata:
     compressor: Constraint | None
     fill: bytes | None
     order: str
-    filters: Any
     separator: str | None
     extra: dict[str, Any]
     chain: CodecChain = field(compare=False, repr=False)
@@ -208,7 +207,6 @@ def complete(parts: Constraints) -> Metadata:
         parts.compressor,
         parts.fill,
         order,
-        parts.filters,
         parts.separator,
         parts.extra or {},
         chain,
@@ -285,12 +283,11 @@ def _no_fill(text: str | None) -> str:
     return ""
 
 
-def _filters(value: Any) -> Any:
+def _filters(value: Any) -> None:
     if value is not None and not isinstance(value, list):
         raise binding.expected("null or array", value)
     if value:
         raise InvalidArgument("filters are not supported")
-    return value
 
 
 # ---------------------------------------------------------------- printing
@@ -314,7 +311,6 @@ def constraints_json(parts: Constraints) -> dict[str, Any]:
     if parts.order is not None:
         found["order"] = parts.order
     if not isinstance(parts.filters, _Unset):
-        # null and an empty list say the same
         found["filters"] = None
     if parts.separator is not None:
         found["dimension_separator"] = parts.separator
@@ -337,7 +333,7 @@ def to_json(md: Metadata) -> dict[str, Any]:
             md.compressor,
             md.fill,
             md.order,
-            md.filters,
+            None,
             md.separator,
             md.extra,
         )

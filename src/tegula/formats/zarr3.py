@@ -147,8 +147,8 @@ def create(members: Members, schema: Schema) -> Metadata:
         FailedPrecondition: members and schema contradict each other.
     """
     schema = known(members, schema)
-    _no_views(members)
     with binding.at(CREATING):
+        _no_views(members)
         made = _created(members.metadata, schema)
     check(made, members, schema)
     return made
@@ -267,7 +267,8 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         InvalidArgument: the chunk layout does.
     """
     _no_views(members)
-    _check_members(md, members.metadata)
+    if members.metadata != Constraints():
+        _check_members(md, members.metadata)
     dtype, rank = schema.dtype, schema.rank
     if dtype is not None and dtype is not md.dtype:
         raise FailedPrecondition(
@@ -278,8 +279,9 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
     found = _layout(md)
     if schema.domain is not None:
         _agree("Mismatch between metadata and schema: ", merge_domains, schema.domain, found.domain)
-    layout = agreement.constrained(schema, md.chunk_shape, len(md.shape))
-    layout.merge(agreement.precise(md.chunk_shape, md.chain.order))
+    if schema.layout is not None:
+        layout = agreement.constrained(schema, md.chunk_shape, len(md.shape))
+        layout.merge(agreement.precise(md.chunk_shape, md.chain.order))
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             codec_spec(md).merge(schema.codec)

@@ -171,6 +171,7 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
 
         return parse_ranked
 
+    names = member("dimension_names", ranked(_names))
     chunks = member("chunk_grid", ranked(_chunk_grid), "Expected object, but member is missing")
     keys = member("chunk_key_encoding", _key_encoding, "Expected object, but member is missing")
     codecs = member(
@@ -183,7 +184,6 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
         with binding.at_member("fill_value"):
             raise _no_fill(dtype)
     filled = member("fill_value", lambda value: fill.parse3(value, dtype).tobytes())
-    names = member("dimension_names", ranked(_names))
     attributes, units = member("attributes", ranked_attributes(ranks)) or (None, None)
     member("storage_transformers", _transformers)
     for name, value in sorted(rest.items()):

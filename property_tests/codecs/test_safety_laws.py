@@ -1,0 +1,212 @@
+"""Decoders meet arbitrary bytes: they decode or raise, in bounded memory, without reading past the end.
+
+The input of each decode lies against the end of a page that must not be touched (`guarded`), so that a
+read past the end ends the process instead of passing unnoticed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gzip
+import mmap
+import os
+import random
+import subprocess
+import sys
+import textwrap
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tegula.codecs.blosc import Blosc
+from tegula.codecs.bz2 import Bz2
+from tegula.codecs.chain import CodecChain
+from tegula.codecs.crc32c import Crc32c
+from tegula.codecs.deflate import GZIP, ZLIB, inflate
+from tegula.codecs.gzip import Gzip
+from tegula.codecs.zlib import Zlib
+from tegula.codecs.zstd import Zstd
+from tegula.errors import TegulaError
+
+SOAK = bool(os.environ.get("TEGULA_SOAK"))
+MUTATIONS = 100_000 if SOAK else 1_500
+STEPS = {
+    "gzip": (Gzip(),),
+    "zlib": (Zlib(),),
+    "bz2": (Bz2(),),
+    "zstd": (Zstd(),),
+    "zstd_checked": (Zstd(3, True),),
+    "blosc_lz4": (Blosc("lz4", 5, 1, 4),),
+    "blosc_lz4hc": (Blosc("lz4hc", 5, 1, 4, 256),),
+    "blosc_blosclz": (Blosc("blosclz", 5, 0, 4),),
+    "blosc_zstd": (Blosc("zstd", 5, 2, 4),),
+    "blosc_zlib": (Blosc("zlib", 5, 1, 4),),
+    "blosc_stored": (Blosc("lz4", 0, 1, 4),),
+    "crc32c": (Crc32c(),),
+    "gzip_zstd": (Gzip(), Zstd()),
+    "blosc_gzip": (Blosc(), Gzip()),
+}
+CHECKED = {"gzip", "zlib", "bz2", "zstd_checked", "crc32c"}
+INT32 = np.dtype("int32")
+VALUES = (np.arange(4000, dtype="int32") // 7).reshape(40, 100)
+
+
+def _chain(name: str) -> CodecChain:
+    return CodecChain((40, 100), INT32, INT32, (0, 1), STEPS[name])
+
+
+class Guarded:
+    """Memory whose last byte is followed by a page that nobody may touch."""
+
+    def __init__(self, size: int) -> None:
+        page = mmap.PAGESIZE
+        self.size = -(-size // page) * page
+        self.map = mmap.mmap(-1, self.size + page)
+        self.view = memoryview(self.map)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mprotect(ctypes.c_void_p(start + self.size), ctypes.c_size_t(page), 0):
+            pytest.skip("no guard pages here")
+
+    def at_the_end(self, data: bytes) -> memoryview:
+        part = self.view[self.size - len(data) : self.size]
+        part[:] = data
+        return part
+
+
+def _mutated(rng: random.Random, data: bytes) -> bytes:
+    out = bytearray(data)
+    kind = rng.randrange(6)
+    if kind == 0:
+        return bytes(out[: rng.randrange(len(out))])
+    if kind == 1:
+        for _ in range(rng.randrange(1, 4)):
+            out[rng.randrange(len(out))] ^= 1 << rng.randrange(8)
+    elif kind == 2:
+        place = rng.randrange(len(out))
+        out[place : place + rng.randrange(1, 9)] = rng.randbytes(rng.randrange(9))
+    elif kind == 3:
+        out[rng.randrange(min(40, len(out)))] = rng.randrange(256)
+    elif kind == 4:
+        out += rng.randbytes(rng.randrange(1, 20))
+    else:
+        place = rng.randrange(min(40, len(out) - 4))
+        out[place : place + 4] = rng.choice([b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f", b"\1\0\0\0"])
+    return bytes(out)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_mutated_chunks_decode_or_raise(name: str) -> None:
+    """Law: a mutated chunk gives `nbytes` bytes or a TegulaError; with a checksum, the right bytes."""
+    chain = _chain(name)
+    data = bytes(chain.encode(VALUES))
+    rng = random.Random(name)
+    guarded = Guarded(len(data) + 64)
+    for _ in range(MUTATIONS):
+        changed = _mutated(rng, data)
+        try:
+            found = chain.decode_bytes(guarded.at_the_end(changed))
+        except TegulaError:
+            continue
+        assert len(found) == chain.nbytes
+        if name in CHECKED:
+            assert bytes(found) == VALUES.tobytes()
+
+
+@settings(max_examples=20000 if SOAK else 300, deadline=None)
+@given(name=st.sampled_from(sorted(STEPS)), data=st.binary(max_size=200))
+def test_any_bytes_decode_or_raise(name: str, data: bytes) -> None:
+    """Law: arbitrary bytes give a TegulaError, or bytes of the right size."""
+    try:
+        found = _chain(name).decode_bytes(data)
+    except TegulaError:
+        return
+    assert len(found) == VALUES.nbytes
+
+
+@settings(max_examples=5000 if SOAK else 200, deadline=None)
+@given(
+    data=st.binary(max_size=5000),
+    level=st.integers(0, 9),
+    wbits=st.sampled_from([GZIP, ZLIB]),
+    cut=st.integers(0, 20),
+)
+def test_the_fast_inflation_agrees_with_its_definition(data: bytes, level: int, wbits: int, cut: int) -> None:
+    """Law: what inflates quickly is what the standard library inflates, whole or cut short."""
+    stream = zlib.compress(data, level, wbits)
+    assert inflate(stream, len(data), True, wbits) == data
+    assert inflate(stream, len(data) + 10, False, wbits) == data
+    if cut:
+        with pytest.raises(TegulaError):
+            inflate(stream[:-cut], len(data), True, wbits)
+
+
+BOMB = 256 << 20
+_CHILD = """
+import resource, sys, time
+sys.path[:0] = {path!r}
+import numpy as np
+from tegula.codecs.chain import CodecChain
+from tegula.codecs.{module} import {codec}
+from tegula.errors import TegulaError
+byte = np.dtype("u1")
+chain = CodecChain((1024,), byte, byte, (0,), {steps})
+chain.decode_bytes(chain.encode(np.zeros(1024, "u1")))
+data = sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.monotonic()
+try:
+    chain.decode_bytes(data)
+except TegulaError:
+    pass
+else:
+    raise SystemExit("a bomb was decoded")
+taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+assert taken < 16 << 10, f"{{taken}} KiB"
+assert time.monotonic() - start < 1
+"""
+
+
+def _zstd_bomb(declared: bool) -> bytes:
+    blocks = BOMB >> 17
+    headers = [(i == blocks - 1) | 1 << 1 | (128 << 10) << 3 for i in range(blocks)]
+    size = BOMB.to_bytes(8, "little") if declared else b""
+    frame = b"\x28\xb5\x2f\xfd" + (b"\xc0" if declared else b"\0") + b"\x70" + size
+    return frame + b"".join(header.to_bytes(3, "little") + b"\0" for header in headers)
+
+
+def _bz2_bomb() -> bytes:
+    import bz2
+
+    return bz2.compress(bytes(BOMB // 16), 9)
+
+
+def _blosc_bomb() -> bytes:
+    import numcodecs.blosc
+
+    return numcodecs.blosc.compress(np.zeros(BOMB, "u1"), b"zstd", 9, 0, typesize=1)
+
+
+BOMBS = {
+    "gzip": ("gzip", "Gzip", "(Gzip(),)", lambda: gzip.compress(bytes(BOMB), 9)),
+    "zlib": ("zlib", "Zlib", "(Zlib(),)", lambda: zlib.compress(bytes(BOMB), 9)),
+    "bz2": ("bz2", "Bz2", "(Bz2(),)", _bz2_bomb),
+    "zstd": ("zstd", "Zstd", "(Zstd(),)", lambda: _zstd_bomb(True)),
+    "zstd undeclared": ("zstd", "Zstd", "(Zstd(),)", lambda: _zstd_bomb(False)),
+    "zstd twice": ("zstd", "Zstd", "(Zstd(), Zstd())", lambda: _zstd_bomb(False)),
+    "blosc": ("blosc", "Blosc", "(Blosc(),)", _blosc_bomb),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_in_bounded_memory(name: str) -> None:
+    """Law: a value that would decode to 256 MiB where 1 KiB is declared costs less than 16 MiB and 1 s."""
+    module, codec, steps, made = BOMBS[name]
+    code = textwrap.dedent(_CHILD).format(path=sys.path, module=module, codec=codec, steps=steps)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=made(), capture_output=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr.decode()

@@ -326,6 +326,7 @@ def words(array: np.ndarray, size: int | None = None) -> tuple[np.ndarray, int, 
         lowest = -sum((n - 1) * step for n, step in zip(shape, steps, strict=True) if step < 0)
     extent = sum((n - 1) * abs(step) for n, step in zip(shape, steps, strict=True)) + itemsize
     strided = np.lib.stride_tricks.as_strided
+    low = low.view(f"V{itemsize}")  # some dtypes of extensions have no description that striding understands
     memory = strided(low, (1,), (itemsize,)).view(np.dtype(f"c{word}" if word == 16 else f"u{word}"))
     memory = strided(memory, (extent // word,), (word,))
     trailing = [] if word == itemsize else [1]
@@ -367,11 +368,11 @@ def strided_copy(dst: np.ndarray, src: np.ndarray) -> None:
         raise ValueError(f"cannot copy {src.dtype} to {dst.dtype} bit by bit")
     if not dst.flags.writeable:
         raise ValueError("assignment destination is read-only")
+    if src.nbytes == 0:
+        return
     by_numpy = src.dtype.hasobject or dst.dtype.hasobject or _same_run(dst, src)
     if by_numpy or not worthwhile(src.nbytes, 1 << 14, 1 << 25):
         np.copyto(dst, src if src.dtype == dst.dtype else src.view(dst.dtype))
-        return
-    if src.size == 0:
         return
     word = word_size(dst, src)
     target, d, dst_strides = words(dst, word)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +13,11 @@ from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, word_size
 
 # the first example of a kernel may compile it
 LAW = settings(deadline=None)
+EXTENSIONS = [ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.int4]
 WORDS = st.sampled_from(["u1", "u2", "u4", "u8", "c16"])
-DTYPES = st.sampled_from(["u1", "?", "i2", "f4", "i8", "c8", "c16", "S3", "S12", "M8[s]", "f8,i4", "V32"])
+DTYPES = st.sampled_from(
+    ["u1", "?", "i2", "f4", "i8", "c8", "c16", "S3", "S12", "M8[s]", "f8,i4", "V32", *EXTENSIONS]
+)
 
 
 def filled(shape: tuple[int, ...], dtype: Any, seed: int) -> np.ndarray:

@@ -6,7 +6,8 @@ their elements, whatever order it takes; `strided_copy(dst, src)` equals ``np.co
 
 How: the axes of a box are sorted by the stride of the target and merged where both sides allow it.  If
 the source runs along the same axis, whole runs are copied; if it runs along another one, the two axes are
-walked in square tiles of a cache line a side, so that every line is fetched once.
+walked in tiles, a cache line of the source wide and as high as its cache allows, so that every line is
+fetched once.
 """
 
 from __future__ import annotations
@@ -63,14 +64,15 @@ def _plane(
     dj: Any,
     ni: Any,
     nj: Any,
-    tile: Any,
+    tile_i: Any,
+    tile_j: Any,
 ) -> None:
     """Copy a plane whose target runs along `i` and whose source runs along `j`, tile by tile."""
     unit = di == 1 and sj == 1
-    for j0 in range(0, nj, tile):
-        mj = min(tile, nj - j0)
-        for i0 in range(0, ni, tile):
-            mi = min(tile, ni - i0)
+    for j0 in range(0, nj, tile_j):
+        mj = min(tile_j, nj - j0)
+        for i0 in range(0, ni, tile_i):
+            mi = min(tile_i, ni - i0)
             a = s + i0 * si + j0 * sj
             b = d + i0 * di + j0 * dj
             if unit:
@@ -105,7 +107,8 @@ def copy_boxes(
     from_ = np.empty(rank + 1, np.int64)
     to = np.empty(rank + 1, np.int64)
     index = np.empty(rank + 1, np.int64)
-    tile = max(16, 64 // src.itemsize)
+    tile_j = max(16, 64 // src.itemsize)
+    tile_i = tile_j
     for box in range(shapes.shape[0]):
         s = src_offsets[box]
         d = dst_offsets[box]
@@ -170,6 +173,9 @@ def copy_boxes(
                 from_[axis] = from_[axis + 1]
                 to[axis] = to[axis + 1]
             outer = m - 2
+            # half of the source lines that a first-level cache (8 ways of 4096 bytes) holds at this stride
+            step = abs(si) * src.itemsize
+            tile_i = max(16, min(256, 16384 // max(64, min(4096, step & -step))))
         else:
             ni = extent[inner]
             si = from_[inner]
@@ -182,7 +188,7 @@ def copy_boxes(
             index[axis] = 0
         while True:
             if other != inner:
-                _plane(src, s, si, sj, dst, d, di, dj, ni, nj, tile)
+                _plane(src, s, si, sj, dst, d, di, dj, ni, nj, tile_i, tile_j)
             else:
                 _run(src, s, si, dst, d, di, ni)
             axis = outer - 1
@@ -329,6 +335,7 @@ def words(array: np.ndarray, size: int | None = None) -> tuple[np.ndarray, int, 
         lowest = -sum((n - 1) * step for n, step in zip(shape, steps, strict=True) if step < 0)
     extent = sum((n - 1) * abs(step) for n, step in zip(shape, steps, strict=True)) + itemsize
     strided = np.lib.stride_tricks.as_strided
+    low = low.view(f"V{itemsize}")  # some dtypes of extensions have no description that striding understands
     memory = strided(low, (1,), (itemsize,)).view(np.dtype(f"c{word}" if word == 16 else f"u{word}"))
     memory = strided(memory, (extent // word,), (word,))
     trailing = [] if word == itemsize else [1]
@@ -370,11 +377,11 @@ def strided_copy(dst: np.ndarray, src: np.ndarray) -> None:
         raise ValueError(f"cannot copy {src.dtype} to {dst.dtype} bit by bit")
     if not dst.flags.writeable:
         raise ValueError("assignment destination is read-only")
+    if src.nbytes == 0:
+        return
     by_numpy = src.dtype.hasobject or dst.dtype.hasobject or _same_run(dst, src)
     if by_numpy or not worthwhile(src.nbytes, 1 << 14, 1 << 25):
         np.copyto(dst, src if src.dtype == dst.dtype else src.view(dst.dtype))
-        return
-    if src.size == 0:
         return
     word = word_size(dst, src)
     target, d, dst_strides = words(dst, word)

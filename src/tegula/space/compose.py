@@ -67,6 +67,7 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
     empty = explicitly_empty(a)
     inferred: list[tuple[int, int, bool, bool] | None] = [None] * rank
     lower_mask, upper_mask = a.lower_mask, a.upper_mask
+    nothing = 0  # the dimensions that see an empty one in reverse
     b_lower, b_upper = b.lower_mask, b.upper_mask
     for j, m in enumerate(inner.maps):
         if m.index_array is not None:
@@ -91,9 +92,8 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
                 ) from None
             if stride < 0:
                 lower, upper = upper, lower
-                if lo == hi and a.inclusive_min[i] == a.exclusive_max[i]:
-                    # a reversed view of nothing: any origin will do, the slice has chosen one
-                    lo = hi = a.inclusive_min[i]
+                if b.inclusive_min[j] == b.exclusive_max[j]:
+                    nothing |= 1 << i
         if not lower:
             lower_mask &= ~(1 << i)
         if not upper:
@@ -112,6 +112,10 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
         if his[i] < los[i]:
             his[i] = los[i]
         if not empty and not contains(-INF if lower else lo, END if upper else hi, los[i], his[i]):
+            if nothing >> i & 1 and a.inclusive_min[i] == a.exclusive_max[i]:
+                # the origins that a slice and its inverse give to nothing disagree: keep the slice's
+                los[i] = his[i] = a.inclusive_min[i]
+                continue
             raise OutOfRange(
                 f"Propagated bounds {interval_text(lo, hi, lower, upper)}{_size_text(lo, hi)} "
                 f"for dimension {i} are incompatible with existing bounds "

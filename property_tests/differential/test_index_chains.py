@@ -1,14 +1,17 @@
 """Random chains of index operations: this library and the tensorstore 0.1.86 wheel agree, step by step.
 
-Compared at each step: the printed form, the JSON, or the class and text of the error (without the values in brackets
+Compared at each step: the printed form, the JSON, or the class and text of the error (without the values
+in brackets
 that the wheel appends in no fixed order).  The wheel runs in a process of its own, since it can crash.
 `TEGULA_SOAK=20000` sets the number of chains, `TEGULA_SEED=7` where they start.
 
 Left out, being deliberate differences: a reversed slice with one end given over an implicit bound (the wheel
-clears the wrong flag); making implicit a dimension of size 1 that the wheel still counts as indexing an array;
+clears the wrong flag); making implicit a dimension of size 1 that the wheel still counts as indexing an
+array;
 a reversed view of an empty resizable dimension (the wheel contradicts itself and refuses);
 an empty index array over a dimension with implicit bounds (the wheel looks at the strides of nothing);
-an ellipsis in a later operation of a dimension expression (the wheel forgets its dimensions); an empty vector (the wheel
+an ellipsis in a later operation of a dimension expression (the wheel forgets its dimensions); an empty
+vector (the wheel
 reads it as the scalar 0).
 """
 
@@ -105,7 +108,7 @@ class Maker:
         shape = [n if 0 <= n < 40 and self.flag(0.6) else 1 for n in d.shape]
         limits = f", index_range=Dim({r.randint(-5, 0)}, {r.randint(3, 14)})" if self.flag(0.4) else ""
         values = self.nested(shape, lambda: r.randint(-4, 12))
-        return f"OutputIndexMap(index_array=np.array({values}, dtype=np.int64).reshape({shape}), offset={offset}, stride={stride}{limits})"
+        return f"OutputIndexMap(index_array=np.array({values}, dtype=np.int64).reshape({shape}), offset={offset}, stride={stride}{limits})"  # noqa: E501
 
     def nested(self, shape, draw):
         if not shape:
@@ -295,7 +298,7 @@ class Maker:
                 text += self.operation(chosen, k == 0)
             return f"{text}]"
         if kind < 0.72:
-            return f"x.{r.choice(['translate_to', 'translate_by', 'translate_backward_by'])}[{self.vector(domain.rank, self.small)}]"
+            return f"x.{r.choice(['translate_to', 'translate_by', 'translate_backward_by'])}[{self.vector(domain.rank, self.small)}]"  # noqa: E501
         if kind < 0.75:
             order = list(range(domain.rank))
             r.shuffle(order)

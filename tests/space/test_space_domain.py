@@ -126,8 +126,7 @@ def test_domain_components():
         ({"json": {}}, "Error parsing index domain from JSON: At least one of "),
         (
             {"json": {"inclusive_min": [3, "x"]}},
-            'Error parsing index domain from JSON: Error parsing object member "inclusive_min": Error parsing value '
-            'at position 1: Expected 64-bit signed integer or "-inf", but received: "x"',
+            'Error parsing index domain from JSON: Error parsing object member "inclusive_min": ',
         ),
         (
             {"json": {"shape": [1], "foo": 1}},
@@ -169,7 +168,7 @@ def test_domain_indexing():
         a["y", 1]
     with pytest.raises(IndexError, match=r"Dimension index 3 is outside valid range \[-3, 3\)"):
         a[3]
-    with pytest.raises(IndexError, match='Label "w" does not match one of {"x", "y", "z"}'):
+    with pytest.raises(IndexError, match=r'Label "w" does not match one of \{"x", "y", "z"\}'):
         a["w"]
 
 

@@ -46,17 +46,17 @@ def test_slice_table(lo, hi, key, domain, indices):
         ),
         (
             slice(5, 12),
-            "OUT_OF_RANGE: Computing interval slice for dimension 0: Slice interval [5, 12) is not contained within domain [0, 10)",
+            "OUT_OF_RANGE: Computing interval slice for dimension 0: Slice interval [5, 12) is not contained within domain [0, 10)",  # noqa: E501
         ),
         (slice(None, None, 0), "Computing interval slice for dimension 0: Invalid stride 0"),
         (
             -1,
-            "OUT_OF_RANGE: Checking bounds of constant output index map for dimension 0: Index -1 is outside valid range [0, 10)",
+            "OUT_OF_RANGE: Checking bounds of constant output index map for dimension 0: Index -1 is outside valid range [0, 10)",  # noqa: E501
         ),
         ((1, 2), "Indexing expression requires 2 dimensions, and cannot be applied to a domain of rank 1"),
         (
             1.5,
-            "Only integers, slices (`:`), ellipsis (`...`), tensorstore.newaxis (`None`) and integer or boolean arrays are valid indices",
+            "Only integers, slices (`:`), ellipsis (`...`), tensorstore.newaxis (`None`) and integer or boolean arrays are valid indices",  # noqa: E501
         ),
         (np.array([1.5]), "Arrays used as indices must be of integer (or boolean) type"),
         ((..., ...), "An index can only have a single ellipsis (`...`)"),
@@ -241,7 +241,7 @@ def test_transform_json():
         ({"output": []}, "At least one of "),
         (
             {"input_rank": 1, "output": [{"stride": 2}]},
-            'Error parsing object member "output": Error parsing value at position 0: Error parsing object member "stride": Either "input_dimension" or',
+            'Error parsing object member "output": Error parsing value at position 0: Error parsing object member "stride": Either "input_dimension" or',  # noqa: E501
         ),
         (
             {"input_rank": 1, "output": [{"input_dimension": 1}]},
@@ -249,7 +249,7 @@ def test_transform_json():
         ),
         (
             {"input_shape": [2], "output": [{"index_array": [1, [2]]}]},
-            'Error parsing object member "output": Error parsing value at position 0: Error parsing object member "index_array": Expected rank-1 array, but found array element [2] at position {1}.',
+            'Error parsing object member "output": Error parsing value at position 0: Error parsing object member "index_array": Expected rank-1 array, but found array element [2] at position {1}.',  # noqa: E501
         ),
         (
             {"input_shape": [3], "output": [{"index_array": [1, 2]}]},

@@ -3,7 +3,8 @@
 What this file knows: how the maps of `outer` (B to C) and `inner` (A to B) join into a transform from A to C,
 and what the explicit bounds of B demand of A.  What it must not know: indexing syntax.
 
-Law: `compose(outer, inner)(x) == outer(inner(x))`; composition is associative, and the identity over a domain is
+Law: `compose(outer, inner)(x) == outer(inner(x))`; composition is associative, and the identity over a
+domain is
 its unit.  Only an index array seen through another map is ever materialised anew.
 """
 
@@ -59,7 +60,8 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
 def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
     """Return the domain of `inner`, its implicit bounds tightened to what `b` allows.
 
-    A bound of the result is implicit if it is in `inner` and in every dimension of `b` that depends on it by a
+    A bound of the result is implicit if it is in `inner` and in every dimension of `b` that depends on it
+    by a
     single-input-dimension map.  Raise `OutOfRange` where explicit bounds contradict each other.
     """
     a = inner.domain

@@ -351,7 +351,7 @@ def test_checked_bounds_hold_everywhere(t, data):
     if within:
         check_bounds(t, los, his)
     else:
-        with pytest.raises(ValueError, match="^OUT_OF_RANGE: "):
+        with pytest.raises(ValueError, match=r"^OUT_OF_RANGE: "):
             check_bounds(t, los, his)
 
 

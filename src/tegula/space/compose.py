@@ -113,11 +113,11 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
             his[i] = hi
         if his[i] < los[i]:
             his[i] = los[i]
+        if nothing >> i & 1 and los[i] != his[i] and a.inclusive_min[i] == a.exclusive_max[i]:
+            # the origins that a slice and its inverse give to nothing disagree: keep the slice's
+            los[i] = his[i] = a.inclusive_min[i]
+            continue
         if not empty and not contains(-INF if lower else lo, END if upper else hi, los[i], his[i]):
-            if nothing >> i & 1 and a.inclusive_min[i] == a.exclusive_max[i]:
-                # the origins that a slice and its inverse give to nothing disagree: keep the slice's
-                los[i] = his[i] = a.inclusive_min[i]
-                continue
             raise OutOfRange(
                 f"Propagated bounds {interval_text(lo, hi, lower, upper)}{_size_text(lo, hi)} "
                 f"for dimension {i} are incompatible with existing bounds "

@@ -1,6 +1,7 @@
 """Evaluates chains of indexing expressions on the tensorstore wheel, in a process that may die.
 
-Reads one JSON list of strings a line (the first makes `x`, each later one is an expression of `x`), writes one JSON
+Reads one JSON list of strings a line (the first makes `x`, each later one is an expression of `x`), writes
+one JSON
 list of outcomes a line: `["ok", repr, json]` or `["error", class, text]`.  An error leaves `x` as it was.
 """
 

@@ -104,7 +104,9 @@ def test_inverse():
     back = inverse(t)
     assert back.domain == IndexDomain(shape=[3, 4], labels=["x", "y"])
     assert back(t([6, -1])) == (6, -1)
-    with pytest.raises(ValueError, match="Transform is not invertible due to stride of 2 for output dimension 0"):
+    with pytest.raises(
+        ValueError, match="Transform is not invertible due to stride of 2 for output dimension 0"
+    ):
         inverse(IndexTransform(input_shape=[6])[::2])
     with pytest.raises(ValueError, match="that is not mapped by an output dimension"):
         inverse(IndexTransform(input_shape=[6], output=[]))

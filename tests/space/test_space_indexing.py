@@ -40,12 +40,24 @@ def test_slice_table(lo, hi, key, domain, indices):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        (slice(5, 3), "Computing interval slice for dimension 0: (5, 2) do not specify a valid closed index interval"),
-        (slice(5, 12), "OUT_OF_RANGE: Computing interval slice for dimension 0: Slice interval [5, 12) is not contained within domain [0, 10)"),
+        (
+            slice(5, 3),
+            "Computing interval slice for dimension 0: (5, 2) do not specify a valid closed index interval",
+        ),
+        (
+            slice(5, 12),
+            "OUT_OF_RANGE: Computing interval slice for dimension 0: Slice interval [5, 12) is not contained within domain [0, 10)",  # noqa: E501
+        ),
         (slice(None, None, 0), "Computing interval slice for dimension 0: Invalid stride 0"),
-        (-1, "OUT_OF_RANGE: Checking bounds of constant output index map for dimension 0: Index -1 is outside valid range [0, 10)"),
+        (
+            -1,
+            "OUT_OF_RANGE: Checking bounds of constant output index map for dimension 0: Index -1 is outside valid range [0, 10)",  # noqa: E501
+        ),
         ((1, 2), "Indexing expression requires 2 dimensions, and cannot be applied to a domain of rank 1"),
-        (1.5, "Only integers, slices (`:`), ellipsis (`...`), tensorstore.newaxis (`None`) and integer or boolean arrays are valid indices"),
+        (
+            1.5,
+            "Only integers, slices (`:`), ellipsis (`...`), tensorstore.newaxis (`None`) and integer or boolean arrays are valid indices",  # noqa: E501
+        ),
         (np.array([1.5]), "Arrays used as indices must be of integer (or boolean) type"),
         ((..., ...), "An index can only have a single ellipsis (`...`)"),
         ([100], "OUT_OF_RANGE: Index 100 is outside valid range [0, 10)"),
@@ -66,7 +78,9 @@ def test_errors(key, text):
 def test_errors_of_parsing():
     with pytest.raises(TypeError, match="slice indices must be integers or None or have an __index__ method"):
         d[0][1.5:]
-    with pytest.raises(IndexError, match=r"stop=\[0,1\] \(rank 2\) is incompatible with start=\[2,2,2\] \(rank 3\)"):
+    with pytest.raises(
+        IndexError, match=r"stop=\[0,1\] \(rank 2\) is incompatible with start=\[2,2,2\] \(rank 3\)"
+    ):
         d[:2][[2, 2, 2] : (0, 1)]
     with pytest.raises(IndexError, match="not valid in chained indexing"):
         d[0][1:2][newaxis]
@@ -136,7 +150,9 @@ def test_index_arrays_are_private_copies_and_lazily_bound():
 
 def test_index_arrays_need_explicit_bounds():
     t = over((0, 10))[[1, 2, 3]]
-    with pytest.raises(ValueError, match="Cannot mark input dimension 0 as having implicit bounds because it indexes"):
+    with pytest.raises(
+        ValueError, match="Cannot mark input dimension 0 as having implicit bounds because it indexes"
+    ):
         t.mark_bounds_implicit[True]
     with pytest.raises(ValueError, match="depends on input dimension 0 with implicit bounds"):
         IndexTransform(
@@ -146,7 +162,7 @@ def test_index_arrays_need_explicit_bounds():
 
 def test_vector_slices():
     t = over((0, 10), (0, 10))
-    assert repr(t[d[:2][(1, 2):(5, 6):(1, 2)]].domain) == "{ [1, 5), [1, 3) }"
+    assert repr(t[d[:2][(1, 2) : (5, 6) : (1, 2)]].domain) == "{ [1, 5), [1, 3) }"
 
 
 def test_dimension_expressions():
@@ -166,7 +182,9 @@ def test_composition_of_index_arrays():
     t = over((0, 10))[[3, 1, 4, 1, 5]][1:4][::-1]
     assert image(t) == [1, 4, 1]
     assert image(over((0, 10))[[3, 1, 4]][[2, 0]]) == [4, 3]
-    with pytest.raises(IndexError, match="In index array map for output dimension 0: Index 9 is outside valid range"):
+    with pytest.raises(
+        IndexError, match="In index array map for output dimension 0: Index 9 is outside valid range"
+    ):
         over((0, 10))[[3, 1, 4]][[2, 9]]
 
 
@@ -195,7 +213,10 @@ def test_transform_json():
             OutputIndexMap(offset=7, stride=13, input_dimension=1),
             OutputIndexMap(offset=8),
             OutputIndexMap(
-                offset=1, stride=-2, index_array=[[[1, 2]]], index_range=Dim(inclusive_min=-3, exclusive_max=10)
+                offset=1,
+                stride=-2,
+                index_array=[[[1, 2]]],
+                index_range=Dim(inclusive_min=-3, exclusive_max=10),
             ),
         ],
     )
@@ -218,10 +239,22 @@ def test_transform_json():
     ("document", "text"),
     [
         ({"output": []}, "At least one of "),
-        ({"input_rank": 1, "output": [{"stride": 2}]}, 'Error parsing object member "output": Error parsing value at position 0: Error parsing object member "stride": Either "input_dimension" or'),
-        ({"input_rank": 1, "output": [{"input_dimension": 1}]}, "Input dimension 1 specified for output dimension 0 is outside valid range [0, 1)"),
-        ({"input_shape": [2], "output": [{"index_array": [1, [2]]}]}, 'Error parsing object member "output": Error parsing value at position 0: Error parsing object member "index_array": Expected rank-1 array, but found array element [2] at position {1}.'),
-        ({"input_shape": [3], "output": [{"index_array": [1, 2]}]}, "Index array for output dimension 0 has shape {2} which does not match input_shape {3}"),
+        (
+            {"input_rank": 1, "output": [{"stride": 2}]},
+            'Error parsing object member "output": Error parsing value at position 0: Error parsing object member "stride": Either "input_dimension" or',  # noqa: E501
+        ),
+        (
+            {"input_rank": 1, "output": [{"input_dimension": 1}]},
+            "Input dimension 1 specified for output dimension 0 is outside valid range [0, 1)",
+        ),
+        (
+            {"input_shape": [2], "output": [{"index_array": [1, [2]]}]},
+            'Error parsing object member "output": Error parsing value at position 0: Error parsing object member "index_array": Expected rank-1 array, but found array element [2] at position {1}.',  # noqa: E501
+        ),
+        (
+            {"input_shape": [3], "output": [{"index_array": [1, 2]}]},
+            "Index array for output dimension 0 has shape {2} which does not match input_shape {3}",
+        ),
     ],
 )
 def test_transform_json_errors(document, text):

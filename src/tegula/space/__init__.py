@@ -1,4 +1,4 @@
-"""The index space: domains, transforms, indexing, dimension expressions.  Pure; standard library and NumPy only."""
+"""The index space: domains, transforms, indexing, dimension expressions.  Pure."""
 
 from tegula.space.align import align, align_transform
 from tegula.space.bounds import check_bounds, output_range, propagate_bounds

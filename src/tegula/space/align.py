@@ -1,10 +1,13 @@
 """Alignment: fitting one domain to another by label and position, with broadcasting.
 
-What this file knows: which dimension of a source matches which of a target, and the transform that follows; and how
+What this file knows: which dimension of a source matches which of a target, and the transform that
+follows; and how
 a domain is cut down to another.  What it must not know: what is being copied.
 
-Labelled dimensions match by label; where either side has no label at all, and for the unlabelled rest, dimensions
-match from the last to the first.  A matched source dimension has the target's size, or size 1 and is repeated;
+Labelled dimensions match by label; where either side has no label at all, and for the unlabelled rest,
+dimensions
+match from the last to the first.  A matched source dimension has the target's size, or size 1 and is
+repeated;
 an unmatched one has size 1.  Origins need not agree.
 """
 
@@ -63,7 +66,8 @@ def _by_label(source: tuple[str, ...], target: tuple[str, ...]) -> list[int]:
 
 
 def align(source: IndexDomain, target: IndexDomain) -> IndexTransform:
-    """Return the transform from `target` to `source` that aligns them; raise `InvalidArgument` where none does.
+    """Return the transform from `target` to `source` that aligns them; raise `InvalidArgument` where none
+    does.
 
     >>> align(IndexDomain(shape=[3]), IndexDomain(shape=[2, 3])).maps
     (OutputIndexMap(offset=0, stride=1, input_dimension=1),)
@@ -87,7 +91,8 @@ def align_transform(source: IndexTransform, target: IndexDomain) -> IndexTransfo
 def restricted(t: IndexTransform, to: IndexDomain) -> IndexTransform:
     """Return `t` over the part of its domain that `to` names: by label, else by position from the left.
 
-    Every dimension of `to` makes its bounds explicit.  Raise `InvalidArgument`, or `OutOfRange` where `to` leaves
+    Every dimension of `to` makes its bounds explicit.  Raise `InvalidArgument`, or `OutOfRange` where `to`
+    leaves
     the explicit bounds.
     """
     source = t.domain

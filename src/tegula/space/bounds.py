@@ -1,6 +1,7 @@
 """Bounds carried through transforms: what may be read, what is touched, what a resize asks for.
 
-What this file knows: how the bounds of an array bear on a transform into it, and a resize of a view on the array.
+What this file knows: how the bounds of an array bear on a transform into it, and a resize of a view on the
+array.
 What it must not know: where the array is stored.
 
 Law: after `check_bounds(t, lo, hi)` every element of `t.domain` maps into `[lo, hi)`.
@@ -127,7 +128,8 @@ class Resize(NamedTuple):
     new_max: tuple[int | None, ...]
     """The upper bounds to set, exclusive."""
     min_constraint: tuple[int | None, ...]
-    """The lower bounds that the array must have now, or the resize would touch what the view does not show."""
+    """The lower bounds that the array must have now, or the resize would touch what the view does not
+    show."""
     max_constraint: tuple[int | None, ...]
     """The upper bounds that the array must have now, exclusive."""
 
@@ -141,7 +143,8 @@ def resized(
     """Return what a resize of the domain of `t` asks of the array under it, None if nothing changes.
 
     Only implicit bounds may change.  Unless `resize_tied_bounds`, the view must show the whole array: no
-    diagonal, index array or stride, and each constant covering the array's dimension.  Raise `InvalidArgument`.
+    diagonal, index array or stride, and each constant covering the array's dimension.  Raise
+    `InvalidArgument`.
     """
     source = t.domain
     for k, (lo, hi) in enumerate(zip(inclusive_min, exclusive_max, strict=True)):
@@ -160,7 +163,8 @@ def resized(
         changed = True
         if stride not in (1, -1):
             raise InvalidArgument(
-                f"Output dimension {j} depends on resized input dimension {i} with non-unit stride of {stride}"
+                f"Output dimension {j} depends on resized input dimension {i} "
+                f"with non-unit stride of {stride}"
             )
         new_min[j], new_max[j] = _carried(
             inclusive_min[i], exclusive_max[i], m.offset, stride, j, "requested", i

@@ -3,7 +3,8 @@
 What this file knows: how the maps of `outer` (B to C) and `inner` (A to B) join into a transform from A to C,
 and what the explicit bounds of B demand of A.  What it must not know: indexing syntax.
 
-Law: `compose(outer, inner)(x) == outer(inner(x))`; composition is associative, and the identity over a domain is
+Law: `compose(outer, inner)(x) == outer(inner(x))`; composition is associative, and the identity over a
+domain is
 its unit.  Only an index array seen through another map is ever materialised anew.
 """
 
@@ -59,7 +60,8 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
 def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
     """Return the domain of `inner`, its implicit bounds tightened to what `b` allows.
 
-    A bound of the result is implicit if it is in `inner` and in every dimension of `b` that depends on it by a
+    A bound of the result is implicit if it is in `inner` and in every dimension of `b` that depends on it
+    by a
     single-input-dimension map.  Raise `OutOfRange` where explicit bounds contradict each other.
     """
     a = inner.domain
@@ -67,6 +69,7 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
     empty = explicitly_empty(a)
     inferred: list[tuple[int, int, bool, bool] | None] = [None] * rank
     lower_mask, upper_mask = a.lower_mask, a.upper_mask
+    nothing = 0  # the dimensions that see an empty one in reverse
     b_lower, b_upper = b.lower_mask, b.upper_mask
     for j, m in enumerate(inner.maps):
         if m.index_array is not None:
@@ -91,9 +94,8 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
                 ) from None
             if stride < 0:
                 lower, upper = upper, lower
-                if lo == hi and a.inclusive_min[i] == a.exclusive_max[i]:
-                    # a reversed view of nothing: any origin will do, the slice has chosen one
-                    lo = hi = a.inclusive_min[i]
+                if b.inclusive_min[j] == b.exclusive_max[j]:
+                    nothing |= 1 << i
         if not lower:
             lower_mask &= ~(1 << i)
         if not upper:
@@ -111,6 +113,10 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
             his[i] = hi
         if his[i] < los[i]:
             his[i] = los[i]
+        if nothing >> i & 1 and los[i] != his[i] and a.inclusive_min[i] == a.exclusive_max[i]:
+            # the origins that a slice and its inverse give to nothing disagree: keep the slice's
+            los[i] = his[i] = a.inclusive_min[i]
+            continue
         if not empty and not contains(-INF if lower else lo, END if upper else hi, los[i], his[i]):
             raise OutOfRange(
                 f"Propagated bounds {interval_text(lo, hi, lower, upper)}{_size_text(lo, hi)} "

@@ -1,6 +1,7 @@
 """One dimension: an interval whose edges may be implicit, and a label.
 
-What this file knows: `Dim`, how it is built from its four forms, printed, joined and cut.  What it must not know:
+What this file knows: `Dim`, how it is built from its four forms, printed, joined and cut.  What it must
+not know:
 rows of dimensions (`domain`).
 
 A `Dim` is an immutable value: it prints, compares, hashes and pickles.  An *implicit* edge (printed `*`) is a

@@ -1,7 +1,8 @@
 """The operations on chosen dimensions: translate, stride, label, transpose, diagonal, implicit bounds.
 
 What this file knows: each operation as a function `(transform, dims, argument) -> (transform, dims)`, where
-`dims` are input dimensions (numbers within the rank, no duplicates) before and after.  What it must not know: how
+`dims` are input dimensions (numbers within the rank, no duplicates) before and after.  What it must not
+know: how
 dimensions were selected, or syntax.
 
 Law: each operation moves or renames coordinates and never changes which elements are seen, `stride` and

@@ -69,7 +69,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], outer: bool) -> IndexTra
                 if a > b:
                     return None
             else:
-                if type(step) is not int or not (start is None or type(start) is int):
+                if type(step) is not int or not (start is None or type(start) is int) or a == b:
                     return None
                 if not (stop is None or type(stop) is int):
                     return None

@@ -1,9 +1,11 @@
 """Domains: what coordinates a thing has, and what its dimensions are called.
 
-What this file knows: `IndexDomain`, a row of `Dim`.  What it must not know: where the elements come from; that is
+What this file knows: `IndexDomain`, a row of `Dim`.  What it must not know: where the elements come from;
+that is
 a transform.
 
-Domains are immutable values: they print, compare, hash, pickle and round-trip through JSON.  Bounds are tuples of
+Domains are immutable values: they print, compare, hash, pickle and round-trip through JSON.  Bounds are
+tuples of
 Python integers, implicit flags are bit masks.  Law: `IndexDomain(list(domain)) == domain`.
 """
 
@@ -87,7 +89,8 @@ class IndexDomain(Movable, Frozen, _RawDomain):
     """A row of dimensions: bounds, which of them are implicit, and labels.
 
     `IndexDomain(rank)`, by component vectors (at most one of `exclusive_max`, `inclusive_max`, `shape`),
-    `IndexDomain([Dim, ...])` or `IndexDomain(json=...)`.  At most 32 dimensions.  Raise `ValueError` for parts
+    `IndexDomain([Dim, ...])` or `IndexDomain(json=...)`.  At most 32 dimensions.  Raise `ValueError` for
+    parts
     that do not fit each other.
 
     >>> IndexDomain(shape=[2, 3], labels=["x", ""])

@@ -56,7 +56,8 @@ class Subscript(Generic[T]):
     def __getitem__(self, argument: Any) -> T:
         """Return the owner with the operation applied to all its dimensions."""
         owner: Any = self._owner
-        return owner._with_transform(Operations.on_all(owner._transform, self._name, argument))  # type: ignore[no-any-return]
+        seen: T = owner._with_transform(Operations.on_all(owner._transform, self._name, argument))
+        return seen
 
     def __setitem__(self, argument: Any, source: Any) -> None:
         """Write `source` into the owner so seen, and wait; for owners that can be written."""

@@ -140,7 +140,8 @@ def _flagged(
 
 
 def shifted(lo: int, hi: int, offset: int) -> tuple[int, int]:
-    """Return the interval moved by `offset`; unbounded edges stay.  Raise `InvalidArgument` outside the range.
+    """Return the interval moved by `offset`; unbounded edges stay.  Raise `InvalidArgument` outside the
+    range.
 
     >>> shifted(0, 10, 5)
     (5, 15)
@@ -255,7 +256,8 @@ def strided_slice(
 ) -> tuple[int, int, bool, bool, int]:
     """Return `(lo, hi, implicit_lower, implicit_upper, offset)` of `start:stop:step` of the interval.
 
-    Index `i` of the result is index `offset + step * i` of the interval; the result's origin is `start / step`
+    Index `i` of the result is index `offset + step * i` of the interval; the result's origin is `start /
+    step`
     rounded toward zero.  An edge of the result is implicit if the edge it comes from is and the slice did not
     give it.  Raise `InvalidArgument` for a malformed slice, `OutOfRange` where explicit bounds do not
     contain it.

@@ -200,9 +200,12 @@ class OutputIndexMap(Frozen, _RawMap):
             return True
         if not isinstance(other, OutputIndexMap):
             return NotImplemented
-        return _key(self) == _key(other) and (
-            self.index_array is None or np.array_equal(self.index_array, other.index_array)  # type: ignore[arg-type]
-        )
+        if _key(self) != _key(other):
+            return False
+        mine, theirs = self.index_array, other.index_array
+        if mine is None or theirs is None:
+            return mine is theirs
+        return np.array_equal(mine, theirs)
 
     def __hash__(self) -> int:
         return hash(_key(self))

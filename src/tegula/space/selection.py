@@ -104,7 +104,8 @@ def listed(specs: tuple[Spec, ...], labels: tuple[str, ...]) -> list[int]:
 
 
 def selected(specs: tuple[Spec, ...], labels: tuple[str, ...]) -> list[int]:
-    """Return the dimensions that `specs` select of those with `labels`; raise `InvalidArgument` for duplicates.
+    """Return the dimensions that `specs` select of those with `labels`; raise `InvalidArgument` for
+    duplicates.
 
     >>> selected(("y", 0), ("x", "y"))
     [1, 0]

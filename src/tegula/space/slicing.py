@@ -1,11 +1,13 @@
 """NumPy-style indexing: integers, slices, newaxis, ellipsis, arrays.
 
-What this file knows: how the text between brackets is read (`Expression`) and which transform it denotes over a
+What this file knows: how the text between brackets is read (`Expression`) and which transform it denotes
+over a
 domain.  What it must not know: how that transform is joined to another (`compose`), or dimension
 expressions' other operations.
 
 Coordinates are literal: `x[-1]` is the element at -1, a slice keeps its origin, nothing is clipped.
-Law: `apply_terms(t, terms, mode)` is `compose(t, expression(terms, mode).transform(t.domain))`; the direct path
+Law: `apply_terms(t, terms, mode)` is `compose(t, expression(terms, mode).transform(t.domain))`; the direct
+path
 for integers and unit slices is that, computed without the detour.
 """
 
@@ -32,7 +34,8 @@ newaxis = None
 class Expression:
     """An indexing expression, read but not yet applied: a value.
 
-    `terms` holds ints, slices of ints, None, Ellipsis, index arrays and masks.  `initial` and `chained` say where
+    `terms` holds ints, slices of ints, None, Ellipsis, index arrays and masks.  `initial` and `chained`
+    say where
     in a dimension expression it stands (neither: it applies to a whole domain).
     """
 

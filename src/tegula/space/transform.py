@@ -1,6 +1,7 @@
 """Index transforms: a domain, and for each output coordinate where it comes from.
 
-What this file knows: that a transform is an `IndexDomain` and a row of output index maps that fit it, how one is
+What this file knows: that a transform is an `IndexDomain` and a row of output index maps that fit it, how
+one is
 built, evaluated at a point, printed and compared.  What it must not know: how indexing expressions
 work (`slicing`, `dimops`), only that they exist.
 
@@ -65,7 +66,8 @@ def identity(domain: IndexDomain) -> IndexTransform:
 class IndexTransform(Indexable, Frozen, _RawTransform):
     """A function from the coordinates of an input domain to output coordinates.
 
-    `IndexTransform(input_rank, output=...)`, by component vectors (`input_inclusive_min=`, `input_shape=`, ...),
+    `IndexTransform(input_rank, output=...)`, by component vectors (`input_inclusive_min=`, `input_shape=`,
+    ...),
     `IndexTransform(domain, output=...)` or `IndexTransform(json=...)`.  Without `output` it is the identity.
 
     >>> t = IndexTransform(input_shape=[5], output=[OutputIndexMap(input_dimension=0, offset=1, stride=2)])

@@ -4,7 +4,8 @@ What this file knows: the member names and defaults of the two documents, and th
 What it must not know: files, or what a transform is for.
 
 Bounds are integers or `"-inf"` / `"+inf"`; an implicit bound is wrapped in a list of one.  Members that say
-nothing (all bounds implicit and unbounded, no label) are left out; `rank` appears only where nothing else does.
+nothing (all bounds implicit and unbounded, no label) are left out; `rank` appears only where nothing else
+does.
 Law: `domain_from_json(domain_to_json(d)) == d`, and the same for transforms.
 """
 
@@ -375,7 +376,8 @@ def _flatten(value: Any, shape: list[int], at: tuple[int, ...], out: list[int]) 
             )
         if len(value) != shape[len(at)]:
             raise InvalidArgument(
-                f"Expected array of shape {{{', '.join(map(str, shape))}}}, but found array element of length {len(value)} at {place}."
+                f"Expected array of shape {{{', '.join(map(str, shape))}}}, "
+                f"but found array element of length {len(value)} at {place}."
             )
         for i, item in enumerate(value):
             _flatten(item, shape, (*at, i), out)

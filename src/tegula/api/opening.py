@@ -182,9 +182,7 @@ async def _opening(
                 schema.update(domain=reached)
         kvstore = _bind(asked, context)
         opened_at = time.time()
-        metadata = await open_metadata(
-            form, kvstore._ref, kvstore._path, asked._members, schema, flags
-        )
+        metadata = await open_metadata(form, kvstore._ref, kvstore._path, asked._members, schema, flags)
     except TegulaError as error:
         shown = compact(_told(asked, flags, constraints, context)).decode().replace('"', '\\"')
         raise annotated(
@@ -204,7 +202,9 @@ async def _opening(
     view = view_of(opened)
     if asked.transform is not None:
         view = view[asked.transform]
-    return TensorStore(view, opened, read is not False if write is None else bool(read), _writable(read, write))
+    return TensorStore(
+        view, opened, read is not False if write is None else bool(read), _writable(read, write)
+    )
 
 
 def _writable(read: bool | None, write: bool | None) -> bool:

@@ -104,7 +104,9 @@ class Spec(Indexable):
     def _parse_array(self, rest: dict[str, Any]) -> None:
         self._array = rest.pop("array", None)
         if self._array is None:
-            raise InvalidArgument('Error parsing object member "array": Expected array, but member is missing')
+            raise InvalidArgument(
+                'Error parsing object member "array": Expected array, but member is missing'
+            )
         if self._schema.dtype is None:
             raise InvalidArgument("dtype must be specified")
 
@@ -112,7 +114,9 @@ class Spec(Indexable):
         if "base" in rest:
             self._base = _taken(rest, "base", Spec)
         else:
-            raise InvalidArgument('Error parsing object member "base": Expected object, but member is missing')
+            raise InvalidArgument(
+                'Error parsing object member "base": Expected object, but member is missing'
+            )
         names = ("downsample_factors", "downsample_method") if self._driver == "downsample" else ()
         self._method = {name: rest.pop(name) for name in names if name in rest}
 
@@ -335,7 +339,9 @@ def _from_url(url: str) -> dict[str, Any]:
             raise InvalidArgument(f'unsupported URL scheme: "{scheme}"')
         found = {"driver": form, "kvstore": kvstore, **({"path": path} if path else {})}
     if found is None:
-        raise FailedPrecondition(f"Failed to detect format for {url}: format auto-detection is not supported yet")
+        raise FailedPrecondition(
+            f"Failed to detect format for {url}: format auto-detection is not supported yet"
+        )
     return found
 
 
@@ -400,5 +406,3 @@ def _restore_computed(base: TensorStore, members: tuple[Any, ...], transform: In
 
     made: TensorStore = getattr(functions, members[0])(base, *members[1:])
     return made._with_transform(transform)
-
-

@@ -9,13 +9,13 @@ Law: as of `codec.py`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from tegula import binding
 from tegula.codecs.codec import Buffer, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition
+from tegula.record import Record
 
 __all__ = ["ZARR2", "ZARR3", "Zstd", "declared_size"]
 
@@ -58,8 +58,7 @@ def _decompress(data: Buffer, size: int) -> bytes:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Zstd:
+class Zstd(Record):
     """Zstandard at `level` -131072 to 22, with or without a frame `checksum`.
 
     >>> bytes(Zstd(1).decode(Zstd(1).encode(b"abc"), 3, True, None))
@@ -84,22 +83,18 @@ class Zstd:
         return result
 
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:
-        """Return the bytes of one frame; see `ByteCodec.decode`."""
+        """Return the bytes of one frame, in a buffer of their own; see `ByteCodec.decode`."""
+        del out
         declared = declared_size(data)
+        found = None
         if declared is None:
             found = _stream(data, size)
-            if len(found) > size:
-                raise too_much(len(found) - size, f"; at byte {len(data)}; at uncompressed byte {size}")
-            if exact and len(found) != size:
-                raise not_enough(size, len(found), f"; at byte {len(data)}; at uncompressed byte {len(found)}")
-            return found
-        if declared != size:
-            if declared > size:
-                raise too_much(declared - size, f"; at byte {len(data)}; at uncompressed byte {size}")
-            if exact:
-                raise not_enough(size, declared, f"; at byte {len(data)}; at uncompressed byte {declared}")
-            size = declared
-        return _decompress(data, max(size, 1))
+            declared = len(found)
+        if declared > size:
+            raise too_much(declared - size, f"; at byte {len(data)}; at uncompressed byte {size}")
+        if exact and declared < size:
+            raise not_enough(size, declared, f"; at byte {len(data)}; at uncompressed byte {declared}")
+        return _decompress(data, max(declared, 1)) if found is None else found
 
 
 def declared_size(data: Buffer) -> int | None:

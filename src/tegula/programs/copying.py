@@ -39,8 +39,16 @@ async def copy(source: View, target: View, width: int = 4) -> None:
 async def _copy_box(source: View, target: View, low: Sequence[int], high: Sequence[int]) -> None:
     origin = target.transform.input_origin
     start = source.transform.input_origin
-    here = restrict(target, [a + o for a, o in zip(low, origin, strict=True)], [b + o for b, o in zip(high, origin, strict=True)])
-    there = restrict(source, [a + o for a, o in zip(low, start, strict=True)], [b + o for b, o in zip(high, start, strict=True)])
+    here = restrict(
+        target,
+        [a + o for a, o in zip(low, origin, strict=True)],
+        [b + o for b, o in zip(high, origin, strict=True)],
+    )
+    there = restrict(
+        source,
+        [a + o for a, o in zip(low, start, strict=True)],
+        [b + o for b, o in zip(high, start, strict=True)],
+    )
     held = np.empty(here.shape, here.dtype.numpy_dtype)
     await read_into(there, held, 2)
     await write(here, held, 2)
@@ -59,9 +67,7 @@ def tiles(view: View) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     edges = [_edges(view, dim, size[dim], grain[dim]) for dim in range(len(shape))]
     boxes: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((), ())]
     for line in edges:
-        boxes = [
-            ((*low, a), (*high, b)) for low, high in boxes for a, b in zip(line, line[1:], strict=False)
-        ]
+        boxes = [((*low, a), (*high, b)) for low, high in boxes for a, b in zip(line, line[1:], strict=False)]
     return boxes
 
 

@@ -21,6 +21,7 @@ from tegula.view import View
 
 __all__ = ["read", "read_into"]
 
+
 async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
     """Return the elements of a view as a new array of its shape, at most `width` tasks at a time."""
     source = view.source

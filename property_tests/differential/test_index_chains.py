@@ -424,11 +424,20 @@ def deliberate(step, mine, theirs):
         return _same(space.IndexTransform(json=mine[2]), space.IndexTransform(json=theirs[2]))
     if arrays and "is outside valid range" in mine[2]:
         return "index_array_bounds" in str(theirs[2])  # a single value is checked at once here
+    if mine[0] == theirs[0] == "ok" and "stride=-" in step:
+        # a reversed view of nothing, which the wheel may show as something
+        return isinstance(mine[2], dict) and _empty(mine[2])
     if "reshape" in step and ", 0" in step and "with implicit bounds" in f"{mine}{theirs}":
         return True
     if ":-" in step and "Propagated bounds" in theirs[1:][-1] and "with size=0" in theirs[2]:
         return True
     return bool(_HALF_REVERSED.search(step))
+
+
+def _empty(document):
+    """Tell whether the transform or domain of a JSON document has no element."""
+    made = space.IndexTransform if any(key.startswith("input_") for key in document) else space.IndexDomain
+    return made(json=document).size == 0
 
 
 def _same(a, b):

@@ -52,6 +52,8 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
     if maps is IDENTITY_MAPS[b.rank] and (inner.domain is b or inner.domain == b):
         return outer
     a = propagated(b, inner)
+    if outer.maps is IDENTITY_MAPS[b.rank] and not any(m.index_array is not None for m in maps):
+        return transform(a, maps)
     empty = explicitly_empty(a)
     joined = tuple([_joined(c, m, b, a, inner, empty) for c, m in enumerate(outer.maps)])
     return transform(a, joined)
@@ -65,6 +67,8 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
     single-input-dimension map.  Raise `OutOfRange` where explicit bounds contradict each other.
     """
     a = inner.domain
+    if not (a.lower_mask or a.upper_mask or b.lower_mask or b.upper_mask) and _fits_plainly(b, inner):
+        return a
     rank = a.rank
     empty = explicitly_empty(a)
     inferred: list[tuple[int, int, bool, bool] | None] = [None] * rank
@@ -124,6 +128,24 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
                 f"{interval_text(los[i], his[i])}{_size_text(los[i], his[i]).rstrip(',')}."
             )
     return domain(tuple(los), tuple(his), a.labels, lower_mask, upper_mask)
+
+
+def _fits_plainly(b: IndexDomain, inner: IndexTransform) -> bool:
+    """Tell, for explicit bounds and unit strides, whether `inner` stays within `b`."""
+    a = inner.domain
+    los, his = a.inclusive_min, a.exclusive_max
+    for m, lo, hi in zip(inner.maps, b.inclusive_min, b.exclusive_max, strict=True):
+        i, offset = m.input_dimension, m.offset
+        if i is None:
+            if m.stride is None and not (lo <= offset < hi and -INF < offset < INF):
+                return False
+        elif (
+            m.stride != 1
+            or not (lo <= los[i] + offset and his[i] + offset <= hi)
+            or (offset and (lo == -INF or hi == END))
+        ):
+            return False
+    return True
 
 
 def _size_text(lo: int, hi: int) -> str:

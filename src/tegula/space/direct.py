@@ -181,12 +181,17 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
     if made > 32:
         return None
     maps = t.maps
-    if arrays or maps is not IDENTITY_MAPS[rank]:
+    if maps is not IDENTITY_MAPS[rank]:
         for m in maps:
             if m.index_array is not None:
                 return None
-        if arrays and any(map(int.__eq__, new_los, new_his)):
-            return None
+        if arrays:
+            # an index array over a dimension that no map looks at must be checked at once
+            seen = {m.input_dimension for m in maps}
+            if any(j not in seen for j, c in enumerate(changes) if type(c) is np.ndarray):
+                return None
+    if arrays and any(map(int.__eq__, new_los, new_his)):
+        return None
     named_so = tuple(new_labels) if named else NO_LABELS[made]
     space = domain(tuple(new_los), tuple(new_his), named_so, new_lowers, new_uppers)
     if not shifting and not changing:

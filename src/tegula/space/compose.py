@@ -55,9 +55,9 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
     if outer.maps is IDENTITY_MAPS[b.rank] and not any(m.index_array is not None for m in maps):
         return transform(a, maps)
     empty = explicitly_empty(a)
-    if outer.maps and not empty:
-        _check_unseen(outer, inner)
     joined = tuple([_joined(c, m, b, a, inner, empty) for c, m in enumerate(outer.maps)])
+    if joined and not empty:
+        _check_unseen(outer, inner)
     return transform(a, joined)
 
 

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.kernels.copy import strided_copy
-from tegula.plan.gather import locate, pick
+from tegula.plan.gather import locate, pick, strided
+from tegula.plan.partition import partition
+from tegula.plan.table import bind
+from tegula.plan.transfer import memory, place
 from tegula.programs.chunked import read_chunked, read_one
 from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
@@ -58,4 +61,15 @@ async def read_into(view: View, out: NDArray[Any], width: int = 8) -> None:
 def _read_memory(view: View, out: NDArray[Any]) -> None:
     source = view.source
     assert isinstance(source, InMemory)
-    strided_copy(out, pick(view.transform, source.array))
+    found = strided(view.transform, source.array)
+    if found is not None:
+        strided_copy(out, found)
+    elif source.array.dtype.hasobject or any(step % source.array.itemsize for step in source.array.strides):
+        out[...] = pick(view.transform, source.array)
+    else:  # index arrays: the whole array is one chunk
+        held, target = memory(source.array), memory(out)
+        part = partition(view.transform, [max(1, extent) for extent in source.array.shape])
+        table = bind(part, held.strides, target.strides)
+        block = table.expand()
+        for row in range(len(block)):
+            place(table, block, row, held.words[held.offset :], target)

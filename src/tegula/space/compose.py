@@ -56,7 +56,34 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
         return transform(a, maps)
     empty = explicitly_empty(a)
     joined = tuple([_joined(c, m, b, a, inner, empty) for c, m in enumerate(outer.maps)])
+    if joined and not empty:
+        _check_unseen(outer, inner)
     return transform(a, joined)
+
+
+def _check_unseen(outer: IndexTransform, inner: IndexTransform) -> None:
+    """Raise `OutOfRange` where an index array leaves a dimension that no map of `outer` looks at.
+
+    Anywhere else the check waits until elements are read; here nobody would make it.
+    """
+    for j, n in enumerate(inner.maps):
+        if n.index_array is None:
+            continue
+        for m in outer.maps:
+            if m.input_dimension == j or (m.index_array is not None and m.index_array.shape[j] != 1):
+                break
+        else:
+            b = outer.domain
+            lo = -INF if b.lower_mask >> j & 1 else b.inclusive_min[j]
+            hi = END if b.upper_mask >> j & 1 else b.exclusive_max[j]
+            _checked(j, n, lo, hi)
+
+
+def _checked(j: int, n: OutputIndexMap, lo: int, hi: int) -> Any:
+    try:
+        return check_array(n, lo, hi)
+    except OutOfRange as error:
+        raise annotated(error, f"In index array map for output dimension {j}: ") from None
 
 
 def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
@@ -242,10 +269,7 @@ def through(
     for j in used:
         n = inner.maps[j]
         if n.index_array is not None:
-            try:
-                picks.append(check_array(n, los[j], his[j]) - los[j])
-            except OutOfRange as error:
-                raise annotated(error, f"In index array map for output dimension {j}: ") from None
+            picks.append(_checked(j, n, los[j], his[j]) - los[j])
             continue
         if n.input_dimension is None:
             picks.append(np.full((1,) * a.rank, n.offset - los[j], dtype=np.int64))

@@ -66,11 +66,15 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             change: Affine | None = None
             if step is None or step == 1:
                 if start is not None:
-                    if type(start) is not int or not -INF < start < INF or (start < a and not lower):
+                    if type(start) is not int:
+                        return _again(t, terms, mode)
+                    if not -INF < start < INF or (start < a and not lower):
                         return None
                     a, lower = start, 0
                 if stop is not None:
-                    if type(stop) is not int or not -INF < stop < INF or (stop > b and not upper):
+                    if type(stop) is not int:
+                        return _again(t, terms, mode)
+                    if not -INF < stop < INF or (stop > b and not upper):
                         return None
                     b, upper = stop, 0
                 if a > b:
@@ -164,7 +168,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             if named:
                 new_labels.append("")
         else:
-            return None
+            return _again(t, terms, mode)
     if i < rank:
         k = len(new_los)
         if lowers or uppers:
@@ -181,18 +185,39 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
     if made > 32:
         return None
     maps = t.maps
-    if arrays or maps is not IDENTITY_MAPS[rank]:
+    if maps is not IDENTITY_MAPS[rank]:
         for m in maps:
             if m.index_array is not None:
                 return None
-        if arrays and any(map(int.__eq__, new_los, new_his)):
-            return None
+        if arrays:
+            # an index array over a dimension that no map looks at must be checked at once
+            seen = {m.input_dimension for m in maps}
+            if any(j not in seen for j, c in enumerate(changes) if type(c) is np.ndarray):
+                return None
+    if arrays and any(map(int.__eq__, new_los, new_his)):
+        return None
     named_so = tuple(new_labels) if named else NO_LABELS[made]
     space = domain(tuple(new_los), tuple(new_his), named_so, new_lowers, new_uppers)
     if not shifting and not changing:
         return transform(space, maps)
     changed = _maps(t, changes, places, made)
     return None if changed is None else transform(space, changed)
+
+
+def _again(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTransform | None:
+    """Return what Python integers in place of NumPy's would give; None where there are none to replace."""
+    plain = tuple([_plain(term) for term in terms])
+    if all(a is b for a, b in zip(plain, terms, strict=True)):
+        return None
+    return directly(t, plain, mode)
+
+
+def _plain(term: Any) -> Any:
+    if isinstance(term, np.integer):
+        return int(term)
+    if isinstance(term, slice) and any(isinstance(x, np.integer) for x in (term.start, term.stop, term.step)):
+        return slice(_plain(term.start), _plain(term.stop), _plain(term.step))
+    return term
 
 
 def _lone(term: Any) -> IndexArray | None:

@@ -178,7 +178,7 @@ def test_a_constraint_that_is_not_met(tmp_path: Path, driver: str, options: dict
         None,
         1 << 20,
         [float("nan")] * 6,
-        object(),
+        pytest.param(object(), id="object"),
         [1, [2, 3], 4, 5, 6, 7],
     ],
     ids=repr,

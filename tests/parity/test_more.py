@@ -72,3 +72,13 @@ def test_a_forked_child_reads_and_writes_arrays(tmp_path: Path) -> None:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert store.read().result().sum() == 75_000
+
+
+def test_a_write_is_seen_by_every_pool_of_the_process(tmp_path: Path) -> None:
+    """tensorstore 0.1.86 gives what the other pool remembers."""
+    writer = chunked(tmp_path)
+    pooled = {"context": {"cache_pool": {"total_bytes_limit": 1_000_000}}, "recheck_cached_data": "open"}
+    reader = ts.open({"driver": "zarr3", "kvstore": f"file://{tmp_path}/a/", **pooled}).result()
+    assert reader[5, 5].read().result() == 7
+    writer[5, 5] = 9
+    assert reader[5, 5].read().result() == 9

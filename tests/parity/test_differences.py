@@ -154,6 +154,15 @@ def deeply_nested_attributes(ts, folder):
     return told(lambda: ts.open({"driver": "zarr3", "kvstore": f"file://{folder}/a/"}).result().shape)
 
 
+@case((1,), "ValueError: DATA_LOSS: Error opening")
+def document_of_17_mib(ts, folder):
+    made(ts, folder, dtype="int8", shape=[1])
+    key = folder / "a" / "zarr.json"
+    key.write_bytes(key.read_bytes().rstrip()[:-1] + b" " * (17 << 20) + b"}")
+    found = told(lambda: ts.open({"driver": "zarr3", "kvstore": f"file://{folder}/a/"}).result().shape)
+    return found[:36] if isinstance(found, str) else found
+
+
 # ---- stores
 
 

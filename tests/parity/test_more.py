@@ -82,3 +82,17 @@ def test_a_write_is_seen_by_every_pool_of_the_process(tmp_path: Path) -> None:
     assert reader[5, 5].read().result() == 7
     writer[5, 5] = 9
     assert reader[5, 5].read().result() == 9
+
+
+def test_nbytes_is_the_size_in_memory() -> None:
+    assert ts.array(np.zeros((3, 4), np.int16))[1:].nbytes == 16
+
+
+def test_a_name_in_metadata_imports_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "planted.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("planted", "planted:x", "numcodecs.pickles", "pickle"):
+        with pytest.raises(ValueError, match="is not registered"):
+            ts.open({"driver": "zarr3", "kvstore": "memory://", "metadata": {"codecs": [{"name": name}]}})
+        with pytest.raises(ValueError, match="is not registered"):
+            ts.open({"driver": "zarr", "kvstore": "memory://", "metadata": {"compressor": {"id": name}}})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,10 @@ def test_names_in_metadata_label_the_specification() -> None:
     """tensorstore 0.1.86: the transform of a specification has the labels of dimension_names."""
     spec = ts.Spec({"driver": "zarr3", "kvstore": "memory://", "metadata": {"dimension_names": ["x", None]}})
     assert spec.to_json()["transform"]["input_labels"] == ["x", ""]
+
+
+@defect
+@pytest.mark.parametrize("make", [lambda s: ts.downsample(s, [2], "mean"), lambda s: ts.cast(s, "int64")])
+def test_a_view_of_a_specification_is_a_specification(make: Any) -> None:
+    """tensorstore 0.1.86: nothing is opened."""
+    assert isinstance(make(ts.Spec({"driver": "array", "array": [1, 2], "dtype": "int32"})), ts.Spec)

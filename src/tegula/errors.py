@@ -54,6 +54,12 @@ class TegulaError(Exception):
     """Base of every error that this library raises on purpose.
 
     `code` is the status name; `message` is the text without it.
+
+    >>> try:
+    ...     raise NotFound("no such array")
+    ... except TegulaError as error:
+    ...     error.code, error.message, str(error)
+    ('NOT_FOUND', 'no such array', 'NOT_FOUND: no such array')
     """
 
     code: ClassVar[str] = "UNKNOWN"

@@ -43,6 +43,12 @@ def array(
         copy: True: always copy; False: never.
         write: whether writing through the handle is allowed; by default if the array is writable.
 
+    Returns:
+        A handle of the array's shape, its coordinates from 0.
+
+    Raises:
+        InvalidArgument: no data type corresponds to the array's, or it may not be written.
+
     >>> import tegula
     >>> tegula.array([[1, 2], [3, 4]])[1].read().result()
     array([3, 4])
@@ -132,6 +138,12 @@ def cast(*arguments: Any, **options: Any) -> Any:
         base: a store, or a specification, which is opened.  Left out: the function of a store.
         dtype: the data type read; writing converts the other way.
 
+    Returns:
+        A handle of the same domain; or the function of a store that gives one.
+
+    Raises:
+        InvalidArgument: one data type does not convert to the other.
+
     >>> import tegula
     >>> tegula.cast(tegula.array([1, 2]), "float32").read().result()
     array([1., 2.], dtype=float32)
@@ -156,7 +168,23 @@ def _store(base: Any) -> TensorStore:
 
 
 def read(store: Any, order: str = "C") -> NDArray[Any]:
-    """Read a store and wait for the array: the last step of a pipe."""
+    """Read a store and wait for the array: the last step of a pipe.
+
+    Args:
+        store: a store, or any view of one.
+        order: ``"C"`` or ``"F"``: the memory layout of the result.
+
+    Returns:
+        A new array of the shape and data type of `store`.
+
+    Raises:
+        OutOfRange: the view leaves the array.
+        DataLoss, FailedPrecondition: a stored chunk is damaged.
+
+    >>> import tegula
+    >>> tegula.read(tegula.array([[1, 2], [3, 4]])[1])
+    array([3, 4])
+    """
     found: NDArray[Any] = store.read(order=order).result()
     return found
 
@@ -174,6 +202,13 @@ class Writing(Record):
 
 def write(source: Any) -> Callable[[Any], Any]:
     """Return the function that writes `source` into a store, waits, and gives the store back.
+
+    Args:
+        source: an array, a number, nested lists or a store; broadcast to the shape of the store.
+
+    Raises (the function, not this call):
+        InvalidArgument: `source` does not fit.
+        TypeError: it does not convert safely.
 
     >>> import numpy as np, tegula
     >>> target = tegula.array(np.zeros(3))
@@ -216,6 +251,12 @@ at = _At()
 
 def explain(store: TensorStore) -> Any:
     """Say what reading a view would do, without doing it: chunks, requests, bytes and memory.
+
+    Args:
+        store: a store, or any view of one.
+
+    Returns:
+        An explanation: counts, and sizes in bytes; printed, a table.
 
     >>> import tegula
     >>> store = tegula.open({"driver": "zarr3", "kvstore": "memory://"}, create=True, dtype="uint8",

@@ -64,9 +64,18 @@ def open(
         open_mode, open, create, delete_existing, assume_metadata, assume_cached_metadata: what may be
             done; by default an existing array is opened.
         context: shared resources; by default a fresh context.
+        transaction, batch: not there yet: None.
+        kvstore: the key-value store, where `spec` does not name it.
         recheck_cached_metadata, recheck_cached_data, recheck_cached: staleness bounds.
         rank, dtype, domain, shape, chunk_layout, codec, fill_value, dimension_units, schema: constraints
             on what is opened, and choices for what is created.
+
+    Returns:
+        A future of a handle whose domain is the array's, or the part that `spec` names.
+
+    Raises (at once):
+        InvalidArgument, Unimplemented: `spec` is no specification, or names what is not there.
+        TypeError: an argument is of another type.
 
     Raises (from the future):
         NotFound, AlreadyExists, FailedPrecondition, InvalidArgument, DataLoss, PermissionDenied.

@@ -12,6 +12,9 @@ _NAMES = ("open", "create", "delete_existing", "assume_metadata", "assume_cached
 class OpenMode:
     """What opening may do: a set of flags, all off unless named.
 
+    `open` what exists; `create` what does not; `delete_existing` first; `assume_metadata` as given,
+    without reading or writing any; `assume_cached_metadata` only where it is needed.
+
     >>> OpenMode(open=True, create=True)
     OpenMode(open=True, create=True)
     """

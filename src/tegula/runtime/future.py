@@ -399,7 +399,12 @@ class Promise(Generic[T]):
 class WriteFutures:
     """The two moments of a write: `copy`, when the source may be changed; `commit`, when it is stored.
 
-    Used as a future it is its `commit`.
+    Used as a future it is its `commit`: errors of either come out of `result`.
+
+    >>> import tegula
+    >>> futures = tegula.array([0, 0]).write([1, 2])
+    >>> futures.copy.result(), futures.commit.result(), futures.done()
+    (None, None, True)
     """
 
     __slots__ = ("__weakref__", "_commit", "_copy")

@@ -133,6 +133,8 @@ _PYTHON_TYPES: dict[Any, str] = {bytes: "string", str: "ustring"}
 class DataType:
     """A data type: ``tegula.dtype(x)`` for a name, a NumPy dtype or scalar type, or a Python type.
 
+    `name` is TensorStore's name of it, `itemsize` the size of an element in bytes.
+
     >>> dtype("int32"), dtype(float), dtype(np.dtype(">u2"))
     (dtype("int32"), dtype("float64"), dtype("uint16"))
     >>> dtype("int32") == np.int32, dtype("int32")(3.7)

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*", re.AS
 
 
 class Unit:
-    """A multiple of a base unit; the base unit ``""`` makes it dimensionless.
+    """`multiplier` times `base_unit`; the base unit ``""`` makes it dimensionless.
 
     Made from text, a number, a number and a base unit, such a pair, or `json`.
 

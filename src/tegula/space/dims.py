@@ -440,7 +440,18 @@ def _expression(specs: tuple[Spec, ...], steps: tuple[tuple[str, Any], ...]) -> 
 
 
 class _Start:
-    """`d`: what a dimension expression begins with."""
+    """`d`: what a dimension expression begins with: ``d[dimensions]``, then operations on those dimensions.
+
+    Dimensions are labels, integers (from the end where negative), slices, or several of these.  An
+    expression is applied by indexing, ``view[expression]``, or by calling it with a view.
+
+    Raises:
+        IndexError: when it is applied, a label or number that the view does not have.
+
+    >>> from tegula import IndexDomain, d
+    >>> IndexDomain(labels=["x", "y"], shape=[4, 6])[d["y", "x"].transpose[:].translate_to[10]]
+    { "y": [10, 16), "x": [10, 14) }
+    """
 
     __slots__ = ()
     __iter__ = None

@@ -31,7 +31,12 @@ else:
 
 
 class OutputIndexMethod(Enum):
-    """How an output coordinate depends on the input."""
+    """How an output coordinate depends on the input: not at all, on one dimension, or by an index array.
+
+    >>> from tegula import IndexTransform, d
+    >>> [str(one.method) for one in IndexTransform(input_shape=[6, 6, 6])[5, ::2, [1, 2]].output]
+    ['OutputIndexMethod.constant', 'OutputIndexMethod.single_input_dimension', 'OutputIndexMethod.array']
+    """
 
     constant = 0
     single_input_dimension = 1

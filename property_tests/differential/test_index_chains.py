@@ -506,7 +506,9 @@ def deliberate(step, mine, theirs):
         made = isinstance(mine[2], dict) and isinstance(theirs[2], dict)
         if refused or (made and _empty(mine[2])):
             return True
-    arrays = theirs[0] == "ok" and "array(in)" in theirs[1]
+    if _HALF_REVERSED.search(step):
+        return True
+    arrays = theirs[0] == "ok" and "array(in)" in f"{mine[1]}{theirs[1]}"
     if arrays and mine[0] == "ok":
         # an array axis, or a whole array, kept at size 1 or made a constant here: the same function
         return _same(space.IndexTransform(json=mine[2]), space.IndexTransform(json=theirs[2]))
@@ -514,7 +516,7 @@ def deliberate(step, mine, theirs):
         return "index_array_bounds" in str(theirs[2])  # a single value is checked at once here
     if "reshape" in step and ", 0" in step and "with implicit bounds" in f"{mine}{theirs}":
         return True
-    return bool(_HALF_REVERSED.search(step))
+    return False
 
 
 def _empty(document):

@@ -514,9 +514,7 @@ def deliberate(step, mine, theirs):
         return _same(space.IndexTransform(json=mine[2]), space.IndexTransform(json=theirs[2]))
     if arrays and "is outside valid range" in mine[2]:
         return "index_array_bounds" in str(theirs[2])  # a single value is checked at once here
-    if "reshape" in step and ", 0" in step and "with implicit bounds" in f"{mine}{theirs}":
-        return True
-    return False
+    return "reshape" in step and ", 0" in step and "with implicit bounds" in f"{mine}{theirs}"
 
 
 def _empty(document):

@@ -86,6 +86,8 @@ def _checked(j: int, n: OutputIndexMap, lo: int, hi: int) -> Any:
         return check_array(n, lo, hi)
     except OutOfRange as error:
         raise annotated(error, f"In index array map for output dimension {j}: ") from None
+    except InvalidArgument as error:
+        raise annotated(error, f"Propagating bounds from intermediate dimension {j}.: ") from None
 
 
 def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:

@@ -72,19 +72,17 @@ def _getter(fields: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 def _first_call(made: Any) -> Callable[..., None]:
     """Return a constructor that replaces itself by the real one."""
 
-    def __init__(self: Any, *arguments: Any, **named: Any) -> None:
+    def first(self: Any, *arguments: Any, **named: Any) -> None:
         made.__init__ = _constructor(made)
         made.__init__(self, *arguments, **named)
 
-    return __init__
+    return first
 
 
 def _constructor(made: Any) -> Callable[..., None]:
     scope: dict[str, Any] = {f"_set_{field}": getattr(made, field).__set__ for field in made._fields}
     scope |= {f"_default_{field}": value for field, value in made._defaults.items()}
-    arguments = [
-        f"{field}=_default_{field}" if field in made._defaults else field for field in made._fields
-    ]
+    arguments = [f"{field}=_default_{field}" if field in made._defaults else field for field in made._fields]
     lines = [f"  _set_{field}(self, {field})" for field in made._fields]
     if hasattr(made, "__post_init__"):
         lines.append("  self.__post_init__()")

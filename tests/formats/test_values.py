@@ -69,7 +69,7 @@ def test_a_chunk_larger_than_memory_is_a_typed_error() -> None:
     with pytest.raises(ResourceExhausted):
         destination(2**62)
     header = bytes([2, 1, 0, 1]) + (2**31 - 100).to_bytes(4, "little") * 2 + (40).to_bytes(4, "little")
-    with pytest.raises(ValueError, match="Invalid blosc|End of data"):
+    with pytest.raises(ValueError, match=r"Invalid blosc|End of data"):
         Blosc().decode(header + bytes(24), 100, True, None)
 
 

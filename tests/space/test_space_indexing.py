@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tegula.space import Dim, IndexDomain, IndexTransform, OutputIndexMap, d, newaxis
+from tegula.space import Dim, Indexable, IndexDomain, IndexTransform, OutputIndexMap, d, newaxis
 
 
 def over(*dims):
@@ -188,6 +188,17 @@ def test_composition_of_index_arrays():
         over((0, 10))[[3, 1, 4]][[2, 9]]
 
 
+def test_index_arrays_over_a_dimension_of_one_are_checked():
+    """The wheel lets this pass, and reads the one column twice."""
+    column = over((0, 5), (0, 5))[:, [2]]
+    assert column.domain.shape == (5, 1)
+    with pytest.raises(
+        IndexError, match="In index array map for output dimension 1: Index 3 is outside valid range"
+    ):
+        column[:, [0, 3]]
+    assert column[:, [0, 0]].domain.shape == (5, 2)
+
+
 def test_transform_prints():
     t = over((0, 3), (0, 4))[[0, 2], 1:]
     assert repr(t) == (
@@ -288,3 +299,47 @@ def test_expressions_print_as_the_code_that_makes_them(text):
     assert eval(repr(made), {"d": d, "array": np.array}) == made
     assert pickle.loads(pickle.dumps(made)) == made
     assert made != d[1].translate_to[2]
+
+
+class Shelf(Indexable):
+    """The least that is indexable: a transform, and the same thing through another."""
+
+    def __init__(self, transform):
+        self._transform = transform
+
+    def _with_transform(self, new):
+        return Shelf(new)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[2:4, 1],
+        lambda x: x[[0, 1], [1, 2]],
+        lambda x: x.oindex[[0, 1], [1, 2]],
+        lambda x: x.vindex[:, [1, 2]],
+        lambda x: x[d["x"].translate_to[3]],
+        lambda x: x[IndexDomain([Dim(2, "x"), Dim(1, 3, label="y")])],
+        lambda x: x.translate_to[5, 6],
+        lambda x: x.translate_by[5],
+        lambda x: x.translate_backward_by[None, 6],
+        lambda x: x.label["a", ""],
+        lambda x: x.mark_bounds_implicit[:True],
+        lambda x: x.T,
+        lambda x: x.transpose(["y", 0]),
+        lambda x: d["y"][2](x),
+    ],
+)
+def test_anything_with_a_transform_is_indexable(view):
+    """x.op[arg]._transform == x._transform.op[arg]"""
+    t = IndexTransform(input_shape=[4, 5], input_labels=["x", "y"])
+    assert isinstance(view(Shelf(t)), Shelf)
+    assert view(Shelf(t))._transform == view(t)
+
+
+def test_things_with_transforms_do_not_iterate():
+    with pytest.raises(TypeError):
+        iter(Shelf(IndexTransform(2)))
+    with pytest.raises(TypeError):
+        iter(d[0])
+    assert repr(IndexTransform(0).oindex).endswith(".oindex")

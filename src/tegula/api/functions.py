@@ -136,7 +136,9 @@ def cast(*arguments: Any, **options: Any) -> Any:
     >>> tegula.cast(tegula.array([1, 2]), "float32").read().result()
     array([1., 2.], dtype=float32)
     """
-    given = dict(zip(("base", "dtype") if len(arguments) + len(options) > 1 else ("dtype",), arguments, strict=False))
+    given = dict(
+        zip(("base", "dtype") if len(arguments) + len(options) > 1 else ("dtype",), arguments, strict=False)
+    )
     given |= options
     if "base" not in given:
         return Casting(given["dtype"])
@@ -239,5 +241,3 @@ def pipe(value: Any, *functions: Callable[[Any], Any]) -> Any:
     for function in functions:
         value = function(value)
     return value
-
-

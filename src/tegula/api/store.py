@@ -58,9 +58,7 @@ class TensorStore(Indexable):
         return self._view.transform
 
     def _with_transform(self, transform: IndexTransform) -> TensorStore:
-        return TensorStore(
-            View(self._view.source, transform), self._opened, self._readable, self._writable
-        )
+        return TensorStore(View(self._view.source, transform), self._opened, self._readable, self._writable)
 
     # ---- what it is
 

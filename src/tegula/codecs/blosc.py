@@ -10,7 +10,6 @@ are the interpreter's business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
@@ -18,6 +17,7 @@ from tegula import binding
 from tegula.codecs.codec import Buffer, destination, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
+from tegula.record import Record
 
 __all__ = ["COMPRESSORS", "ZARR2", "ZARR3", "Blosc"]
 
@@ -40,8 +40,7 @@ def _load() -> Any:
     return blosc
 
 
-@dataclass(frozen=True, slots=True)
-class Blosc:
+class Blosc(Record):
     """Blosc with inner compressor `cname` at `clevel` 0 to 9.
 
     `shuffle` is 0 (none), 1 (bytes) or 2 (bits) over elements of `typesize` bytes; `blocksize` 0 lets

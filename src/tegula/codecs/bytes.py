@@ -39,9 +39,11 @@ def in_byte_order(dtype: np.dtype[Any], big: bool) -> np.dtype[Any]:
     >>> in_byte_order(np.dtype("int16"), True)
     dtype('>i2')
     """
-    if big != (sys.byteorder == "big") and dtype.kind == "V":
+    if dtype.itemsize == 1 or big == (sys.byteorder == "big"):
+        return dtype
+    if dtype.kind == "V":
         dtype = np.dtype(f"u{dtype.itemsize}")
-    return dtype.newbyteorder(">" if big else "<") if dtype.kind != "V" else dtype
+    return dtype.newbyteorder(">" if big else "<")
 
 
 ZARR3 = Declaration("bytes", LAYOUT, (Member("endian", _endian),), _settle)

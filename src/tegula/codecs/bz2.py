@@ -7,18 +7,17 @@ Law: as of `codec.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from tegula.codecs.codec import Buffer, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, integer_member
 from tegula.errors import FailedPrecondition
+from tegula.record import Record
 
 __all__ = ["ZARR2", "Bz2"]
 
 
-@dataclass(frozen=True, slots=True)
-class Bz2:
+class Bz2(Record):
     """Bzip2 at `level` 1 to 9.
 
     >>> Bz2(1).decode(Bz2(1).encode(b"abc"), 3, True, None)

@@ -16,7 +16,6 @@ Laws:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from tegula.codecs.codec import SLACK, Buffer, ByteCodec, not_enough, too_much
 from tegula.errors import FailedPrecondition, InvalidArgument
+from tegula.record import Record, derived
 
 __all__ = ["CodecChain"]
 
@@ -33,8 +33,7 @@ _UINT8 = np.dtype(np.uint8)
 _WORDS = {1: "u1", 2: "u2", 4: "u4", 8: "u8", 16: "c16"}
 
 
-@dataclass(frozen=True, slots=True)
-class CodecChain:
+class CodecChain(Record):
     """How one chunk is stored.
 
     chunk_shape     shape of the decoded chunk
@@ -60,15 +59,15 @@ class CodecChain:
     stored_dtype: np.dtype[Any]
     order: tuple[int, ...]
     steps: tuple[ByteCodec, ...] = ()
-    nbytes: int = field(init=False, compare=False, repr=False)
-    raw: bool = field(init=False, compare=False, repr=False)
-    swap: bool = field(init=False, compare=False, repr=False)
-    _stored_shape: tuple[int, ...] = field(init=False, compare=False, repr=False)
-    _axes: tuple[int, ...] | None = field(init=False, compare=False, repr=False)
-    _sizes: tuple[int | None, ...] = field(init=False, compare=False, repr=False)
-    _word: np.dtype[Any] = field(init=False, compare=False, repr=False)
-    _part: np.dtype[Any] = field(init=False, compare=False, repr=False)
-    _boolean: bool = field(init=False, compare=False, repr=False)
+    nbytes: int = derived()
+    raw: bool = derived()
+    swap: bool = derived()
+    _stored_shape: tuple[int, ...] = derived()
+    _axes: tuple[int, ...] | None = derived()
+    _sizes: tuple[int | None, ...] = derived()
+    _word: np.dtype[Any] = derived()
+    _part: np.dtype[Any] = derived()
+    _boolean: bool = derived()
 
     def __post_init__(self) -> None:
         put = object.__setattr__

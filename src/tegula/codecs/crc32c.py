@@ -9,7 +9,6 @@ over the stored bytes, without a copy, verifies them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from tegula.codecs.codec import Buffer, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration
 from tegula.errors import DataLoss
+from tegula.record import Record
 
 __all__ = ["ZARR3", "Crc32c"]
 
@@ -35,8 +35,7 @@ def _checksum(data: Buffer) -> int:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Crc32c:
+class Crc32c(Record):
     """A four-byte checksum after the data.
 
     >>> bytes(Crc32c().decode(Crc32c().encode(b"abc"), 3, True, None))

@@ -7,18 +7,17 @@ Law: as of `codec.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from tegula.codecs.codec import Buffer
 from tegula.codecs.declare import BYTES, Declaration, integer_member
 from tegula.codecs.deflate import GZIP, deflate, inflate
+from tegula.record import Record
 
 __all__ = ["ZARR2", "ZARR3", "Gzip"]
 
 
-@dataclass(frozen=True, slots=True)
-class Gzip:
+class Gzip(Record):
     """Deflate at `level` 0 to 9, with a gzip header.
 
     >>> Gzip(1).decode(Gzip(1).encode(b"abc"), 3, True, None)

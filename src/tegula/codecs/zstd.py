@@ -8,31 +8,57 @@ Law: as of `codec.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from typing import Any
 
 from tegula import binding
-from tegula.codecs.codec import Buffer, destination, not_enough, too_much
+from tegula.codecs.codec import Buffer, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition
+from tegula.record import Record
 
 __all__ = ["ZARR2", "ZARR3", "Zstd", "declared_size"]
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _BLOCK = 128 << 10
-_zstd: Any = None
+# Contexts cost more than a small frame; they serve one call at a time, so idle ones wait here.
+_decoders: list[Any] = []
+_encoders: dict[tuple[int, bool], list[Any]] = {}
 
 
-def _load() -> Any:
-    global _zstd
-    from numcodecs import zstd
+def _decoder() -> Any:
+    try:
+        return _decoders.pop()
+    except IndexError:
+        from zstandard import ZstdDecompressor
 
-    _zstd = zstd
-    return zstd
+        return ZstdDecompressor()
 
 
-@dataclass(frozen=True, slots=True)
-class Zstd:
+def _encoder(idle: list[Any], level: int, checksum: bool) -> Any:
+    try:
+        return idle.pop()
+    except IndexError:
+        from zstandard import ZstdCompressor
+
+        return ZstdCompressor(level=level, write_checksum=checksum)
+
+
+def _decompress(data: Buffer, size: int) -> bytes:
+    """Decode one frame of at most `size` bytes and nothing behind it."""
+    from zstandard import ZstdError
+
+    decoder = _decoder()
+    try:
+        found: bytes = decoder.decompress(data, max_output_size=size, allow_extra_data=False)
+    except (ZstdError, MemoryError) as error:
+        raise _fault(error, data) from None
+    finally:
+        _decoders.append(decoder)
+    return found
+
+
+class Zstd(Record):
     """Zstandard at `level` -131072 to 22, with or without a frame `checksum`.
 
     >>> bytes(Zstd(1).decode(Zstd(1).encode(b"abc"), 3, True, None))
@@ -48,28 +74,27 @@ class Zstd:
 
     def encode(self, data: Buffer) -> bytes:
         """Return `data` as one frame that declares its size."""
-        result: bytes = (_zstd or _load()).compress(data, self.level, self.checksum)
+        idle = _encoders.setdefault((self.level, self.checksum), [])
+        encoder = _encoder(idle, self.level, self.checksum)
+        try:
+            result: bytes = encoder.compress(data)
+        finally:
+            idle.append(encoder)
         return result
 
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:
-        """Return the bytes of one frame; see `ByteCodec.decode`."""
+        """Return the bytes of one frame, in a buffer of their own; see `ByteCodec.decode`."""
+        del out
         declared = declared_size(data)
+        found = None
         if declared is None:
-            if not exact:
-                return _stream(data, size)
-        elif declared != size:
-            if declared > size:
-                raise too_much(declared - size, f"; at byte {len(data)}; at uncompressed byte {size}")
-            if exact:
-                raise not_enough(size, declared, f"; at byte {len(data)}; at uncompressed byte {declared}")
-            size = declared
-        if out is None:
-            out = destination(size)
-        try:
-            (_zstd or _load()).decompress(data, out)
-        except (RuntimeError, ValueError) as error:
-            raise _fault(error, data) from None
-        return out
+            found = _stream(data, size)
+            declared = len(found)
+        if declared > size:
+            raise too_much(declared - size, f"; at byte {len(data)}; at uncompressed byte {size}")
+        if exact and declared < size:
+            raise not_enough(size, declared, f"; at byte {len(data)}; at uncompressed byte {declared}")
+        return _decompress(data, max(declared, 1)) if found is None else found
 
 
 def declared_size(data: Buffer) -> int | None:
@@ -114,20 +139,21 @@ def _stream(data: Buffer, limit: int) -> bytes:
         raise too_much(None, f"; at uncompressed byte {limit}")
     if len(view) - position > 4:
         raise too_much(len(view) - position, f"; at byte {position}")
-    try:
-        result: bytes = (_zstd or _load()).decompress(data)
-    except (RuntimeError, ValueError) as error:
-        raise _fault(error, data) from None
-    return result
+    return _decompress(data, max(bound, 1))
+
+
+_EXTRA = re.compile(r"contains (\d+) bytes? of unused data")
 
 
 def _fault(error: Exception, data: Buffer) -> FailedPrecondition:
-    reason = str(error).partition("error: ")[2]
-    if reason.startswith(("b'", 'b"')):
-        reason = reason[2:-1]
-    if "Src size" in reason or reason == "invalid input data":
+    said = str(error)
+    extra = _EXTRA.search(said)
+    if extra is not None:
+        count = int(extra[1])
+        return too_much(count, f"; at byte {len(data) - count}")
+    if "full frame" in said:
         return FailedPrecondition(f"Truncated Zstd-compressed stream; at byte {len(data)}")
-    return FailedPrecondition(f"ZSTD_decompressStream() failed: {reason or error}")
+    return FailedPrecondition(f"ZSTD_decompressStream() failed: {said.partition('error: ')[2] or said}")
 
 
 def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Zstd]:  # noqa: ARG001

@@ -9,13 +9,13 @@ Laws: a key names exactly one cell; keys(cells) equals [key(cell) for each]; the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.chain import CodecChain
+from tegula.record import Record, derived
 from tegula.schema.dtypes import DataType
 from tegula.schema.units import Unit
 from tegula.space import domain as domains
@@ -61,8 +61,7 @@ class KeyRule(NamedTuple):
         return text.split("\0")[:-1]
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayLayout:
+class ArrayLayout(Record):
     """An array as planning sees it.
 
     shape           current shape
@@ -86,8 +85,8 @@ class ArrayLayout:
     fill_bytes: bytes | None
     labels: tuple[str, ...]
     units: tuple[Unit | None, ...]
-    fill_value: NDArray[Any] | None = field(init=False, compare=False)
-    domain: domains.IndexDomain = field(init=False, compare=False)
+    fill_value: NDArray[Any] | None = derived()
+    domain: domains.IndexDomain = derived()
 
     def __post_init__(self) -> None:
         fill = None if self.fill_bytes is None else element(self.fill_bytes, self.dtype)

@@ -9,7 +9,6 @@ Laws: those of `format.py`.  The format holds neither labels (a request's stay o
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tegula import binding
@@ -21,6 +20,7 @@ from tegula.formats.agreement import CREATING
 from tegula.formats.format import Format
 from tegula.formats.layout import ArrayLayout
 from tegula.formats.zarr2_document import UNSET, Constraints, Metadata
+from tegula.record import replace
 from tegula.schema.choose import choose_read_write_chunk_grid
 from tegula.schema.codecspec import CodecSpec, merge_members
 from tegula.schema.schema import Schema, merge_domains

@@ -10,7 +10,6 @@ here are kept.  Types of more than one field, and raw ones, are refused, not ign
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,6 +23,7 @@ from tegula.codecs.declare import Constraint
 from tegula.errors import InvalidArgument, Unimplemented
 from tegula.formats import document, fill
 from tegula.formats.layout import KeyRule, element
+from tegula.record import Record
 from tegula.schema import dtypes
 from tegula.schema.dtypes import DataType
 
@@ -81,8 +81,7 @@ class Constraints(NamedTuple):
         return None if self.dtype is None else data_type(self.dtype)[0]
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(Record):
     """A whole document.
 
     `fill` is one native element or None; `separator` None where the document leaves it out; `extra` the
@@ -97,7 +96,7 @@ class Metadata:
     order: str
     separator: str | None
     extra: dict[str, Any]
-    chain: CodecChain = field(compare=False, repr=False)
+    chain: CodecChain
 
     @property
     def data_type(self) -> DataType:

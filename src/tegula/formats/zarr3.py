@@ -8,7 +8,6 @@ Laws: those of `format.py`.  Chunks within chunks (sharding) are refused, not ig
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tegula import binding
@@ -20,6 +19,7 @@ from tegula.formats.agreement import CREATING
 from tegula.formats.format import Format
 from tegula.formats.layout import ArrayLayout
 from tegula.formats.zarr3_document import Constraints, Metadata
+from tegula.record import replace
 from tegula.schema.choose import choose_read_write_chunk_shapes
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.dtypes import DataType

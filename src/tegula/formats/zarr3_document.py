@@ -8,7 +8,6 @@ Laws: decoding what was encoded gives the same value; members that nobody must u
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from tegula import binding
@@ -18,6 +17,7 @@ from tegula.codecs.sequence import Sequence3
 from tegula.errors import InvalidArgument, Unimplemented
 from tegula.formats import document, fill
 from tegula.formats.layout import KeyRule, element
+from tegula.record import Record
 from tegula.schema import dtypes
 from tegula.schema.dtypes import DataType
 from tegula.schema.units import Unit
@@ -53,8 +53,7 @@ class Constraints(NamedTuple):
         return None
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(Record):
     """A whole document.
 
     `keys` is the name of the key encoding and its separator; `fill` one native element; `attributes` are
@@ -71,7 +70,7 @@ class Metadata:
     names: tuple[str | None, ...] | None
     units: tuple[Unit | None, ...] | None
     extra: dict[str, Any]
-    chain: CodecChain = field(compare=False, repr=False)
+    chain: CodecChain
 
     @property
     def key_rule(self) -> KeyRule:

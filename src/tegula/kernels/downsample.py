@@ -125,7 +125,7 @@ def downsample(
         steps = [min(f, n) for f, n in zip(factors, array.shape, strict=True)]
         strided_copy(out, array[tuple(slice(b, None, f) for b, f in zip(begin, steps, strict=True))])
         return out
-    if worthwhile(array.nbytes, 1 << 12, 1 << 24) and _by_kernel(array, factors, method, start, out):
+    if worthwhile(array.nbytes, 1 << 8, 1 << 24) and _by_kernel(array, factors, method, start, out):
         return out
     np.copyto(out, twin(array, factors, method, start))
     return out

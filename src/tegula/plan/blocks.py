@@ -1,16 +1,18 @@
-"""How much goes into one task and one request: the numbers that cut a table for running.
+"""How much goes into one task and one request: the numbers that cut work for running.
 
 A *block* is one bulk request, one decode and one scatter, small enough to stay in a core's cache; a
 *span* is the run of blocks that one task works through, large enough that starting it costs nothing.
-A *tile* is the box of a computed view that is worked on at once.
+A *tile* is the box of a view that is computed or copied at once; its edges fall on chunk edges where
+they can, so that a chunk is read or written by one tile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise, product
 from math import prod
 
-__all__ = ["Box", "block_rows", "span_count", "tiles"]
+__all__ = ["TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tiles"]
 
 SPAN_BYTES = 4 << 20
 BLOCK_BYTES = 1 << 20
@@ -18,6 +20,8 @@ BLOCK_ROWS = 256
 TILE_BYTES = 16 << 20
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
+Grain = tuple[int, int]
+"""A period and a phase: the edges of chunks along a dimension are where ``(x - phase) % period == 0``."""
 
 
 def block_rows(chunk_bytes: int) -> int:
@@ -38,22 +42,30 @@ def span_count(rows: int, chunk_bytes: int, width: int) -> int:
     return max(1, min(4 * width, rows * chunk_bytes // SPAN_BYTES))
 
 
-def tiles(lower: Sequence[int], upper: Sequence[int], cell_bytes: int) -> list[Box]:
-    """Cut a box into boxes that need at most about `TILE_BYTES` each, halving the longest side.
+def tiles(lower: Sequence[int], upper: Sequence[int], cell_bytes: int, grains: Sequence[Grain]) -> list[Box]:
+    """Cut a box into boxes of whole grains that need about `TILE_BYTES` each, and at least one grain.
 
-    >>> tiles((0,), (3,), 1)
-    [((0,), (3,))]
+    Tiles grow along the last dimension first, so that they are long runs of memory in C order.
+
+    >>> tiles((0, 5), (4, 9), 4 << 20, ((1, 0), (2, 0)))[:2]
+    [((0, 5), (1, 9)), ((1, 5), (2, 9))]
     """
-    boxes: list[Box] = [(tuple(lower), tuple(upper))]
-    done: list[Box] = []
-    while boxes:
-        low, high = boxes.pop()
-        extents = [b - a for a, b in zip(low, high, strict=True)]
-        if prod(extents) * cell_bytes <= TILE_BYTES or max(extents, default=1) <= 1:
-            done.append((low, high))
-            continue
-        dim = extents.index(max(extents))
-        middle = low[dim] + extents[dim] // 2
-        boxes.append(((*low[:dim], middle, *low[dim + 1 :]), high))
-        boxes.append((low, (*high[:dim], middle, *high[dim + 1 :])))
-    return done
+    size = [period for period, _ in grains]
+    budget = TILE_BYTES // max(1, cell_bytes)
+    for dim in reversed(range(len(size))):
+        period = size[dim]
+        room = budget // max(1, prod(size))
+        if room > 1:
+            size[dim] = period * min(room, -(-(upper[dim] - lower[dim]) // period) + 1)
+    lines = [
+        list(pairwise(_edges(low, high, step, phase)))
+        for low, high, step, (_, phase) in zip(lower, upper, size, grains, strict=True)
+    ]
+    return [(tuple(a for a, _ in box), tuple(b for _, b in box)) for box in product(*lines)]
+
+
+def _edges(low: int, high: int, step: int, phase: int) -> list[int]:
+    if step >= high - low:
+        return [low, high]
+    first = low + step - (low - phase) % step
+    return [low, *range(first, high, step), high]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tegula.plan.blocks import Box
-from tegula.source import Cast, Downsample
+from tegula.plan.blocks import Box, Grain
+from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
 
-__all__ = ["base_of", "is_translation", "reached", "restrict"]
+__all__ = ["base_of", "grains", "is_translation", "reached", "restrict"]
 
 
 def reached(transform: Any) -> Box:
@@ -47,6 +47,24 @@ def restrict(view: View, lower: Sequence[int], upper: Sequence[int]) -> View:
         return view
     narrowed: View = view[tuple(map(slice, lower, upper))]
     return narrowed
+
+
+def grains(view: View) -> list[Grain]:
+    """Return, for each dimension of a view, where edges of chunks fall on it; period one where nowhere."""
+    source = view.source
+    found: list[Grain] = [(1, 0)] * view.transform.input_rank
+    if isinstance(source, Chunked):
+        for output, chunk in zip(view.transform.output, source.layout.chunk_shape, strict=True):
+            if output.input_dimension is not None and output.stride == 1:
+                found[output.input_dimension] = (chunk, -output.offset % chunk)
+    elif not isinstance(source, InMemory):
+        inner = grains(source.base)
+        factors = source.factors if isinstance(source, Downsample) else (1,) * len(inner)
+        for output, (period, phase), factor in zip(view.transform.output, inner, factors, strict=True):
+            if output.input_dimension is not None and output.stride == 1:
+                period = max(1, period // factor)
+                found[output.input_dimension] = (period, (phase // factor - output.offset) % period)
+    return found
 
 
 def base_of(source: Downsample | Cast, low: Sequence[int], high: Sequence[int]) -> View:

@@ -144,5 +144,3 @@ def _follow(
         array.words[to] = chunk[at]
     else:
         chunk[at] = array.words[to]
-
-

@@ -17,10 +17,12 @@ from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.kernels.copy import strided_copy
 from tegula.plan.blocks import tiles
-from tegula.plan.gather import pick
-from tegula.plan.reach import base_of, is_translation, reached
+from tegula.plan.gather import pick, strided
+from tegula.plan.reach import base_of, grains, is_translation, reached
 from tegula.programs.reading import read_into
-from tegula.source import Cast, Downsample
+from tegula.source import Cast, Downsample, InMemory
+from tegula.space.domain import IndexDomain
+from tegula.space.transform import IndexTransform
 from tegula.view import View
 
 __all__ = ["read_computed"]
@@ -30,15 +32,17 @@ async def read_computed(view: View, out: NDArray[Any], width: int) -> None:
     """Read a view of a `Downsample` or `Cast` source into `out`."""
     source = view.source
     assert isinstance(source, Downsample | Cast)
-    factors = source.factors if isinstance(source, Downsample) else ()
     lower, upper = reached(view.transform)
     direct = is_translation(view.transform)
     target = out if direct else np.empty([b - a for a, b in zip(lower, upper, strict=True)], out.dtype)
+    factors = source.factors if isinstance(source, Downsample) else ()
     cell_bytes = source.base.dtype.numpy_dtype.itemsize * prod(factors)
+    # the source's own coordinates, in which the tiles are cut
+    plain = View(source, IndexTransform(IndexDomain(inclusive_min=lower, exclusive_max=upper)))
     calls = []
-    for low, high in tiles(lower, upper, cell_bytes):
+    for low, high in tiles(lower, upper, cell_bytes, grains(plain)):
         region = tuple(slice(a - o, b - o) for a, b, o in zip(low, high, lower, strict=True))
-        calls.append(Call(_compute_tile, source, low, high, target[(*region, Ellipsis)]))
+        calls.append(Call(_compute_tile, source, low, high, target[(*region, ...)]))
     if len(calls) == 1:
         await calls[0]()
     else:
@@ -51,8 +55,12 @@ async def _compute_tile(
     source: Downsample | Cast, low: tuple[int, ...], high: tuple[int, ...], out: NDArray[Any]
 ) -> None:
     part = base_of(source, low, high)
-    held = np.empty(part.shape, source.base.dtype.numpy_dtype)
-    await read_into(part, held, 1)
+    held = None
+    if isinstance(part.source, InMemory):  # what is in memory need not be held a second time
+        held = strided(part.transform, part.source.array)
+    if held is None:
+        held = np.empty(part.shape, source.base.dtype.numpy_dtype)
+        await read_into(part, held, 1)
     await Compute(Call(_reduce if isinstance(source, Downsample) else _convert, source, part, held, out))
 
 
@@ -63,6 +71,6 @@ def _reduce(source: Downsample, part: View, held: NDArray[Any], out: NDArray[Any
 
 
 def _convert(source: Cast, part: View, held: NDArray[Any], out: NDArray[Any]) -> None:
-    from tegula.schema.convert import cast
+    from tegula.schema.convert import cast_into
 
-    out[...] = cast(held, part.dtype, source.dtype)
+    cast_into(out, held, source.dtype, part.dtype)

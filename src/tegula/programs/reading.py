@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.kernels.copy import strided_copy
-from tegula.plan.gather import locate, pick
+from tegula.plan.gather import locate, pick, strided
+from tegula.plan.partition import partition
+from tegula.plan.table import bind
+from tegula.plan.transfer import memory, place
 from tegula.programs.chunked import read_chunked, read_one
 from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
 
 __all__ = ["read", "read_into"]
+
+SMALL = 1 << 16  # bytes of a result for which NumPy's own indexing is the quickest way
+
 
 async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
     """Return the elements of a view as a new array of its shape, at most `width` tasks at a time."""
@@ -30,9 +36,8 @@ async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
         if spot is not None:
             return await read_one(source, spot, view.shape, order)
     elif isinstance(source, InMemory):
-        found = pick(view.transform, source.array)
-        if found.nbytes <= 1 << 16:
-            return np.array(found, order="F" if order == "F" else "C")
+        if prod(view.shape) * source.array.itemsize <= SMALL:
+            return np.array(pick(view.transform, source.array), order="F" if order == "F" else "C")
     out = np.empty(view.shape, source.dtype.numpy_dtype, order="F" if order == "F" else "C")
     await read_into(view, out, width)
     return out
@@ -57,4 +62,15 @@ async def read_into(view: View, out: NDArray[Any], width: int = 8) -> None:
 def _read_memory(view: View, out: NDArray[Any]) -> None:
     source = view.source
     assert isinstance(source, InMemory)
-    strided_copy(out, pick(view.transform, source.array))
+    found = strided(view.transform, source.array)
+    if found is not None:
+        strided_copy(out, found)
+    elif source.array.dtype.hasobject or any(step % source.array.itemsize for step in source.array.strides):
+        out[...] = pick(view.transform, source.array)
+    else:  # index arrays: the whole array is one chunk
+        held, target = memory(source.array), memory(out)
+        part = partition(view.transform, [max(1, extent) for extent in source.array.shape])
+        table = bind(part, held.strides, target.strides)
+        block = table.expand()
+        for row in range(len(block)):
+            place(table, block, row, held.words[held.offset :], target)

@@ -52,9 +52,38 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
     if maps is IDENTITY_MAPS[b.rank] and (inner.domain is b or inner.domain == b):
         return outer
     a = propagated(b, inner)
+    if outer.maps is IDENTITY_MAPS[b.rank] and not any(m.index_array is not None for m in maps):
+        return transform(a, maps)
     empty = explicitly_empty(a)
     joined = tuple([_joined(c, m, b, a, inner, empty) for c, m in enumerate(outer.maps)])
+    if joined and not empty:
+        _check_unseen(outer, inner)
     return transform(a, joined)
+
+
+def _check_unseen(outer: IndexTransform, inner: IndexTransform) -> None:
+    """Raise `OutOfRange` where an index array leaves a dimension that no map of `outer` looks at.
+
+    Anywhere else the check waits until elements are read; here nobody would make it.
+    """
+    for j, n in enumerate(inner.maps):
+        if n.index_array is None:
+            continue
+        for m in outer.maps:
+            if m.input_dimension == j or (m.index_array is not None and m.index_array.shape[j] != 1):
+                break
+        else:
+            b = outer.domain
+            lo = -INF if b.lower_mask >> j & 1 else b.inclusive_min[j]
+            hi = END if b.upper_mask >> j & 1 else b.exclusive_max[j]
+            _checked(j, n, lo, hi)
+
+
+def _checked(j: int, n: OutputIndexMap, lo: int, hi: int) -> Any:
+    try:
+        return check_array(n, lo, hi)
+    except OutOfRange as error:
+        raise annotated(error, f"In index array map for output dimension {j}: ") from None
 
 
 def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
@@ -65,6 +94,8 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
     single-input-dimension map.  Raise `OutOfRange` where explicit bounds contradict each other.
     """
     a = inner.domain
+    if not (a.lower_mask or a.upper_mask or b.lower_mask or b.upper_mask) and _fits_plainly(b, inner):
+        return a
     rank = a.rank
     empty = explicitly_empty(a)
     inferred: list[tuple[int, int, bool, bool] | None] = [None] * rank
@@ -124,6 +155,24 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
                 f"{interval_text(los[i], his[i])}{_size_text(los[i], his[i]).rstrip(',')}."
             )
     return domain(tuple(los), tuple(his), a.labels, lower_mask, upper_mask)
+
+
+def _fits_plainly(b: IndexDomain, inner: IndexTransform) -> bool:
+    """Tell, for explicit bounds and unit strides, whether `inner` stays within `b`."""
+    a = inner.domain
+    los, his = a.inclusive_min, a.exclusive_max
+    for m, lo, hi in zip(inner.maps, b.inclusive_min, b.exclusive_max, strict=True):
+        i, offset = m.input_dimension, m.offset
+        if i is None:
+            if m.stride is None and not (lo <= offset < hi and -INF < offset < INF):
+                return False
+        elif (
+            m.stride != 1
+            or not (lo <= los[i] + offset and his[i] + offset <= hi)
+            or (offset and (lo == -INF or hi == END))
+        ):
+            return False
+    return True
 
 
 def _size_text(lo: int, hi: int) -> str:
@@ -220,10 +269,7 @@ def through(
     for j in used:
         n = inner.maps[j]
         if n.index_array is not None:
-            try:
-                picks.append(check_array(n, los[j], his[j]) - los[j])
-            except OutOfRange as error:
-                raise annotated(error, f"In index array map for output dimension {j}: ") from None
+            picks.append(_checked(j, n, los[j], his[j]) - los[j])
             continue
         if n.input_dimension is None:
             picks.append(np.full((1,) * a.rank, n.offset - los[j], dtype=np.int64))

@@ -19,6 +19,7 @@ from tegula.space import dimops
 from tegula.space.align import restricted
 from tegula.space.compose import compose, indexing, propagated
 from tegula.space.dim import Frozen, int64
+from tegula.space.direct import directly
 from tegula.space.domain import IndexDomain, check_rank, dimension_of_label
 from tegula.space.indexable import HasTransform, Operations
 from tegula.space.interval import MAX_INT64, MAX_RANK, MIN_INT64
@@ -34,7 +35,7 @@ from tegula.space.selection import (
     specs_text,
 )
 from tegula.space.slicing import Expression, apply_terms
-from tegula.space.transform import IndexTransform
+from tegula.space.transform import IndexTransform, nowhere
 
 
 def _taking(expression: Expression, count: int) -> int:
@@ -95,6 +96,25 @@ def _layout(
     return made, passing
 
 
+_WHOLE = slice(None)
+
+
+def _plainly(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result | None:
+    """Return the result of integers and slices, one for each of `dims`, by the direct path, or None."""
+    if len(expression.terms) != len(dims) or len(set(dims)) != len(dims):
+        return None
+    terms: list[Any] = [_WHOLE] * t.domain.rank
+    for i, term in zip(dims, expression.terms, strict=True):
+        terms[i] = term
+    view = directly(t, tuple(terms), "default")
+    if view is None:
+        return None
+    gone = [i for i, term in zip(dims, expression.terms, strict=True) if type(term) is int]
+    if not gone:
+        return view, dims
+    return view, [i - sum(j < i for j in gone) for i in dims if i not in gone]
+
+
 def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
     """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
     source = t.domain
@@ -116,6 +136,10 @@ def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Express
         if i >= 0:
             _once(seen, i)
     expression = expression.repeated(len(dims))
+    if expression.plain:
+        direct = _plainly(t, [i if i >= 0 else ~i for i in dims], expression)
+        if direct is not None:
+            return direct
     free = _taking(expression, len(dims))
     fresh: set[int] = set()
     at = iter(dims)
@@ -152,6 +176,10 @@ def _once(seen: set[int], i: int) -> None:
 def _index_next(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result:
     """Apply a later indexing operation of an expression to the current selection."""
     expression = expression.repeated(len(dims))
+    if expression.plain:
+        direct = _plainly(t, dims, expression)
+        if direct is not None:
+            return direct
     free = _taking(expression, len(dims))
     made, passing = _layout(expression, t.domain.rank, dims, free)
     check_rank(len(passing))
@@ -494,5 +522,6 @@ def index_domain(over: IndexDomain, key: Any) -> IndexDomain:
 
 Operations.index = index_transform
 Operations.on_all = apply_to_all
+Operations.over = nowhere
 Operations.transposed = transposed
 Operations.reversed = dimops.reversed_dimensions

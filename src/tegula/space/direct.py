@@ -1,6 +1,6 @@
 """The direct path: the indexing expressions of every day, without the detour over composition.
 
-What this file knows: how integers, slices, newaxis, ellipsis and lone one-axis index arrays change a
+What this file knows: how integers, slices, newaxis, ellipsis and index arrays of one axis change a
 transform at once.  What it must not know: the text of any error; whatever is not plainly right is left to
 `slicing`, whose answer is the definition.
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from tegula.errors import TegulaError
 from tegula.space.dim import dim
-from tegula.space.domain import domain
+from tegula.space.domain import NO_LABELS, domain
 from tegula.space.interval import END, INF, fits, strided_slice
 from tegula.space.maps import (
     IDENTITY,
@@ -34,10 +34,12 @@ Affine = tuple[int, int]
 """`(offset, stride)`."""
 
 
-def directly(t: IndexTransform, terms: tuple[Any, ...], outer: bool) -> IndexTransform | None:
-    """Return `t` indexed by `terms`, or None where the long way must decide.
+def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTransform | None:
+    """Return `t` indexed by `terms` in the given mode, or None where the long way must decide.
 
-    `outer` tells that several index arrays make a dimension each; otherwise only one is taken here.
+    Index arrays that share a dimension (all but those of 'oindex') are taken only if they are side by side
+    and
+    of one length; in 'vindex' only if the first term is one.
     """
     source = t.domain
     los, his, labels, rank = source.inclusive_min, source.exclusive_max, source.labels, source.rank
@@ -47,23 +49,32 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], outer: bool) -> IndexTra
     new_labels: list[str] = []
     new_lowers = new_uppers = i = 0
     places: list[int] = []
-    changes: dict[int, int | Affine | IndexArray] | None = None
-    shifting = arrays = ellipsis = False
+    changes: list[int | Affine | IndexArray | None] = []
+    named = labels is not NO_LABELS[rank]
+    changing = shifting = ellipsis = broken = False
+    shared = -1
+    arrays = 0
     for at, term in enumerate(terms):
         kind = type(term)
         if kind is slice:
+            broken = True
             if i >= rank:
                 return None
             start, stop, step = term.start, term.stop, term.step
             lower, upper = lowers >> i & 1, uppers >> i & 1
             a, b = los[i], his[i]
+            change: Affine | None = None
             if step is None or step == 1:
                 if start is not None:
-                    if type(start) is not int or not -INF < start < INF or (start < a and not lower):
+                    if type(start) is not int:
+                        return _again(t, terms, mode)
+                    if not -INF < start < INF or (start < a and not lower):
                         return None
                     a, lower = start, 0
                 if stop is not None:
-                    if type(stop) is not int or not -INF < stop < INF or (stop > b and not upper):
+                    if type(stop) is not int:
+                        return _again(t, terms, mode)
+                    if not -INF < stop < INF or (stop > b and not upper):
                         return None
                     b, upper = stop, 0
                 if a > b:
@@ -79,40 +90,41 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], outer: bool) -> IndexTra
                     )
                 except TegulaError:
                     return None
-                if changes is None:
-                    changes = {}
-                changes[i] = (offset, step)
+                change = (offset, step)
+                changing = True
             if lower:
                 new_lowers |= 1 << len(new_los)
             if upper:
                 new_uppers |= 1 << len(new_los)
+            changes.append(change)
             places.append(len(new_los))
             new_los.append(a)
             new_his.append(b)
-            new_labels.append(labels[i])
+            if named:
+                new_labels.append(labels[i])
             i += 1
         elif kind is int:
             if i >= rank or not -INF < term < INF:
                 return None
             if (term < los[i] and not lowers >> i & 1) or (term >= his[i] and not uppers >> i & 1):
                 return None
-            if changes is None:
-                changes = {}
-            changes[i] = term
+            changes.append(term)
             places.append(-1)
             shifting = True
             i += 1
         elif term is None:
+            broken = True
             new_lowers |= 1 << len(new_los)
             new_uppers |= 1 << len(new_los)
             new_los.append(0)
             new_his.append(1)
-            new_labels.append("")
+            if named:
+                new_labels.append("")
             shifting = True
         elif term is Ellipsis:
             if ellipsis:
                 return None
-            ellipsis = True
+            ellipsis = broken = True
             end = rank
             for later in terms[at + 1 :]:
                 if later is not None:
@@ -125,54 +137,87 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], outer: bool) -> IndexTra
                 new_lowers |= (lowers >> i & bits) << k
                 new_uppers |= (uppers >> i & bits) << k
             places.extend(range(k, k + end - i))
+            changes.extend([None] * (end - i))
             new_los += los[i:end]
             new_his += his[i:end]
-            new_labels += labels[i:end]
+            if named:
+                new_labels += labels[i:end]
             i = end
         elif kind is np.ndarray or kind is list:
-            if i >= rank or (arrays and not outer):
+            if i >= rank or (mode == "vindex" and not arrays and new_los):
                 return None
             array = _lone(term)
             if array is None:
                 return None
-            arrays = True
-            if changes is None:
-                changes = {}
-            changes[i] = array
+            arrays += 1
+            changes.append(array)
+            changing = True
+            i += 1
+            if mode != "oindex":
+                if arrays > 1:
+                    if (broken and mode == "default") or new_his[shared] != array.size:
+                        return None
+                    places.append(shared)
+                    shifting = True
+                    continue
+                broken = False
+                shared = len(new_los)
             places.append(len(new_los))
             new_los.append(0)
             new_his.append(array.size)
-            new_labels.append("")
-            i += 1
+            if named:
+                new_labels.append("")
         else:
-            return None
+            return _again(t, terms, mode)
     if i < rank:
         k = len(new_los)
         if lowers or uppers:
             new_lowers |= (lowers >> i) << k
             new_uppers |= (uppers >> i) << k
-        if shifting:
+        if shifting or changing:
             places.extend(range(k, k + rank - i))
+            changes.extend([None] * (rank - i))
         new_los += los[i:]
         new_his += his[i:]
-        new_labels += labels[i:]
+        if named:
+            new_labels += labels[i:]
     made = len(new_los)
     if made > 32:
         return None
     maps = t.maps
-    if arrays or maps is not IDENTITY_MAPS[rank]:
+    if maps is not IDENTITY_MAPS[rank]:
         for m in maps:
             if m.index_array is not None:
                 return None
-        if arrays and any(map(int.__eq__, new_los, new_his)):
-            return None
-    space = domain(tuple(new_los), tuple(new_his), tuple(new_labels), new_lowers, new_uppers)
-    if changes is None and not shifting:
+        if arrays:
+            # an index array over a dimension that no map looks at must be checked at once
+            seen = {m.input_dimension for m in maps}
+            if any(j not in seen for j, c in enumerate(changes) if type(c) is np.ndarray):
+                return None
+    if arrays and any(map(int.__eq__, new_los, new_his)):
+        return None
+    named_so = tuple(new_labels) if named else NO_LABELS[made]
+    space = domain(tuple(new_los), tuple(new_his), named_so, new_lowers, new_uppers)
+    if not shifting and not changing:
         return transform(space, maps)
-    if not shifting:
-        places.extend(range(len(places), rank))
-    changed = _maps(t, changes or {}, places, made)
+    changed = _maps(t, changes, places, made)
     return None if changed is None else transform(space, changed)
+
+
+def _again(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTransform | None:
+    """Return what Python integers in place of NumPy's would give; None where there are none to replace."""
+    plain = tuple([_plain(term) for term in terms])
+    if all(a is b for a, b in zip(plain, terms, strict=True)):
+        return None
+    return directly(t, plain, mode)
+
+
+def _plain(term: Any) -> Any:
+    if isinstance(term, np.integer):
+        return int(term)
+    if isinstance(term, slice) and any(isinstance(x, np.integer) for x in (term.start, term.stop, term.step)):
+        return slice(_plain(term.start), _plain(term.stop), _plain(term.step))
+    return term
 
 
 def _lone(term: Any) -> IndexArray | None:
@@ -181,6 +226,9 @@ def _lone(term: Any) -> IndexArray | None:
         array = np.array(term)
     except ValueError:
         return None
+    if array.dtype is _INT64 and array.ndim == 1 and array.size > 1:
+        array.flags.writeable = False
+        return array
     kind = array.dtype.kind
     if kind == "b" and array.ndim == 1:
         array = np.flatnonzero(array)
@@ -194,7 +242,7 @@ def _lone(term: Any) -> IndexArray | None:
 
 
 def _maps(
-    t: IndexTransform, changes: dict[int, int | Affine | IndexArray], places: list[int], made: int
+    t: IndexTransform, changes: list[int | Affine | IndexArray | None], places: list[int], made: int
 ) -> tuple[OutputIndexMap, ...] | None:
     """Return the maps after each input dimension was fixed, cut, looked up or moved; None on overflow."""
     out: list[OutputIndexMap] = []
@@ -203,7 +251,7 @@ def _maps(
         if i is None or stride is None:
             out.append(m)
             continue
-        change = changes.get(i)
+        change = changes[i]
         k = places[i]
         if change is None:
             if k == i:

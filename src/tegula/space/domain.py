@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from tegula.errors import IndexingError, InvalidArgument
 from tegula.space.dim import Dim, Frozen, dim
-from tegula.space.indexable import Movable
+from tegula.space.indexable import Movable, Operations
 from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, quoted
 
 if TYPE_CHECKING:
@@ -260,9 +260,7 @@ class IndexDomain(Movable, Frozen, _RawDomain):
 
     @property
     def _transform(self) -> IndexTransform:
-        from tegula.space.transform import transform
-
-        return transform(self, ())
+        return Operations.over(self)
 
     def _with_transform(self, new: IndexTransform) -> IndexDomain:
         return new.domain

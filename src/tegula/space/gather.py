@@ -9,15 +9,19 @@ against the domain here: that happens when elements are read.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tegula.errors import IndexingError
 from tegula.space.maps import IndexArray, frozen
 
-Mask = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Mask = npt.NDArray[np.bool_]
+else:
+    Mask = np.ndarray
 
 _ONLY = (
     "Only integers, slices (`:`), ellipsis (`...`), tensorstore.newaxis (`None`) "

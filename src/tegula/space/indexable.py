@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from tegula.space.domain import IndexDomain
     from tegula.space.transform import IndexTransform
 
 
@@ -36,6 +37,8 @@ class Operations:
     """The named operation on all dimensions."""
     transposed: Callable[[IndexTransform, Any], IndexTransform]
     """The dimensions in the given order."""
+    over: Callable[[IndexDomain], IndexTransform]
+    """The transform with the given domain and no output."""
     reversed: Callable[[IndexTransform], IndexTransform]
     """The dimensions in reverse order."""
 

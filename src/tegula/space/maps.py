@@ -14,16 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from tegula.errors import IndexingError
 from tegula.space.dim import Dim, Frozen, dim, int64
 from tegula.space.interval import END, INF, MAX_RANK, interval_text
 
-IndexArray = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    IndexArray = npt.NDArray[np.int64]
+else:
+    IndexArray = np.ndarray
 
 
 class OutputIndexMethod(Enum):

@@ -46,6 +46,7 @@ class Expression:
         "mode",
         "new_dims",
         "place",
+        "plain",
         "scalar",
         "taken",
         "terms",
@@ -60,6 +61,8 @@ class Expression:
     joint: tuple[int, ...]
     taken: int
     new_dims: int
+    plain: bool
+    """Whether the terms are integers and slices only."""
 
     def __init__(self, given: Any, mode: str = "default", place: str = "direct") -> None:
         self.mode = mode
@@ -123,6 +126,8 @@ class Expression:
                     if broken:
                         consecutive = False
         self.terms = tuple(terms)
+        self.plain = not (arrays or self.has_ellipsis or self.new_dims) and self.taken == len(terms)
+        self.plain = self.plain and all(type(term) in (int, slice) for term in terms)
         self.consecutive = consecutive
 
     def repeated(self, count: int) -> Expression:
@@ -132,6 +137,7 @@ class Expression:
         copy = Expression.__new__(Expression)
         copy.mode, copy.place, copy.scalar = self.mode, self.place, self.scalar
         copy.has_ellipsis, copy.consecutive, copy.joint = self.has_ellipsis, self.consecutive, self.joint
+        copy.plain = self.plain
         copy.terms = self.terms * count
         copy.taken = self.taken * count
         copy.new_dims = self.new_dims * count
@@ -350,10 +356,9 @@ def apply_terms(t: IndexTransform, terms: Any, mode: str = "default") -> IndexTr
     >>> apply_terms(IndexTransform(input_shape=[5, 5]), (2, slice(1, 4))).domain
     { [1, 4) }
     """
-    if mode != "vindex":
-        direct = directly(t, terms if type(terms) is tuple else (terms,), mode == "oindex")
-        if direct is not None:
-            return direct
+    direct = directly(t, terms if type(terms) is tuple else (terms,), mode)
+    if direct is not None:
+        return direct
     try:
         expression = Expression(terms, mode)
         return compose(t, expression.transform(t.domain))

@@ -63,6 +63,11 @@ def identity(domain: IndexDomain) -> IndexTransform:
     return transform(domain, IDENTITY_MAPS[domain.rank])
 
 
+def nowhere(domain: IndexDomain) -> IndexTransform:
+    """Return the transform with `domain` and no output dimension."""
+    return transform(domain, ())
+
+
 class IndexTransform(Indexable, Frozen, _RawTransform):
     """A function from the coordinates of an input domain to output coordinates.
 

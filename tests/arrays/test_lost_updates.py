@@ -1,0 +1,67 @@
+"""R1: eight processes, each adding to its own elements of one chunk, half of them tensorstore: nothing is lost.
+
+Every process reads its elements, adds one and writes them back, `count` times; all elements are in one
+chunk, so every write is a conditional read-modify-write against seven others.  ``TEGULA_SOAK=1``: 1,000
+times each.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tegula
+
+pytestmark = pytest.mark.peers
+tensorstore = pytest.importorskip("tensorstore")
+
+PROCESSES = 8
+COUNT = 1000 if os.environ.get("TEGULA_SOAK") else 25
+SCRIPT = Path(__file__).parent / "element_writers.py"
+
+
+def race(folder: Path, driver: str, kinds: list[str], count: int) -> str:
+    """Run one process for each of `kinds`; return the figures as text."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), kind, driver, str(folder), str(number), str(len(kinds)), str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number, kind in enumerate(kinds)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    begun = time.perf_counter()
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    answers = [child.communicate()[0].split() for child in children]
+    wall = time.perf_counter() - begun
+    assert all(child.returncode == 0 for child in children)
+    each = ", ".join(f"{kind} {took} s {tries}" for kind, (took, tries) in zip(kinds, answers, strict=True))
+    return f"{driver} {wall:.1f} s for {len(kinds)} x {count}: {each}"
+
+
+@pytest.mark.timeout(0 if COUNT > 25 else 120)
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_no_update_of_an_element_is_lost(tmp_path: Path, driver: str) -> None:
+    size = 4 * PROCESSES
+    spec = {"driver": driver, "kvstore": {"driver": "file", "path": f"{tmp_path}/a/"}}
+    store = tegula.open(spec, create=True, dtype="int32", shape=[size], chunk_layout=tegula.ChunkLayout(chunk_shape=[size]))
+    store.result()
+    print(race(tmp_path / "a", driver, ["tegula", "tensorstore"] * (PROCESSES // 2), COUNT))
+    for module in (tegula, tensorstore):
+        found = module.open(spec).result().read().result()
+        np.testing.assert_array_equal(found, np.full(size, COUNT, np.int32))
+    left = {path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    assert left == ({".zarray", "0"} if driver == "zarr" else {"zarr.json", "c/0"})

@@ -49,7 +49,7 @@ def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
     if not store._readable:
         return failed(InvalidArgument("Source does not support reading."))
     if order not in ("C", "F"):
-        raise InvalidArgument(f"Invalid order: {order!r}")
+        raise TypeError("`order` must be specified as 'C' or 'F'")
     view = store._view
     source = view.source
     try:

@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tegula.api.context import Collector, Context, ContextResource, ContextSpec, InPlace, dump_member, parse_member
+from tegula.api.context import (
+    Collector,
+    Context,
+    ContextResource,
+    ContextSpec,
+    InPlace,
+    dump_member,
+    parse_member,
+)
 from tegula.api.openmode import OpenMode
 from tegula.api.specbody import Body, ChunkedBody, ComputedBody, directory, parse_body, with_options
 from tegula.binding import as_json, at_member, boolean, expected, integer, members, pretty, text
@@ -38,9 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["FLAGS", "Spec"]
 
 FLAGS = ("open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata")
-CONSTRAINTS = (
-    "rank dtype domain shape chunk_layout codec fill_value dimension_units schema".split()
-)
+CONSTRAINTS = "rank dtype domain shape chunk_layout codec fill_value dimension_units schema".split()
 
 
 class Spec(Indexable):
@@ -195,9 +201,11 @@ class Spec(Indexable):
     @property
     def schema(self) -> Schema:
         """All that is known of the view: what is asked for, and what the driver's members imply."""
-        found = self._body.implied(self._schema)
         if self._seen is None:
-            return found
+            return self._body.implied(self._schema)
+        whole = self._schema.copy()
+        whole.set_rank(len(self._seen.maps))
+        found = self._body.implied(whole)
         made = found.through(self._seen)
         made._domain = self._seen.domain
         return made
@@ -289,7 +297,7 @@ class Spec(Indexable):
     ) -> None:
         """Merge constraints and options into this specification; those left out stay as they are.
 
-        Any open flag replaces all that were set.  Constraints are in the coordinates of the view.
+        ``open`` or ``create`` replace all flags that were set, the others add to them.  Constraints are in the coordinates of the view.
 
         Raises:
             InvalidArgument: a constraint contradicts what is said already.
@@ -308,6 +316,8 @@ class Spec(Indexable):
         if constraints:
             wanted.update(**constraints)
         if flags and self._body.flagged:
+            if not flags & {"open", "create"}:
+                flags |= self._flags
             self._flags = _completed(flags) if isinstance(self._body, ChunkedBody) else frozenset(flags)
         self._update_store(
             kvstore,
@@ -404,7 +414,8 @@ class Spec(Indexable):
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
         """Return the JSON form; bound resources are specified by value."""
-        return self._json(Collector(include_defaults), include_defaults)
+        found: dict[str, Any] = ordered(self._json(Collector(include_defaults), include_defaults))
+        return found
 
     def _json(
         self, collector: Collector, include_defaults: bool = False, nested: bool = False
@@ -459,9 +470,9 @@ class Spec(Indexable):
         return found
 
     def _bindings(self) -> tuple[Any, ...]:
-        return tuple([
-            item for _, item in sorted(self._resources.items()) if isinstance(item, ContextResource)
-        ])
+        return tuple(
+            [item for _, item in sorted(self._resources.items()) if isinstance(item, ContextResource)]
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Spec):
@@ -480,7 +491,12 @@ class Spec(Indexable):
         body: Any = self._body
         if isinstance(body, ChunkedBody) and body.form is not None:
             # members are remade from their JSON; the key-value store keeps what it is bound to
-            state: tuple[Any, ...] = (body.form, body.form.members_json(body.members), body.kvstore, body.options)
+            state: tuple[Any, ...] = (
+                body.form,
+                body.form.members_json(body.members),
+                body.kvstore,
+                body.options,
+            )
         else:
             state = tuple(body)
         return _remade, (
@@ -492,6 +508,13 @@ class Spec(Indexable):
             self._schema,
             self._seen,
         )
+
+
+def ordered(json: Any) -> Any:
+    """Return a JSON value with the members of every object in the order of their names."""
+    if isinstance(json, dict):
+        return {name: ordered(json[name]) for name in sorted(json)}
+    return [ordered(item) for item in json] if isinstance(json, list) else json
 
 
 KVSTORES = ("file", "memory")
@@ -590,5 +613,3 @@ def _back(wanted: Schema, transform: IndexTransform) -> Schema:
 
             made.set_fill(fill_through(wanted.fill, back, wanted.domain))
     return made
-
-

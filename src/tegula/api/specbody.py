@@ -150,24 +150,18 @@ class ComputedBody(NamedTuple):
 
     def implied(self, schema: Schema) -> Schema:
         """Return `schema` with the domain, layout and units of the base as they are seen here."""
-        made = schema.copy()
         below = self.base.schema
-        if below.rank is not None:
-            made.set_rank(below.rank)
         if self.method:
-            if below.dtype is not None:
-                made.set_dtype(below.dtype)
-            if below.domain is not None:
-                made._domain = _reduced(below.domain, self.factors, self.method)
-            return made
-        if below.domain is not None:
-            made._domain = below.domain
-        if below.layout is not None:
-            made.set_layout(below.layout)
-        if below.dimension_units is not None:
-            made.set_units(below.dimension_units)
-        made._codec = below.codec
-        return made
+            domain = below.domain
+            made = below.reduced(
+                self.factors, None if domain is None else _reduced(domain, self.factors, self.method)
+            )
+            made._fill = None
+        elif schema.dtype is not None:
+            made = below.converted(schema.dtype)
+        else:
+            made = below
+        return _merged(made, schema)
 
     def settle(self, schema: Schema) -> None:
         """Merge the rank, and for ``downsample`` the data type, into `schema`."""
@@ -196,6 +190,19 @@ class ComputedBody(NamedTuple):
 
 
 Body = ChunkedBody | ArrayBody | ComputedBody
+
+
+def _merged(found: Schema, wanted: Schema) -> Schema:
+    """Return what is implied with what is wanted merged in, which says the same where it says anything."""
+    if wanted.dtype is not None:
+        found._dtype = wanted.dtype
+    if wanted.layout is not None:
+        found.set_layout(wanted.layout)
+    if wanted._units is not None:
+        found.set_units(wanted._units)
+    if wanted.fill is not None:
+        found._fill = wanted.fill
+    return found
 
 
 def _reduced(domain: IndexDomain, factors: tuple[int, ...], method: str) -> IndexDomain:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tegula.api import storejson
 from tegula.api.opened import Opened
-from tegula.api.running import start, start_write
+from tegula.api.running import failed, start, start_write
+from tegula.errors import InvalidArgument, Unimplemented
 from tegula.space.indexable import Indexable
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -262,6 +263,28 @@ class TensorStore(Indexable):
         from tegula.api.running import resolve
 
         return resolve(self, fix_resizable_bounds)
+
+    def resize(
+        self,
+        inclusive_min: Any = None,
+        exclusive_max: Any = None,
+        resize_metadata_only: bool = False,
+        resize_tied_bounds: bool = False,
+        expand_only: bool = False,
+        shrink_only: bool = False,
+    ) -> Future[TensorStore]:
+        """Fail with Unimplemented: the bounds of a stored array cannot be changed yet."""
+        del inclusive_min, exclusive_max, resize_metadata_only, resize_tied_bounds, expand_only, shrink_only
+        if not self._writable:
+            return failed(InvalidArgument("Destination does not support writing."))
+        return failed(Unimplemented("Resize not supported"))
+
+    def storage_statistics(
+        self, *, query_not_stored: bool = False, query_fully_stored: bool = False
+    ) -> Future[Any]:
+        """Fail with Unimplemented: what is stored cannot be asked for yet."""
+        del query_not_stored, query_fully_stored
+        return failed(Unimplemented("Storage statistics not supported"))
 
     # ---- as a value
 

@@ -32,7 +32,7 @@ from tegula.space.interval import INF
 if TYPE_CHECKING:
     from tegula.space.transform import IndexTransform
 
-__all__ = ["fill_through", "layout_back", "layout_through", "units_back", "units_through"]
+__all__ = ["fill_through", "layout_back", "layout_reduced", "layout_through", "units_back", "units_through"]
 
 _Change = Callable[[Any, int, int], Any]
 
@@ -197,6 +197,36 @@ def layout_back(layout: ChunkLayout, transform: IndexTransform) -> ChunkLayout:
     """
     rank = len(transform.maps)
     return _moved_layout(layout, transform, rank, _row_back, _origin_back, _BACK, _order_back)
+
+
+def layout_reduced(layout: ChunkLayout, factors: tuple[int, ...]) -> ChunkLayout:
+    """Return the layout of an array reduced by one factor a dimension.
+
+    Origins are divided and rounded up; a size that a factor does not divide stays as it is.
+
+    >>> layout_reduced(ChunkLayout(chunk_shape=[4, 3]), (2, 2)).write_chunk.shape
+    (2, 3)
+    """
+    made = ChunkLayout(rank=len(factors))
+    order = layout.order_scalar()
+    if order is not None:
+        made.set_inner_order(order)
+    row = layout.origin_row()
+    if row is not None:
+        made.set_grid_origin(_divided(row, factors, up=True))
+    for usage in USAGES:
+        sizes = layout.grid(usage).row("shape")
+        if sizes is not None:
+            made.set_grid_row(usage, "shape", _divided(sizes, factors))
+    return made
+
+
+def _divided(row: Row, factors: tuple[int, ...], up: bool = False) -> Row:
+    values = [
+        value if value is None or (value % factor and not up) else -(-value // factor)
+        for value, factor in zip(row.values, factors, strict=True)
+    ]
+    return Row(tuple(values), row.hard)
 
 
 # ---------------------------------------------------------------- units

@@ -7,7 +7,6 @@ the function of a store, for `tegula.pipe`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from tegula.record import Record
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from tegula import view as views
 from tegula.api.store import TensorStore
 from tegula.errors import InvalidArgument
+from tegula.record import Record
 from tegula.schema.dtypes import DataType
 from tegula.schema.dtypes import dtype as to_dtype
 from tegula.schema.dtypes import json as json_
@@ -77,7 +77,9 @@ def array_of(body: ArrayBody, seen: IndexTransform, readable: bool, writable: bo
 
 def computed(body: ComputedBody, asked: Spec, base: TensorStore) -> TensorStore:
     """Return the handle of a ``downsample`` or ``cast`` specification over its opened base."""
-    made = downsample(base, body.factors, body.method) if body.method else cast(base, asked.dtype)
+    made: TensorStore = (
+        downsample(base, body.factors, body.method) if body.method else cast(base, asked.dtype)
+    )
     if asked._seen is None:
         return made
     return made._with_transform(compose(made._transform, propagate_bounds(made.domain, asked._seen)))
@@ -89,7 +91,7 @@ class Downsampling(Record):
     factors: tuple[int, ...]
     method: str
 
-    def __call__(self, base: Any) -> TensorStore:
+    def __call__(self, base: Any) -> Any:
         """Return `base` reduced."""
         return downsample(base, self.factors, self.method)
 
@@ -99,7 +101,7 @@ class Casting(Record):
 
     dtype: Any
 
-    def __call__(self, base: Any) -> TensorStore:
+    def __call__(self, base: Any) -> Any:
         """Return `base` converted."""
         return cast(base, self.dtype)
 
@@ -270,7 +272,8 @@ def pipe(value: Any, *functions: Callable[[Any], Any]) -> Any:
 
     >>> import tegula
     >>> from tegula import at, cast, d, downsample, pipe, read
-    >>> pipe(tegula.array([[0, 2], [4, 6]]), d[0].label["y"], downsample([1, 2], "mean"), cast("float32"), read)
+    >>> image = tegula.array([[0, 2], [4, 6]])
+    >>> pipe(image, d[0].label["y"], downsample([1, 2], "mean"), cast("float32"), read)
     array([[1.],
            [5.]], dtype=float32)
     """

@@ -121,7 +121,7 @@ class Access(NamedTuple):
 
     @classmethod
     def asked(cls, read: bool | None, write: bool | None) -> Access:
-        """Return what the arguments of `open` mean: naming nothing, or only what is not wanted, asks for all."""
+        """Return what the arguments of `open` mean: where neither is wanted, both are possible."""
         if not read and not write:
             return cls()
         return cls(bool(read), bool(write))
@@ -167,7 +167,8 @@ def _array(asked: Spec, access: Access) -> TensorStore:
     from tegula.api.functions import array_of
 
     schema, body = asked._schema, asked._body
-    assert isinstance(body, ArrayBody) and asked._seen is not None
+    assert isinstance(body, ArrayBody)
+    assert asked._seen is not None
     if schema.fill is not None:
         raise InvalidArgument("fill_value not supported")
     if schema.codec is not None:

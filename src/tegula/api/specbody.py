@@ -48,9 +48,20 @@ class ChunkedBody(NamedTuple):
     kvstore: KvStoreSpec | None
     options: Options
 
-    resources = (POOL, COPYING)
-    flagged = True
-    base = None
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The context resources that a specification of this kind names."""
+        return (POOL, COPYING)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it has open flags."""
+        return True
+
+    @property
+    def base(self) -> None:
+        """The specification below: none."""
+        return
 
     @property
     def name(self) -> str:
@@ -100,11 +111,30 @@ class ArrayBody(NamedTuple):
     elements: NDArray[Any]
     dtype: Any
 
-    resources = (COPYING,)
-    flagged = False
-    base = None
-    kvstore = None
-    name = "array"
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The context resources that a specification of this kind names."""
+        return (COPYING,)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it has open flags."""
+        return False
+
+    @property
+    def base(self) -> None:
+        """The specification below: none."""
+        return
+
+    @property
+    def kvstore(self) -> None:
+        """The key-value store: none."""
+        return
+
+    @property
+    def name(self) -> str:
+        """The driver's name."""
+        return "array"
 
     def implied(self, schema: Schema) -> Schema:
         """Return `schema` with the layout and domain of the array."""
@@ -119,7 +149,7 @@ class ArrayBody(NamedTuple):
         """Merge the rank into `schema`."""
         schema.set_rank(self.elements.ndim)
 
-    def url(self, schema: Schema) -> str:
+    def url(self, schema: Schema) -> str:  # noqa: ARG002 - as above
         """Raise: an array in memory has no URL."""
         raise Unimplemented("URL representation not supported")
 
@@ -135,8 +165,15 @@ class ComputedBody(NamedTuple):
     factors: tuple[int, ...]
     method: str
 
-    resources = ()
-    flagged = True
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The context resources that a specification of this kind names: its base's alone."""
+        return ()
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it has open flags."""
+        return True
 
     @property
     def name(self) -> str:
@@ -311,8 +348,10 @@ def _options(rest: dict[str, Any]) -> Options:
 
 def bound(value: Any) -> Any:
     """Return a staleness bound: True, False, ``"open"`` or seconds since the epoch."""
-    if isinstance(value, bool) or value == "open" or isinstance(value, (int, float)):
+    if isinstance(value, bool) or value == "open":
         return value
+    if isinstance(value, (int, float)):
+        return float(value)
     raise expected('boolean, number, or "open"', value)
 
 

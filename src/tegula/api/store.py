@@ -66,12 +66,12 @@ class TensorStore(Indexable):
     @property
     def rank(self) -> int:
         """The number of dimensions."""
-        return self._view.transform.input_rank
+        return self._view.transform.domain.rank
 
     @property
     def ndim(self) -> int:
         """The number of dimensions: `rank`."""
-        return self._view.transform.input_rank
+        return self._view.transform.domain.rank
 
     @property
     def domain(self) -> IndexDomain:
@@ -81,12 +81,12 @@ class TensorStore(Indexable):
     @property
     def origin(self) -> tuple[int, ...]:
         """The inclusive lower bounds."""
-        return self._view.transform.input_origin
+        return self._view.transform.domain.inclusive_min
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The extents."""
-        return self._view.transform.input_shape
+        return self._view.transform.domain.shape
 
     @property
     def size(self) -> int:
@@ -255,7 +255,8 @@ class TensorStore(Indexable):
         """Return a view whose elements are converted as they are read and written."""
         from tegula.api.functions import cast
 
-        return cast(self, dtype)
+        made: TensorStore = cast(self, dtype)
+        return made
 
     def resolve(self, fix_resizable_bounds: bool = False, batch: Any = None) -> Future[TensorStore]:
         """Return a future of this view with its implicit bounds as the store has them now."""

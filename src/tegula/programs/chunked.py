@@ -11,7 +11,6 @@ names the chunk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tegula.record import Record
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import Memory, fill, memory, place, place_slab, slab_pays
+from tegula.record import Record
 from tegula.source import Chunked
 from tegula.view import View
 
@@ -82,6 +82,7 @@ class _Job(Record, eq=False):
 
 
 async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
+    """Read a view of stored chunks into `out`, at most `width` chunks at a time."""
     layout = source.layout
     target = memory(out)
     part = partition(view.transform, layout.chunk_shape)

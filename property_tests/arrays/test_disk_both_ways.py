@@ -6,6 +6,7 @@ labels and units, on files.  ``TEGULA_SOAK=2000`` sets the number of examples.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import warnings
@@ -40,7 +41,8 @@ def with_units(draw: st.DrawFn, dtypes: Any = PLAIN + FLOATS) -> Any:
 def described(store: Any) -> Any:
     """The schema and domain of a handle of either library, as JSON."""
     schema = store.schema.to_json()
-    return schema, store.domain.to_json(), store.spec().to_json()["metadata"]
+    metadata = store.spec().to_json()["metadata"]
+    return json.dumps([schema, store.domain.to_json(), metadata], sort_keys=True)  # as text: NaN equals NaN
 
 
 def files(root: str) -> dict[str, bytes]:

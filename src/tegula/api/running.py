@@ -189,6 +189,11 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
         data = np.asarray(source).astype(kind, casting="safe", copy=False)
     else:
         data = np.array(source, kind)
+        if data.ndim > rank:
+            raise InvalidArgument(
+                "setting an array element with a sequence. The requested array would exceed the maximum number "
+                f"of dimension of {rank}."
+            )
     if data.ndim > rank:
         raise InvalidArgument("object too deep for desired array")
     return data

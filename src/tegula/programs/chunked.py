@@ -43,12 +43,12 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
         if found is not None:
             chunk = layout.chain.array_of(found)
     else:
-        answer = await Read(source.store, key)
-        if answer.state == "value":
-            try:
+        try:
+            answer = await Read(source.store, key)
+            if answer.state == "value":
                 chunk = layout.chain.decode(answer.value)
-            except TegulaError as error:
-                raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
+        except TegulaError as error:
+            raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
     if chunk is None:
         value = _missing(source, spot.cell)
         return np.full(shape, value, value.dtype, order="F" if order == "F" else "C")

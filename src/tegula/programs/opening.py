@@ -96,6 +96,8 @@ async def open_metadata(
             if not flags.open:
                 raise  # whether the document is ours can not be told: another may have written the same
             continue  # whoever wrote it: if it is there it is opened
+        except TegulaError as error:
+            raise annotated(error, f"Error writing {describe(store, key)}: ") from error
         if outcome.applied:
             return made
         if not flags.open:

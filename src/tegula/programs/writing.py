@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
-from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.errors import Aborted, Indeterminate, InvalidArgument, TegulaError, annotated
 from tegula.kernels.copy import strided_copy
 from tegula.kv.spec import describe
 from tegula.plan.blocks import block_rows, span_count
@@ -103,11 +103,26 @@ async def _write_span(job: _Job, span: Table) -> None:
         whole = np.flatnonzero(block.whole).tolist()
         if whole:
             values = await Compute(Call(_encode, job, rows, block, whole))
-            await WriteMany(source.store, [keys[row] for row in whole], values)
+            named = [keys[row] for row in whole]
+            try:
+                await WriteMany(source.store, named, values)
+            except TegulaError as error:
+                raise _placed(error, source, named) from error
         if len(whole) != len(block):
             partial = np.flatnonzero(block.whole == 0).tolist()
             merge = _Merge(job, rows, block, keys, partial)
-            await update_many(source.store, [keys[row] for row in partial], merge)
+            named = [keys[row] for row in partial]
+            try:
+                await update_many(source.store, named, merge)
+            except TegulaError as error:
+                raise _placed(error, source, named) from error
+
+
+def _placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
+    """Return an error of writing some chunks with the name of the chunk, where it is known and not yet said."""
+    if len(keys) > 1 or error.message.startswith("Error ") or isinstance(error, Aborted | Indeterminate):
+        return error
+    return annotated(error, f"Error writing {describe(source.store, keys[0])}: ")
 
 
 def _encode(job: _Job, rows: Table, block: Block, whole: Sequence[int]) -> list[Any]:

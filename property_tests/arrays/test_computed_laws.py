@@ -55,10 +55,17 @@ def test_downsampling_is_what_tensorstore_does(data, made, seed, method):
     factors = data.draw(st.lists(st.integers(1, 5), min_size=mine.rank, max_size=mine.rank))
     ours = ts.downsample(mine, factors, method)
     same = tensorstore.downsample(theirs, factors, method)
-    assert ours.domain.to_json()["inclusive_min"] == same.domain.to_json()["inclusive_min"]
+    assert ours.origin == same.origin
     assert ours.shape == same.shape
-    assert bits(ours.read().result()) == bits(same.read().result())
+    inside = (
+        low % factor and low // factor == (high - 1) // factor
+        for low, high, factor in zip(mine.domain.inclusive_min, mine.domain.exclusive_max, factors, strict=True)
+    )
+    if not any(inside):  # where a block begins before all elements, tensorstore 0.1.86 reads foreign memory
+        assert bits(ours.read().result()) == bits(same.read().result())
     whole = ours.read().result()
+    if not whole.size:
+        return  # by strides, a box between two of them has nothing
     view = data.draw(boxes(ours.shape))  # indexed after: the same as indexing the reduced array
     at = tuple(slice(s.start + o, s.stop + o) for s, o in zip(view, ours.origin, strict=True))
     assert bits(ours[at].read().result()) == bits(whole[view])
@@ -125,3 +132,14 @@ def test_casts_and_reductions_compose(data, made, seed):
     held = ts.downsample(ts.array(values.astype("float64")), factors, "mean")
     assert bits(mine.read().result()) == bits(held.read().result())
     assert bits(ts.cast(mine, ts.float32).read().result()) == bits(held.read().result().astype("float32"))
+
+
+@pytest.mark.parametrize("target", ["int8", "uint8", "bool", "int32", "float16", "uint64", "complex64", "bfloat16"])
+def test_a_cast_view_converts_as_values_are_converted(target):
+    """What has no answer in NumPy (NaN and overflow to integers) is converted by the rules of the schema."""
+    from tegula.schema.convert import cast
+
+    values = np.array([-1.9, 300.0, np.nan, np.inf, 0.25, -0.0, 1e30])
+    kind = getattr(ts, target)
+    found = ts.cast(ts.array(values), kind).read().result()
+    assert bits(found) == bits(cast(values, kind))

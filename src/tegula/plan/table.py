@@ -60,6 +60,16 @@ class Block(Record, eq=False):
     def __len__(self) -> int:
         return len(self.chunk_offsets)
 
+    def __getitem__(self, rows: slice) -> Block:
+        return Block(
+            self.cells[rows],
+            self.chunk_offsets[rows],
+            self.array_offsets[rows],
+            self.counts[rows],
+            self.begins[rows],
+            self.whole[rows],
+        )
+
 
 class Table(Record, eq=False):
     """The transfer between the chunks of a grid and one array, rows ``lo`` to ``hi``.

@@ -66,12 +66,8 @@ def fill(table: Table, block: Block, row: int, value: NDArray[Any], array: Memor
             ...
         ] = place_value[0]
         return
-    size = 1 + int(block.chunk_offsets[row])
-    counts = block.counts[row].tolist()
-    for axis, (begin, count) in enumerate(zip(block.begins[row].tolist(), counts, strict=True)):
-        first = int(table.axes[axis]) + begin
-        size += int(table.chunk_deltas[first : first + count].max(initial=0))
-    place(table, block, row, np.broadcast_to(place_value, (size,)).copy(), array)
+    here, still = np.zeros_like(block.chunk_offsets), np.zeros_like(table.chunk_deltas)
+    _follow(table, block, row, place_value, here, still, array, outward=True)  # each element is the one word
 
 
 def slab_pays(rows: int, chunk_bytes: int) -> bool:

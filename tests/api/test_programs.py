@@ -395,8 +395,8 @@ async def bad(ts):
 
 asyncio.run(bad(ts))
 f = ts.open(zarr3(), create=True, dtype="int8", shape=[3])
-f.done(), f.cancelled()
 f.result(timeout=5).shape
+f.done(), f.cancelled()
 f.exception()
 f.cancel()
 ts.open(zarr3()).exception() is not None

@@ -150,7 +150,8 @@ def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
 
 def _resolved(view: View) -> IndexDomain:
     """Return the domain of a view to align to: errors show its bounds as resolved."""
-    return view.transform.domain.mark_bounds_implicit[False]
+    found: IndexDomain = view.transform.domain.mark_bounds_implicit[False]
+    return found
 
 
 def _copying(source: TensorStore, store: TensorStore) -> Any:
@@ -169,7 +170,6 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
             )
         view = cast(view, target.dtype)
     _check(view)
-    # errors show the bounds as resolved
     seen, wanted = view.transform.domain, target.transform.domain
     align(seen.mark_bounds_implicit[False], wanted.mark_bounds_implicit[False])
     aligned: View = view[align(seen, wanted)]

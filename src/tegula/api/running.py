@@ -195,7 +195,8 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
         data = np.array(source, kind)
         if data.ndim > rank:
             raise InvalidArgument(
-                "setting an array element with a sequence. The requested array would exceed the maximum number "
+                "setting an array element with a sequence. "
+                "The requested array would exceed the maximum number "
                 f"of dimension of {rank}."
             )
     if data.ndim > rank:

@@ -47,7 +47,7 @@ def said(source: str, library: ModuleType, folder: str) -> list[str]:
 
 
 PRELUDE = """
-import asyncio, copy, json, os, pickle, threading
+import asyncio, copy, json, os, pathlib, pickle, threading
 import numpy as np
 
 def zarr3(**members):

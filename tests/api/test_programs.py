@@ -348,8 +348,8 @@ t
 t.url
 t[1:4] = [1, 2, 3]
 sorted(os.listdir(folder + "/a"))
-open(folder + "/a/.zarray").read()
-open(folder + "/a/0", "rb").read()
+pathlib.Path(folder + "/a/.zarray").read_text()
+pathlib.Path(folder + "/a/0").read_bytes()
 ts.open(folder + "/a")
 ts.open("file://" + folder + "/a").result()
 ts.open("file://" + folder + "/a/|zarr2").result()[1:3].read().result()
@@ -362,7 +362,7 @@ t[4:].write([1, 2, 3]).result()
 ts.KvStore.open("file://" + folder + "/a/").result().list().result()
 os.remove(folder + "/a/.zarray")
 ts.open(p).result()
-open(folder + "/a/.zarray", "w").write("{bad") and None
+pathlib.Path(folder + "/a/.zarray").write_text("{bad") and None
 ts.open(p).result()
 """,
     "futures": r"""
@@ -395,8 +395,8 @@ async def bad(ts):
 
 asyncio.run(bad(ts))
 f = ts.open(zarr3(), create=True, dtype="int8", shape=[3])
-f.done(), f.cancelled()
 f.result(timeout=5).shape
+f.done(), f.cancelled()
 f.exception()
 f.cancel()
 ts.open(zarr3()).exception() is not None

@@ -170,7 +170,6 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
             )
         view = cast(view, target.dtype)
     _check(view)
-    # errors show the bounds as resolved
     seen, wanted = view.transform.domain, target.transform.domain
     align(seen.mark_bounds_implicit[False], wanted.mark_bounds_implicit[False])
     aligned: View = view[align(seen, wanted)]
@@ -196,7 +195,8 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
         data = np.array(source, kind)
         if data.ndim > rank:
             raise InvalidArgument(
-                "setting an array element with a sequence. The requested array would exceed the maximum number "
+                "setting an array element with a sequence. "
+                "The requested array would exceed the maximum number "
                 f"of dimension of {rank}."
             )
     if data.ndim > rank:

@@ -401,7 +401,7 @@ def strided_copy(dst: np.ndarray, src: np.ndarray) -> None:
 
 
 def _same_run(dst: np.ndarray, src: np.ndarray) -> bool:
-    """Return whether both arrays run along one axis in unbroken runs: there NumPy's own copy is the faster one."""
+    """Return whether both arrays run along one axis in unbroken runs: there NumPy's copy is faster."""
     itemsize = src.dtype.itemsize
     for n, x, y in zip(src.shape, src.strides, dst.strides, strict=True):
         if x == y == itemsize and n >= 4:

@@ -115,8 +115,12 @@ class ArrayMachine(RuleBasedStateMachine):
     @rule()
     def copy(self) -> None:
         """Through a handle of another array and back."""
-        other = ts.open({"driver": "zarr3", "kvstore": "memory://"}, create=True,
-                        dtype=self.handles[0].dtype, shape=self.made.shape).result()
+        other = ts.open(
+            {"driver": "zarr3", "kvstore": "memory://"},
+            create=True,
+            dtype=self.handles[0].dtype,
+            shape=self.made.shape,
+        ).result()
         other.write(self.handles[-1]).result()
         assert bits(other.read().result()) == bits(self.model)
         self.handles[0].write(other).result()

@@ -43,7 +43,11 @@ def whole(driver: str) -> View:
     """The view of a whole array of the model store."""
     store = ts.open(
         {"driver": driver, "kvstore": "memory://"},
-        create=True, dtype="int16", shape=SHAPE, chunk_layout=ts.ChunkLayout(chunk_shape=CHUNKS), fill_value=0,
+        create=True,
+        dtype="int16",
+        shape=SHAPE,
+        chunk_layout=ts.ChunkLayout(chunk_shape=CHUNKS),
+        fill_value=0,
     ).result()
     view = store._view
     return replace(view, source=replace(view.source, store=STORE))
@@ -72,7 +76,9 @@ def bare(effect: Any) -> Any:
     return None
 
 
-def attack_writes(draw: Any, driver: str, *, faults: Faults = UNKIND, plant: Any = None, native: bool = False) -> Any:
+def attack_writes(
+    draw: Any, driver: str, *, faults: Faults = UNKIND, plant: Any = None, native: bool = False
+) -> Any:
     """Three processes write disjoint elements of all chunks; return the world and what was lost, as text."""
     view = whole(driver)
     parts = [view.oindex[:, [0, 3]], view[::2, 1], view[1::2, 1:3]]
@@ -212,7 +218,8 @@ def test_open_or_create_gives_every_fitting_caller_the_same_array():
         world = World(seeded(seed))
         schema = Schema(dtype="int16", shape=[3])
         runs = [
-            world.spawn(create(form, schema, OpenFlags(open=True, create=True)), process) for process in "abcd"
+            world.spawn(create(form, schema, OpenFlags(open=True, create=True)), process)
+            for process in "abcd"
         ]
         world.run()
         assert [run.state for run in runs] == ["returned"] * 4, world.script()
@@ -224,7 +231,9 @@ def test_opening_beside_a_creator_finds_all_of_it_or_nothing():
     states = Counter()
     for seed in SEEDS:
         world = World(seeded(seed))
-        made = world.spawn(create(form, Schema(dtype="int16", shape=[3]), OpenFlags(open=False, create=True)), "a")
+        made = world.spawn(
+            create(form, Schema(dtype="int16", shape=[3]), OpenFlags(open=False, create=True)), "a"
+        )
         found = world.spawn(create(form, Schema(), OpenFlags()), "b")
         world.run()
         assert made.state == "returned"

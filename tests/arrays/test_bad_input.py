@@ -158,7 +158,13 @@ def test_a_missing_array(tmp_path: Path, driver: str) -> None:
     ids=str,
 )
 def test_a_constraint_that_is_not_met(tmp_path: Path, driver: str, options: dict[str, Any]) -> None:
-    same(tmp_path, array_of(driver), lambda module, folder: module.open(spec(folder, driver), **options).result().domain, 200, True)
+    same(
+        tmp_path,
+        array_of(driver),
+        lambda module, folder: module.open(spec(folder, driver), **options).result().domain,
+        200,
+        True,
+    )
 
 
 @DRIVERS
@@ -178,7 +184,7 @@ def test_a_constraint_that_is_not_met(tmp_path: Path, driver: str, options: dict
         None,
         1 << 20,
         [float("nan")] * 6,
-        object(),
+        pytest.param(object(), id="object"),
         [1, [2, 3], 4, 5, 6, 7],
     ],
     ids=repr,
@@ -221,7 +227,13 @@ CODECS3 = [
     [BYTES],
     [BYTES, {"name": "gzip", "configuration": {"level": 1}}],
     [BYTES, {"name": "zstd", "configuration": {"level": 1}}],
-    [BYTES, {"name": "blosc", "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 2}}],
+    [
+        BYTES,
+        {
+            "name": "blosc",
+            "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 2},
+        },
+    ],
     [BYTES, {"name": "crc32c"}],
     [{"name": "transpose", "configuration": {"order": [0]}}, BYTES, {"name": "crc32c"}],
 ]
@@ -273,7 +285,9 @@ STRICTER = {
 
 
 @ACTS
-@pytest.mark.parametrize("how", ["truncated", "halved", "empty", "extended", "garbage", "oversized", "undersized"])
+@pytest.mark.parametrize(
+    "how", ["truncated", "halved", "empty", "extended", "garbage", "oversized", "undersized"]
+)
 @pytest.mark.parametrize(("driver", "coding"), CASES, ids=str)
 def test_a_chunk_that_is_damaged(tmp_path: Path, driver: str, coding: Any, how: str, act: Any) -> None:
     name, document = DOCUMENTS[driver]

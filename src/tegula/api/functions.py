@@ -18,12 +18,15 @@ from tegula.api.store import TensorStore
 from tegula.errors import InvalidArgument
 from tegula.schema.dtypes import dtype as to_dtype
 from tegula.source import InMemory
+from tegula.space.bounds import propagate_bounds
+from tegula.space.compose import compose
 from tegula.space.domain import IndexDomain
 from tegula.space.transform import IndexTransform
 from tegula.view import View
 
 if TYPE_CHECKING:
     from tegula.api.spec import Spec
+    from tegula.api.specbody import ArrayBody, ComputedBody
 
 __all__ = ["array", "array_of", "at", "cast", "computed", "downsample", "explain", "pipe", "read", "write"]
 
@@ -59,21 +62,20 @@ def array(
     )
 
 
-def array_of(spec: Spec) -> TensorStore:
-    """Return the handle of a specification whose driver is ``array``."""
-    made = array(np.array(spec._array, spec.dtype.numpy_dtype))
-    return made if spec.transform is None else made[spec.transform]
+def array_of(body: ArrayBody, seen: IndexTransform, readable: bool, writable: bool) -> TensorStore:
+    """Return a handle of its own over the array of a specification, through the transform `seen`."""
+    elements = np.array(body.elements, body.dtype.array_dtype)
+    bounds = IndexDomain(shape=elements.shape)
+    view = View(InMemory(elements, body.dtype), propagate_bounds(bounds, seen))
+    return TensorStore(view, None, readable, writable)
 
 
-def computed(spec: Spec, base: TensorStore) -> TensorStore:
+def computed(body: ComputedBody, asked: Spec, base: TensorStore) -> TensorStore:
     """Return the handle of a ``downsample`` or ``cast`` specification over its opened base."""
-    if spec._driver == "cast":
-        made = cast(base, spec.dtype)
-    else:
-        made = downsample(
-            base, spec._method.get("downsample_factors", ()), spec._method.get("downsample_method", "")
-        )
-    return made if spec.transform is None else made[spec.transform]
+    made = downsample(base, body.factors, body.method) if body.method else cast(base, asked.dtype)
+    if asked._seen is None:
+        return made
+    return made._with_transform(compose(made._transform, propagate_bounds(made.domain, asked._seen)))
 
 
 class Downsampling(Record):

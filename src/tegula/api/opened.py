@@ -30,8 +30,16 @@ class Options(Record):
     fill_missing_data_reads: bool = True
     store_data_equal_to_fill_value: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the members that differ from the defaults."""
+    def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
+        """Return the members that differ from the defaults, or all of them."""
+        if include_defaults:
+            metadata, data = self.recheck_cached_metadata, self.recheck_cached_data
+            return {
+                "recheck_cached_metadata": "open" if metadata is None else metadata,
+                "recheck_cached_data": True if data is None else data,
+                "fill_missing_data_reads": self.fill_missing_data_reads,
+                "store_data_equal_to_fill_value": self.store_data_equal_to_fill_value,
+            }
         found: dict[str, Any] = {}
         if self.recheck_cached_metadata not in (None, "open"):
             found["recheck_cached_metadata"] = self.recheck_cached_metadata
@@ -64,7 +72,6 @@ class Opened(Record, eq=False):
     members: Any
     metadata: Any
     kvstore: KvStore
-    context: Any
     options: Options
     opened_at: float
     layout: Any

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
+from tegula.api.context import Context, ContextResource
+from tegula.api.kvstore import KvStore, kv_open
 from tegula.api.opened import Opened, view_of
+from tegula.api.running import failed
 from tegula.api.spec import FLAGS, Spec
+from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody, directory
 from tegula.api.store import TensorStore
 from tegula.binding import compact
-from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.effects.storage import Read
+from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
+from tegula.kv.spec import describe
 from tegula.programs.opening import OpenFlags, open_metadata
-from tegula.api.running import failed
+from tegula.registry import lookup
 from tegula.runtime.future import Future, ready
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
 from tegula.schema.schema import Schema
-from tegula.space.transform import IndexTransform
+from tegula.space.bounds import propagate_bounds
+from tegula.view import View
 
 __all__ = ["open", "reopened"]
 
@@ -70,191 +77,209 @@ def open(
     >>> store.domain
     { [0, 3*) }
     """
-    del batch
     if transaction is not None:
-        raise InvalidArgument("transactions are not supported yet")
+        raise _unsupported("transaction")
+    if batch is not None:
+        raise _unsupported("batch")
     asked = Spec(spec)
-    if isinstance(spec, Spec):
-        asked._bound = spec._bound
-    if kvstore is not None:
-        asked.update(kvstore=kvstore)
     asked.update(
+        open_mode=open_mode,
+        open=open,
+        create=create,
+        delete_existing=delete_existing,
+        assume_metadata=assume_metadata,
+        assume_cached_metadata=assume_cached_metadata,
+        context=context,
+        kvstore=kvstore,
         recheck_cached_metadata=recheck_cached_metadata,
         recheck_cached_data=recheck_cached_data,
         recheck_cached=recheck_cached,
+        rank=rank,
+        dtype=dtype,
+        domain=domain,
+        shape=shape,
+        chunk_layout=chunk_layout,
+        codec=codec,
+        fill_value=fill_value,
+        dimension_units=dimension_units,
+        schema=schema,
     )
-    given = {
-        "open": open,
-        "create": create,
-        "delete_existing": delete_existing,
-        "assume_metadata": assume_metadata,
-        "assume_cached_metadata": assume_cached_metadata,
-    }
-    if open_mode is not None:
-        given |= {name: True for name in FLAGS if getattr(open_mode, name)}
-    flags = _flags(asked._flags, given)
-    constraints = Schema(
-        **{
-            name: value
-            for name, value in (
-                ("rank", rank),
-                ("dtype", dtype),
-                ("domain", domain),
-                ("shape", shape),
-                ("chunk_layout", chunk_layout),
-                ("codec", codec),
-                ("fill_value", fill_value),
-                ("dimension_units", dimension_units),
-                ("schema", schema),
-            )
-            if value is not None
-        }
-    )
-    return _start(asked, flags, constraints, context, read, write)
-
-
-def _flags(stored: dict[str, bool], given: dict[str, bool | None]) -> OpenFlags:
-    """Return the open mode: a flag given as True adds to the stored ones; `open` and `create` replace them all."""
-    said = {name for name, value in given.items() if value}
-    if not said & {"open", "create"}:
-        said |= {name for name, value in stored.items() if value}
-    if not said & {"open", "create"}:
-        said.add("create" if stored.get("open") is False else "open")
-    return OpenFlags(**{name: name in said for name in FLAGS})
-
-
-def _start(
-    asked: Spec, flags: OpenFlags, constraints: Schema, context: Any, read: bool | None, write: bool | None
-) -> Future[TensorStore]:
-    from tegula.api import functions
-    from tegula.api.context import Context
-
     if context is None:
-        context = asked._bound if asked._bound is not None else Context()
-    if asked._context is not None:
-        context = Context(Context.Spec(asked._context), parent=context)
-    if asked._driver == "array":
-        return ready(functions.array_of(asked))
-    if asked._base is not None:
-        base = _start(asked._base, OpenFlags(), Schema(), context, None, None)
-        return ready(functions.computed(asked, base.result()))
-    program = _opening(asked, flags, constraints, context, read, write)
-    store = None if asked._kvstore is None else _bind(asked, context)._ref
+        asked._bind(Context())
+    return _start(asked, Access.asked(read, write))
+
+
+def _unsupported(what: str) -> Exception:
+    return TypeError(f"Invalid {what}")
+
+
+class Access(NamedTuple):
+    """Which of reading and writing is wanted: True where it is required, None where it is left open."""
+
+    read: bool | None = None
+    write: bool | None = None
+
+    @classmethod
+    def asked(cls, read: bool | None, write: bool | None) -> Access:
+        """Return what the arguments of `open` mean: naming nothing, or only what is not wanted, asks for all."""
+        if not read and not write:
+            return cls()
+        return cls(bool(read), bool(write))
+
+    @property
+    def readable(self) -> bool:
+        """Whether the handle may read."""
+        return self.read is not False
+
+    @property
+    def writable(self) -> bool:
+        """Whether the handle may write."""
+        return self.write is not False
+
+
+def _start(asked: Spec, access: Access) -> Future[TensorStore]:
+    """Open a bound specification."""
+    body = asked._body
+    if isinstance(body, ArrayBody):
+        return _at_once(asked, access, _array)
+    if isinstance(body, ComputedBody):
+        return _computed(asked, body, access)
+    program = _opening(asked, body, access)
     # looking at a local store costs less than a thread; writing to it may not
-    here = store is None or (leaf(store).local and not flags.create) or leaf(store).local_writes
-    if not here:
-        return submit(program)
+    if body.kvstore is not None:
+        store = _bound(body)._ref
+        if not ((leaf(store).local and "create" not in asked._flags) or leaf(store).local_writes):
+            return submit(program)
     try:
         return ready(run(program))
-    except ValueError as error:
-        return failed(error)
-    except NotImplementedError as error:
+    except (ValueError, NotImplementedError) as error:
         return failed(error)
 
 
-def _bind(asked: Spec, context: Any) -> Any:
-    from tegula.api.kvstore import kv_open
-
-    kvstore = kv_open(asked._kvstore, context)
-    return kvstore if not kvstore.path or kvstore.path.endswith("/") else kvstore + "/"
-
-
-async def _opening(
-    asked: Spec,
-    flags: OpenFlags,
-    constraints: Schema,
-    context: Any,
-    read: bool | None,
-    write: bool | None,
-) -> TensorStore:
-    form = asked.form
-    schema = asked.schema
+def _at_once(asked: Spec, access: Access, make: Any) -> Future[TensorStore]:
     try:
-        flags.validate()
-        if asked._kvstore is None:
-            raise InvalidArgument('"kvstore" must be specified')
-        schema.update(schema=constraints)
-        if schema.domain is None and asked.transform is not None and flags.create:
-            reached = _reached(asked.transform)
-            if reached is not None:
-                schema.update(domain=reached)
-        kvstore = _bind(asked, context)
-        opened_at = time.time()
-        metadata = await open_metadata(form, kvstore._ref, kvstore._path, asked._members, schema, flags)
+        return ready(make(asked, access))
     except TegulaError as error:
-        shown = compact(_told(asked, flags, constraints, context)).decode().replace('"', '\\"')
-        raise annotated(
-            error, f'Error opening "{form.name}" driver: ', f" [tensorstore_spec='{shown}']"
-        ) from error
-    opened = Opened(
-        form,
-        asked._members,
-        metadata,
-        kvstore,
-        context,
-        asked._options,
-        opened_at,
-        form.layout(metadata, asked._members),
-        {name: context[asked._resources.get(name, name)] for name in ("cache_pool", "data_copy_concurrency")},
-    )
-    view = view_of(opened)
-    if asked.transform is not None:
-        view = view[asked.transform]
-    return TensorStore(
-        view, opened, *_modes(read, write)
-    )
+        return failed(_told(error, asked))
 
 
-def _modes(read: bool | None, write: bool | None) -> tuple[bool, bool]:
-    """Return whether reading and writing are allowed: what is asked for, or both where neither is.
+def _array(asked: Spec, access: Access) -> TensorStore:
+    from tegula.api.functions import array_of
 
-    >>> _modes(None, None), _modes(True, None), _modes(None, True), _modes(False, None)
-    ((True, True), (True, False), (False, True), (True, True))
-    """
-    return bool(read or not write), bool(write or not read)
-
-
-def _told(asked: Spec, flags: OpenFlags, constraints: Schema, context: Any) -> dict[str, Any]:
-    """Return the specification that an error of opening names: what was asked for, as bound."""
-    from tegula.api.context import Collector
-
-    whole = asked.copy()
-    try:
-        whole._schema.update(schema=constraints)
-        collector = Collector()
-        told = whole.to_json()
-        if asked._kvstore is not None:
-            told["kvstore"] = _bind(asked, context)._spec_json(collector)
-        for name in ("cache_pool", "data_copy_concurrency"):
-            collector.member(context[asked._resources.get(name, name)])
-        told["context"] = collector.context
-    except TegulaError:  # what cannot be bound is told as it was asked
-        told = asked.to_json()
-    for name in FLAGS[1:]:
-        if getattr(flags, name):
-            told[name] = True
-    return told
-
-
-def _reached(transform: IndexTransform) -> Any:
-    """Return the domain of the array that a translation views, None for any other transform."""
-    from tegula.space.domain import Dim, IndexDomain
-
-    dims = []
-    for axis, output in enumerate(transform.output):
-        if output.input_dimension != axis or output.stride != 1:
-            return None
-        dim = transform.domain[axis]
-        dims.append(
-            Dim(
-                dim.inclusive_min + output.offset,
-                dim.exclusive_max + output.offset,
-                label=dim.label,
-                implicit_lower=dim.implicit_lower,
-                implicit_upper=False,
-            )
+    schema, body = asked._schema, asked._body
+    assert isinstance(body, ArrayBody) and asked._seen is not None
+    if schema.fill is not None:
+        raise InvalidArgument("fill_value not supported")
+    if schema.codec is not None:
+        raise InvalidArgument("codec not supported")
+    if schema.domain is not None and schema.domain.shape != body.elements.shape:
+        origin, shape = "0, " * body.elements.ndim, ", ".join(map(str, body.elements.shape))
+        raise InvalidArgument(
+            f"Mismatch between domain in schema {{ {schema.domain!r} }} and array "
+            f"{{ {{origin={{{origin[:-2]}}}, shape={{{shape}}}}} }}"
         )
-    return IndexDomain(dims) if len(dims) == transform.input_rank else None
+    return array_of(body, asked._seen, access.readable, access.writable)
+
+
+def _computed(asked: Spec, body: ComputedBody, access: Access) -> Future[TensorStore]:
+    from tegula.api.functions import computed
+
+    base = body.base.copy()
+    if asked._flags:
+        base._flags = base._flags or asked._flags
+    try:
+        if not body.method and asked.dtype is None:
+            raise InvalidArgument("dtype must be specified")
+        if body.method and access.write:
+            raise InvalidArgument("only reading is supported")
+    except TegulaError as error:
+        return failed(_told(error, asked))
+    below = _start(base, Access(True, False) if body.method else access)
+
+    def finish() -> TensorStore:
+        try:
+            return computed(body, asked, below.result())
+        except TegulaError as error:
+            raise _told(error, asked, 1) from error
+
+    if below.done():
+        return _at_once(asked, access, lambda *_: finish()) if below.exception() is None else _failing(finish)
+    return submit(_waiting(finish))
+
+
+def _failing(finish: Any) -> Future[TensorStore]:
+    try:
+        return ready(finish())
+    except TegulaError as error:
+        return failed(error)
+
+
+async def _waiting(finish: Any) -> TensorStore:
+    made: TensorStore = finish()
+    return made
+
+
+def _bound(body: ChunkedBody) -> KvStore:
+    return kv_open(body.kvstore)
+
+
+async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStore:
+    schema = asked._schema
+    try:
+        if body.kvstore is None:
+            raise InvalidArgument('"kvstore" must be specified')
+        flags = OpenFlags(**{name: name in asked._flags for name in FLAGS})
+        flags.validate()
+        if flags.create and not access.writable:
+            raise InvalidArgument("Cannot specify an open mode of `create` without `write`")
+        kvstore = _bound(body)
+        if body.form is None:
+            body = await _detected(body, kvstore)
+            kvstore = _bound(body)
+        opened_at = time.time()
+        metadata = await open_metadata(body.form, kvstore._ref, kvstore._path, body.members, schema, flags)
+        layout = body.form.layout(metadata, body.members, schema)
+        opened = Opened(
+            body.form,
+            body.members,
+            metadata,
+            kvstore,
+            body.options,
+            opened_at,
+            layout,
+            {name: _resource(asked, name) for name in body.resources},
+        )
+        view = view_of(opened)
+        if asked._seen is not None:
+            view = View(view.source, propagate_bounds(view.transform.domain, asked._seen))
+    except TegulaError as error:
+        raise _told(error, asked) from error
+    return TensorStore(view, opened, access.readable, access.writable)
+
+
+def _resource(asked: Spec, name: str) -> ContextResource:
+    found = asked._resources[name]
+    assert isinstance(found, ContextResource)
+    return found
+
+
+async def _detected(body: ChunkedBody, kvstore: KvStore) -> ChunkedBody:
+    """Return the body with the format that the stored metadata shows."""
+    assert body.kvstore is not None
+    prefix = directory(body.kvstore)
+    for name, key in (("zarr3", "zarr.json"), ("zarr", ".zarray")):
+        found = await Read(kvstore._ref, prefix.path + key)
+        if found.state == "value":
+            form: Any = lookup("formats", name)
+            return body._replace(form=form, members=form.parse_members({}), kvstore=prefix)
+    raise FailedPrecondition(f"Failed to detect format for {describe(kvstore._ref, body.kvstore.path)}")
+
+
+def _told(error: TegulaError, asked: Spec, level: int = 0) -> TegulaError:
+    """Return an error of opening with what was asked for, as bound."""
+    shown = compact(asked.to_json()).decode().replace('"', '\\"')
+    name = f"tensorstore_spec[{level}]" if level else "tensorstore_spec"
+    return annotated(error, f'Error opening "{asked._body.name}" driver: ', f" [{name}='{shown}']")
 
 
 async def reopened(store: TensorStore, fix_resizable_bounds: bool) -> TensorStore:

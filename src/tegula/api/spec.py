@@ -1,31 +1,52 @@
 """The specification of an array: what `open` takes and what a handle gives back.
 
-A `Spec` is a mutable value in TensorStore's JSON form, already taken apart: a driver and its own
-members, a key-value store, open flags, staleness options, schema constraints, a transform.  It does
-no I/O.  Law: ``Spec(spec.to_json()) == spec``.
+A `Spec` is a mutable value in TensorStore's JSON form, already taken apart: a body (the driver and its
+own members), schema constraints in the coordinates of the whole array, a transform, open flags and
+context resources.  It does no I/O.
+
+Laws.  ``Spec(spec.to_json()) == spec`` for one without bound resources.  A specification whose domain
+is known has a transform.  `update` merges constraints: it never replaces one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tegula.api.opened import Options
-from tegula.binding import as_json, at_member, boolean, expected, members, pretty, text
-from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
+from tegula.api.context import (
+    Collector,
+    Context,
+    ContextResource,
+    ContextSpec,
+    InPlace,
+    dump_member,
+    parse_member,
+)
+from tegula.api.openmode import OpenMode
+from tegula.api.specbody import Body, ChunkedBody, ComputedBody, directory, parse_body, with_options
+from tegula.binding import as_json, at_member, boolean, expected, integer, members, pretty, text
+from tegula.errors import InvalidArgument
+from tegula.kv.resources import KINDS
 from tegula.registry import lookup
-from tegula.schema.dtypes import dtype as to_dtype
+from tegula.schema.dtypes import DataType
+from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
+from tegula.space.domain import IndexDomain
 from tegula.space.indexable import Indexable
-from tegula.space.transform import IndexTransform
+from tegula.space.interval import MAX_RANK
+from tegula.space.transform import IndexTransform, identity
 
 if TYPE_CHECKING:
-    from tegula.api.store import TensorStore
+    import numpy as np
 
-__all__ = ["FLAGS", "RESOURCES", "Spec", "pickled", "spec_of"]
+    from tegula.api.kvspec import KvStoreSpec
+    from tegula.schema.codecspec import CodecSpec
+    from tegula.schema.layout import ChunkLayout
+    from tegula.schema.units import Unit
+
+__all__ = ["FLAGS", "Spec"]
 
 FLAGS = ("open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata")
-RESOURCES = ("cache_pool", "metadata_cache_pool", "data_copy_concurrency")
-COMPUTED = ("downsample", "cast")
+CONSTRAINTS = "rank dtype domain shape chunk_layout codec fill_value dimension_units schema".split()
 
 
 class Spec(Indexable):
@@ -44,115 +65,108 @@ class Spec(Indexable):
     {'driver': 'zarr3', 'dtype': 'uint8', 'kvstore': {'driver': 'memory', 'path': 'a/'}}
     """
 
-    __slots__ = (
-        "_array",
-        "_base",
-        "_bound",
-        "_context",
-        "_driver",
-        "_flags",
-        "_kvstore",
-        "_members",
-        "_method",
-        "_options",
-        "_resources",
-        "_schema",
-        "_view_transform",
-    )
+    __slots__ = ("_body", "_context", "_flags", "_resources", "_schema", "_seen")
     __hash__ = None  # type: ignore[assignment]
+
+    _body: Body
+    _context: ContextSpec | None
+    _flags: frozenset[str]
+    _resources: dict[str, str | InPlace | ContextResource]
+    _schema: Schema
+    _seen: IndexTransform | None
 
     def __init__(self, json: Any) -> None:
         if isinstance(json, Spec):
-            json = json.to_json()
+            self._take(json)
+            return
         if isinstance(json, str):
-            json = _from_url(json)
+            from tegula.api.specurl import from_url
+
+            json = from_url(json)
+        else:
+            json = as_json(json)
         if not isinstance(json, dict):
             raise expected("object", json)
-        rest = {name: value if name == "array" else as_json(value) for name, value in json.items()}
-        self._bound: Any = None
-        self._base: Spec | None = None
-        self._array: Any = None
-        self._method: dict[str, Any] = {}
-        self._members: Any = None
-        self._kvstore: Any = None
-        self._driver = _driver(rest)
-        self._context = rest.pop("context", None)
-        self._resources = {name: rest.pop(name) for name in RESOURCES if name in rest}
-        self._flags = {name: _taken(rest, name, boolean) for name in FLAGS if name in rest}
-        self._schema: Schema = _taken(rest, "schema", Schema) if "schema" in rest else Schema()
-        for name, parse in (("dtype", to_dtype), ("rank", int)):
+        rest = dict(json)
+        driver = _driver(rest)
+        if driver in KVSTORES:
+            driver, rest = "auto", {"kvstore": rest | {"driver": driver}}
+        self._context = None
+        if "context" in rest:
+            with at_member("context"):
+                self._context = ContextSpec(rest.pop("context"))
+        schema = Schema()
+        if "schema" in rest:
+            with at_member("schema"):
+                schema = Schema(rest.pop("schema"))
+        if "dtype" in rest:
+            with at_member("dtype"):
+                schema._parse_dtype(rest.pop("dtype"))
+        said = None
+        if "rank" in rest:
+            with at_member("rank"):
+                said = integer(rest.pop("rank"), 0, MAX_RANK)
+        self._seen = None
+        if "transform" in rest:
+            with at_member("transform"):
+                self._seen = IndexTransform(json=rest.pop("transform"))
+            if said is not None and said != self._seen.domain.rank:
+                with at_member("rank"):
+                    raise InvalidArgument(
+                        f"Specified rank ({said}) does not match input rank of transform "
+                        f"({self._seen.domain.rank})"
+                    )
+            said = len(self._seen.maps)
+        if said is not None:
+            schema.set_rank(said)
+        self._schema = schema
+        self._body = body = parse_body(driver, rest, schema)
+        flags = [name for name in FLAGS if name in rest and body.flagged and _flag(rest, name)]
+        self._flags = _completed(flags) if isinstance(body, ChunkedBody) else frozenset(flags)
+        self._resources = {}
+        for name in body.resources:
             if name in rest:
-                self._schema.update(**{name: _taken(rest, name, parse)})
-        self._view_transform: IndexTransform | None = (
-            _taken(rest, "transform", _transform_of) if "transform" in rest else None
-        )
-        self._options = _options(rest)
-        _DRIVERS.get(self._driver, Spec._parse_chunked)(self, rest)
+                with at_member(name):
+                    self._resources[name] = parse_member(KINDS[name], rest.pop(name))
         members(rest, ())
+        self._bounded()
 
-    # ---- drivers
+    def _take(self, other: Spec) -> None:
+        self._body, self._context, self._flags = other._body, other._context, other._flags
+        self._resources, self._schema = dict(other._resources), other._schema.copy()
+        self._seen = other._seen
 
-    def _parse_chunked(self, rest: dict[str, Any]) -> None:
-        from tegula.api.kvstore import KvStore
-
-        if "kvstore" in rest:
-            self._kvstore = _taken(rest, "kvstore", KvStore.Spec)
-        if "path" in rest:
-            self._kvstore = self._kvstore / rest.pop("path")
-        self._members = self.form.parse_members(rest)
-
-    def _parse_array(self, rest: dict[str, Any]) -> None:
-        self._array = rest.pop("array", None)
-        if self._array is None:
-            raise InvalidArgument(
-                'Error parsing object member "array": Expected array, but member is missing'
-            )
-        if self._schema.dtype is None:
-            raise InvalidArgument("dtype must be specified")
-
-    def _parse_computed(self, rest: dict[str, Any]) -> None:
-        if "base" in rest:
-            self._base = _taken(rest, "base", Spec)
-        else:
-            raise InvalidArgument(
-                'Error parsing object member "base": Expected object, but member is missing'
-            )
-        names = ("downsample_factors", "downsample_method") if self._driver == "downsample" else ()
-        self._method = {name: rest.pop(name) for name in names if name in rest}
-
-    @property
-    def form(self) -> Any:
-        """The format record of a chunked driver."""
-        return lookup("formats", self._driver)
+    def _bounded(self) -> None:
+        """Give a specification whose domain is known its transform."""
+        if self._seen is None:
+            found = self._body.implied(self._schema).domain
+            if found is not None:
+                self._seen = identity(found)
 
     # ---- what it says
 
     @property
     def _transform(self) -> IndexTransform:
-        if self._view_transform is not None:
-            return self._view_transform
-        if self._schema.domain is not None:
-            return IndexTransform(self._schema.domain)
-        if self._schema.rank is not None:
-            return IndexTransform(input_rank=self._schema.rank)
-        raise InvalidArgument("IndexTransform is not specified")
+        if self._seen is not None:
+            return self._seen
+        if self._schema.rank is None:
+            raise InvalidArgument("Cannot perform indexing operations on Spec with unspecified rank")
+        return IndexTransform(input_rank=self._schema.rank)
 
     def _with_transform(self, transform: IndexTransform) -> Spec:
         made = self.copy()
-        made._view_transform = transform
+        made._seen = transform
         return made
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> DataType | None:
         """The data type, None where it is not said."""
         return self._schema.dtype
 
     @property
     def rank(self) -> int | None:
         """The rank, None where it is not said."""
-        if self._view_transform is not None:
-            return self._view_transform.input_rank
-        return self._schema.rank
+        return self._schema.rank if self._seen is None else self._seen.domain.rank
 
     @property
     def ndim(self) -> int | None:
@@ -160,138 +174,368 @@ class Spec(Indexable):
         return self.rank
 
     @property
-    def domain(self) -> Any:
+    def domain(self) -> IndexDomain | None:
         """The domain, None where it is not said."""
-        if self._view_transform is not None:
-            return self._view_transform.domain
-        return self._schema.domain
+        return None if self._seen is None else self._seen.domain
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each dimension; raise InvalidArgument where not even the rank is said."""
+        return self._transform.domain.shape
+
+    @property
+    def origin(self) -> tuple[int, ...]:
+        """The lower bound of each dimension; raise InvalidArgument where not even the rank is said."""
+        return self._transform.domain.inclusive_min
+
+    @property
+    def size(self) -> int:
+        """The number of elements; raise InvalidArgument where not even the rank is said."""
+        return self._transform.domain.size
 
     @property
     def transform(self) -> IndexTransform | None:
         """The transform, None where there is none."""
-        return self._view_transform
+        return self._seen
 
     @property
     def schema(self) -> Schema:
-        """The schema constraints."""
-        return self._schema.copy()
+        """All that is known of the view: what is asked for, and what the driver's members imply."""
+        found = self._body.implied(self._schema)
+        if self._seen is None:
+            return found
+        made = found.through(self._seen)
+        made._domain = self._seen.domain
+        return made
 
     @property
-    def kvstore(self) -> Any:
+    def chunk_layout(self) -> ChunkLayout:
+        """The chunk layout as far as it is known."""
+        return self.schema.chunk_layout
+
+    @property
+    def codec(self) -> CodecSpec | None:
+        """The codec as far as it is known."""
+        return self.schema.codec
+
+    @property
+    def fill_value(self) -> np.ndarray[Any, Any] | None:
+        """The fill value, None where it is not known."""
+        return self.schema.fill_value
+
+    @property
+    def dimension_units(self) -> tuple[Unit | None, ...] | None:
+        """The unit of every dimension, None where it is not known; None where the rank is not."""
+        return self.schema.dimension_units
+
+    @property
+    def kvstore(self) -> KvStoreSpec | None:
         """The specification of the key-value store, None where there is none."""
-        return self._kvstore
+        found = self._body.kvstore
+        return None if found is None else found.copy()
 
     @property
     def base(self) -> Spec | None:
-        """The specification under an adapter, None for others."""
-        return self._base
+        """The specification under an adapter (`cast`, `downsample`), None for others."""
+        return None if self._body.base is None else self._body.base.copy()
 
     @property
     def url(self) -> str:
-        """The URL of the array.
+        """The URL of the array; what it cannot say is left out.
 
         Raises:
-            Unimplemented: the specification has no URL.
+            Unimplemented: the driver has no URL.
         """
-        if self._kvstore is not None:
-            return f"{self._kvstore.url}|{self.form.url_scheme}:"
-        if self._driver == "cast" and self._base is not None:
-            return f"{self._base.url}|cast:{self._schema.dtype.name}"
-        raise Unimplemented("URL representation not supported")
+        return self._body.url(self._schema)
 
-    # ---- as a value
+    @property
+    def open_mode(self) -> OpenMode:
+        """What opening may do."""
+        return OpenMode(**dict.fromkeys(self._flags, True))
+
+    # ---- changing
 
     def copy(self) -> Spec:
-        """Return a copy."""
-        made = Spec(self.to_json())
-        made._bound = self._bound
+        """Return a copy: `update` changes only one of them."""
+        made = object.__new__(Spec)
+        made._take(self)
         return made
 
-    def update(self, **changes: Any) -> None:
-        """Merge further constraints and options into this specification.
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: Any) -> Spec:
+        return self.copy()
+
+    def update(
+        self,
+        *,
+        open_mode: OpenMode | None = None,
+        open: bool | None = None,
+        create: bool | None = None,
+        delete_existing: bool | None = None,
+        assume_metadata: bool | None = None,
+        assume_cached_metadata: bool | None = None,
+        unbind_context: bool | None = None,
+        strip_context: bool | None = None,
+        context: Context | None = None,
+        kvstore: Any = None,
+        minimal_spec: bool | None = None,
+        recheck_cached_metadata: Any = None,
+        recheck_cached_data: Any = None,
+        recheck_cached: Any = None,
+        rank: Any = None,
+        dtype: Any = None,
+        domain: Any = None,
+        shape: Any = None,
+        chunk_layout: Any = None,
+        codec: Any = None,
+        fill_value: Any = None,
+        dimension_units: Any = None,
+        schema: Any = None,
+    ) -> None:
+        """Merge constraints and options into this specification; those left out stay as they are.
+
+        Any open flag replaces all that were set.  Constraints are in the coordinates of the view.
 
         Raises:
             InvalidArgument: a constraint contradicts what is said already.
+            TypeError: an argument is of the wrong type.
         """
-        for name in FLAGS:
-            if changes.get(name) is not None:
-                self._flags[name] = bool(changes.pop(name))
-        both = changes.pop("recheck_cached", None)
-        for name in ("recheck_cached_metadata", "recheck_cached_data"):
-            value = changes.pop(name, None)
-            value = both if value is None else value
-            if value is not None:
-                self._options = _replace(self._options, name, value)
-        if changes.get("kvstore") is not None:
-            from tegula.api.kvstore import KvStore
+        given = (open, create, delete_existing, assume_metadata, assume_cached_metadata)
+        flags = {name for name, value in zip(FLAGS, given, strict=True) if value}
+        if open_mode is not None:
+            with Naming("open_mode"):
+                flags |= {name for name in FLAGS if getattr(open_mode, name)}
+        wanted = Schema()
+        values = (rank, dtype, domain, shape, chunk_layout, codec, fill_value, dimension_units, schema)
+        constraints = {
+            name: value for name, value in zip(CONSTRAINTS, values, strict=True) if value is not None
+        }
+        if constraints:
+            wanted.update(**constraints)
+        if flags and self._body.flagged:
+            self._flags = _completed(flags) if isinstance(self._body, ChunkedBody) else frozenset(flags)
+        self._update_store(
+            kvstore,
+            minimal_spec,
+            (recheck_cached_metadata, recheck_cached_data, recheck_cached),
+        )
+        if constraints:
+            self._constrain(wanted)
+        self._update_context(bool(unbind_context), bool(strip_context), context)
 
-            given = changes.pop("kvstore")
-            self._kvstore = given if isinstance(given, KvStore.Spec) else given.spec()
-        for name in ("unbind_context", "strip_context", "retain_context", "minimal_spec", "context"):
-            changes.pop(name, None)
-        changes = {name: value for name, value in changes.items() if value is not None}
+    def _update_store(self, kvstore: Any, minimal: bool | None, recheck: tuple[Any, Any, Any]) -> None:
+        from tegula.api.kvspec import KvStoreSpec
+        from tegula.api.kvstore import KvStore
+
+        metadata, data, both = recheck
+        changes = {}
+        for name, value in (("recheck_cached_metadata", metadata), ("recheck_cached_data", data)):
+            with Naming(name if value is not None else "recheck_cached"):
+                chosen = both if value is None else value
+                if chosen is not None:
+                    changes[name] = _bound(chosen)
+        if kvstore is not None:
+            if isinstance(kvstore, KvStore):
+                kvstore = kvstore.spec(retain_context=True)
+            if not isinstance(kvstore, KvStoreSpec):
+                raise TypeError("Invalid kvstore")
+        body = self._body
+        if not isinstance(body, ChunkedBody):
+            return
         if changes:
-            self._schema.update(**changes)
+            body = with_options(body, **changes)
+        if kvstore is not None:
+            if body.kvstore is not None:
+                raise InvalidArgument('"kvstore" is already specified')
+            body = body._replace(kvstore=directory(kvstore))
+        if minimal and body.form is not None:
+            kept = {k: v for k, v in body.form.members_json(body.members).items() if k != "metadata"}
+            body = body._replace(members=body.form.parse_members(kept))
+        self._body = body
+
+    def _constrain(self, wanted: Schema) -> None:
+        """Merge constraints that are in the coordinates of the view."""
+        if self._seen is not None:
+            wanted = _back(wanted, self._seen)
+        merged = self._schema.copy()
+        merged.set_schema(wanted)
+        self._body.settle(merged)
+        self._schema = merged
+        if wanted.domain is not None:
+            self._bounded()
+
+    # ---- context
+
+    def _update_context(self, unbind: bool, strip: bool, context: Context | None) -> None:
+        if context is not None and not isinstance(context, Context):
+            raise TypeError("Invalid context")
+        if strip:
+            self._resources, self._context = {}, None
+        elif unbind:
+            made = Spec(self.to_json())
+            self._resources, self._context = made._resources, made._context
+            self._body = made._body
+            return
+        if context is not None:
+            self._bind(context)
+        elif strip:
+            self._below(strip_context=True)
+
+    def _below(self, **options: Any) -> None:
+        """Update the context of what this specification is made of."""
+        body = self._body
+        if isinstance(body, ChunkedBody) and body.kvstore is not None:
+            kvstore = body.kvstore.copy()
+            kvstore.update(**options)
+            self._body = body._replace(kvstore=kvstore)
+        elif isinstance(body, ComputedBody):
+            base = body.base.copy()
+            base.update(**options)
+            self._body = body._replace(base=base)
+
+    def _bind(self, context: Context) -> None:
+        """Look every resource up that is not bound yet: in the own context, then in `context`."""
+        scope = context if self._context is None else Context(self._context, context)
+        for name in self._body.resources:
+            item = self._resources.get(name, name)
+            if isinstance(item, InPlace):
+                self._resources[name] = ContextResource(name, item.value)
+            elif not isinstance(item, ContextResource):
+                self._resources[name] = scope[item]
+        self._context = None
+        self._below(context=scope)
+
+    # ---- as a value
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
-        """Return the JSON form."""
-        found: dict[str, Any] = {"driver": self._driver}
-        if self._context is not None:
-            found["context"] = self._context
-        found |= self._resources
-        found |= self._flags
-        found |= self._options.to_json()
-        schema = self._schema.to_json()
-        for name in ("dtype", "rank"):
-            if name in schema:
-                found[name] = schema.pop(name)
-        if "domain" in schema or self._view_transform is not None or "dtype" in found:
-            implied = self._view_transform is not None or "domain" in schema
-            if implied or self._driver == "array":
-                found.pop("rank", None)
-        if schema:
+        """Return the JSON form; bound resources are specified by value."""
+        return self._json(Collector(include_defaults), include_defaults)
+
+    def _json(
+        self, collector: Collector, include_defaults: bool = False, nested: bool = False
+    ) -> dict[str, Any]:
+        """Return JSON; a `nested` specification leaves its ``context`` to whoever owns the collector."""
+        body, schema = self._body, self._schema.to_json()
+        found: dict[str, Any] = {}
+        found |= self._resources_json(collector, include_defaults)
+        found |= body.dump(collector, include_defaults)
+        found["driver"] = body.name
+        found |= self._flags_json(include_defaults)
+        rank, dtype = schema.pop("rank", None), schema.pop("dtype", None)
+        if dtype is not None:
+            found["dtype"] = dtype
+        if self._seen is not None:
+            found["transform"] = self._seen.to_json()
+        elif rank is not None:
+            found["rank"] = rank
+        if include_defaults:
+            said = {"dtype": dtype, "rank": rank}
+            schema |= {name: value for name, value in said.items() if value is not None}
+        if schema or include_defaults:
             found["schema"] = schema
-        if self._view_transform is not None:
-            found["transform"] = self._view_transform.to_json()
-        if self._kvstore is not None:
-            found["kvstore"] = self._kvstore.to_json(include_defaults)
-        if self._members is not None:
-            found |= self.form.members_json(self._members)
-        if self._base is not None:
-            found["base"] = self._base.to_json(include_defaults)
-        if self._array is not None:
-            found["array"] = self._array
-        found |= self._method
+        context = {} if self._context is None else self._context.to_json(include_defaults)
+        if not nested:
+            context = {**context, **collector.context}
+        if context or include_defaults:
+            found["context"] = context
         return {name: found[name] for name in sorted(found)}
 
+    def _resources_json(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
+        found = {}
+        for name in self._body.resources:
+            item = self._resources.get(name, name)
+            if isinstance(item, ContextResource):
+                shown = collector.member(item)
+            elif item == name and not include_defaults:
+                continue
+            else:
+                shown = dump_member(name, item, include_defaults)
+            if shown is not None:
+                found[name] = shown
+        return found
+
+    def _flags_json(self, include_defaults: bool) -> dict[str, bool]:
+        found = dict.fromkeys(self._flags, True)
+        if isinstance(self._body, ChunkedBody):
+            if "create" not in found:
+                del found["open"]
+            if include_defaults:
+                found = dict.fromkeys(FLAGS[2:], False) | found
+        return found
+
+    def _bindings(self) -> tuple[Any, ...]:
+        return tuple(
+            [item for _, item in sorted(self._resources.items()) if isinstance(item, ContextResource)]
+        )
+
     def __eq__(self, other: object) -> bool:
-        return self.to_json() == other.to_json() if isinstance(other, Spec) else NotImplemented
+        if not isinstance(other, Spec):
+            return NotImplemented
+        return (
+            self._bindings() == other._bindings()
+            and self._body.kvstore == other._body.kvstore
+            and self._body.base == other._body.base
+            and self.to_json() == other.to_json()
+        )
 
     def __repr__(self) -> str:
-        return f"Spec({pretty(self.to_json())})"
-
-    def __copy__(self) -> Spec:
-        return self.copy()
+        return f"Spec({pretty(self._json(Collector(marked=True)))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Spec, (self.to_json(),)
+        body: Any = self._body
+        if isinstance(body, ChunkedBody) and body.form is not None:
+            # members are remade from their JSON; the key-value store keeps what it is bound to
+            state: tuple[Any, ...] = (
+                body.form,
+                body.form.members_json(body.members),
+                body.kvstore,
+                body.options,
+            )
+        else:
+            state = tuple(body)
+        return _remade, (
+            type(body),
+            state,
+            self._context,
+            self._flags,
+            self._resources,
+            self._schema,
+            self._seen,
+        )
 
 
-_DRIVERS: dict[str, Any] = {
-    "array": Spec._parse_array,
-    "downsample": Spec._parse_computed,
-    "cast": Spec._parse_computed,
-}
+KVSTORES = ("file", "memory")
 
 
-def _taken(rest: dict[str, Any], name: str, parse: Any) -> Any:
-    """Take a member and parse it; errors name the member."""
-    with at_member(name):
-        return parse(rest.pop(name))
+def made_spec(
+    body: Body,
+    schema: Schema,
+    seen: IndexTransform | None,
+    resources: dict[str, Any] | None = None,
+    flags: frozenset[str] = frozenset(),
+    context: ContextSpec | None = None,
+) -> Spec:
+    """Return the specification of these parts; `schema` is not copied."""
+    made = object.__new__(Spec)
+    made._body, made._schema, made._seen = body, schema, seen
+    made._resources, made._context = resources or {}, context
+    made._flags = flags
+    return made
 
 
-def _transform_of(json: Any) -> IndexTransform:
-    return IndexTransform(json=json)
+def _remade(
+    kind: Any,
+    state: tuple[Any, ...],
+    context: ContextSpec | None,
+    flags: frozenset[str],
+    resources: dict[str, Any],
+    schema: Schema,
+    seen: IndexTransform | None,
+) -> Spec:
+    if kind is ChunkedBody and state[0] is not None:
+        state = (state[0], state[0].parse_members(state[1]), *state[2:])
+    return made_spec(kind(*state), schema, seen, resources, flags, context)
 
 
 def _driver(rest: dict[str, Any]) -> str:
@@ -299,7 +543,7 @@ def _driver(rest: dict[str, Any]) -> str:
         if "driver" not in rest:
             raise InvalidArgument("Expected string, but member is missing")
         name = text(rest.pop("driver"))
-        if name in _DRIVERS:
+        if name in ("auto", "array", "cast", "downsample", *KVSTORES):
             return name
         try:
             form = lookup("formats", name)
@@ -308,101 +552,52 @@ def _driver(rest: dict[str, Any]) -> str:
     return str(form.name)
 
 
-def _options(rest: dict[str, Any]) -> Options:
-    both = rest.pop("recheck_cached", None)
-    found = {name: rest.pop(name, both) for name in ("recheck_cached_metadata", "recheck_cached_data")}
-    for name in ("fill_missing_data_reads", "store_data_equal_to_fill_value"):
-        if name in rest:
-            found[name] = _taken(rest, name, boolean)
-    return Options(**found)
+def _flag(rest: dict[str, Any], name: str) -> bool:
+    with at_member(name):
+        return boolean(rest.pop(name))
 
 
-def _replace(options: Options, name: str, value: Any) -> Options:
-    from tegula.record import replace
+def _completed(flags: Any) -> frozenset[str]:
+    """Return open flags with ``open`` where they say neither ``open`` nor ``create``."""
+    return frozenset(flags) if "open" in flags or "create" in flags else frozenset((*flags, "open"))
 
-    return replace(options, **{name: value})
+
+def _bound(value: Any) -> Any:
+    if value == "open" or isinstance(value, (bool, int, float)):
+        return value
+    raise TypeError("not a staleness bound")
 
 
-def _from_url(url: str) -> dict[str, Any]:
-    """Return the JSON form of a URL pipeline such as ``file:///tmp/a/|zarr3:``."""
-    from tegula.kv.url import split_pipeline
+def _back(wanted: Schema, transform: IndexTransform) -> Schema:
+    """Return the constraints on the whole array that constraints on a view of it mean."""
+    from tegula.schema.through import layout_back, units_back
+    from tegula.space.compose import inverse
 
-    (first, *rest) = split_pipeline(url)
-    kvstore = f"{first[0]}:{first[1]}"
-    found: dict[str, Any] | None = None
-    for scheme, path in rest:
-        if scheme == "cast" and found is not None:
-            found = {"driver": "cast", "base": found, "dtype": path}
-            continue
-        form = _SCHEMES.get(scheme)
-        if form is None or found is not None:
-            raise InvalidArgument(f'unsupported URL scheme: "{scheme}"')
-        found = {"driver": form, "kvstore": kvstore, **({"path": path} if path else {})}
-    if found is None:
-        raise FailedPrecondition(
-            f"Failed to detect format for {url}: format auto-detection is not supported yet"
+    rank = transform.domain.rank
+    if wanted.rank is not None and wanted.rank != rank:
+        raise InvalidArgument(
+            f"Cannot inverse transform schema of rank {wanted.rank} by index transform of rank "
+            f"{rank} -> {len(transform.maps)}"
         )
-    return found
+    plain = transform == identity(transform.domain)
+    if plain or wanted.rank is None:
+        return wanted
+    made = Schema()
+    made.set_rank(len(transform.maps))
+    if wanted.dtype is not None:
+        made.set_dtype(wanted.dtype)
+    if wanted.layout is not None:
+        made.set_layout(layout_back(wanted.layout, transform))
+    if wanted._units is not None:
+        made.set_units(units_back(wanted._units, transform))
+    if wanted.codec is not None:
+        made.set_codec(wanted.codec)
+    if wanted.domain is not None or wanted.fill is not None:
+        back = inverse(IndexTransform(wanted.domain or IndexDomain(rank), transform.output))
+        if wanted.domain is not None:
+            made.set_domain(back.domain)
+        if wanted.fill is not None:
+            from tegula.schema.through import fill_through
 
-
-_SCHEMES = {"zarr2": "zarr", "zarr3": "zarr3"}
-
-
-def spec_of(store: TensorStore, **options: Any) -> Spec:
-    """Return the specification of a handle."""
-    from tegula.api.storejson import spec_json
-
-    minimal = bool(options.pop("minimal_spec", False))
-    retain = bool(options.pop("retain_context", False))
-    mode = options.pop("open_mode", None)
-    if mode is not None:
-        options |= {name: True for name in FLAGS if getattr(mode, name, False)}
-    made = Spec(spec_json(store, minimal))
-    if retain:
-        made._bound = getattr(store._opened, "context", None)
-    made.update(**options)
+            made.set_fill(fill_through(wanted.fill, back, wanted.domain))
     return made
-
-
-def pickled(store: TensorStore) -> tuple[Any, ...]:
-    """Return how a handle is made again from a pickle: from its metadata, without I/O."""
-    from tegula.api.storejson import spec_json
-    from tegula.source import InMemory
-
-    source = store._view.source
-    if isinstance(source, InMemory):
-        return _restore_array, (source.array, source.dtype, store._view.transform, store._writable)
-    if store._opened is not None and hasattr(store._opened, "_view"):
-        return _restore_computed, (store._opened, source_members(store), store._view.transform)
-    return _restore, (spec_json(store), store._opened.context, store._readable, store._writable)
-
-
-def source_members(store: TensorStore) -> tuple[Any, ...]:
-    """Return the members of a computed source beside its base."""
-    source: Any = store._view.source
-    if hasattr(source, "factors"):
-        return ("downsample", source.factors, source.method)
-    return ("cast", source.dtype)
-
-
-def _restore(json: dict[str, Any], context: Any, readable: bool, writable: bool) -> TensorStore:
-    from tegula.api.opening import open as open_
-
-    return open_(
-        json, context=context, read=readable, write=writable, open=True, assume_cached_metadata=True
-    ).result()
-
-
-def _restore_array(array: Any, dtype: Any, transform: IndexTransform, writable: bool) -> TensorStore:
-    from tegula.api.store import TensorStore
-    from tegula.source import InMemory
-    from tegula.view import View
-
-    return TensorStore(View(InMemory(array, dtype), transform), None, writable=writable)
-
-
-def _restore_computed(base: TensorStore, members: tuple[Any, ...], transform: IndexTransform) -> TensorStore:
-    from tegula.api import functions
-
-    made: TensorStore = getattr(functions, members[0])(base, *members[1:])
-    return made._with_transform(transform)

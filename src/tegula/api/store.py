@@ -145,6 +145,8 @@ class TensorStore(Indexable):
     @property
     def kvstore(self) -> Any:
         """The key-value store of the array, None where there is none."""
+        if isinstance(self._opened, TensorStore):
+            return self._opened.kvstore
         return self._opened.kvstore if isinstance(self._opened, Opened) else None
 
     @property
@@ -162,11 +164,48 @@ class TensorStore(Indexable):
         """The transaction the handle is bound to: none."""
         return
 
-    def spec(self, **options: Any) -> Spec:
-        """Return the specification by which `tegula.open` gives this view again."""
-        from tegula.api.spec import spec_of
+    def with_transaction(self, transaction: Any) -> TensorStore:
+        """Return the handle bound to a transaction; None is the only one so far."""
+        if transaction is not None:
+            raise TypeError("Invalid transaction")
+        return self
 
-        return spec_of(self, **options)
+    def spec(
+        self,
+        *,
+        open_mode: Any = None,
+        open: bool | None = None,
+        create: bool | None = None,
+        delete_existing: bool | None = None,
+        assume_metadata: bool | None = None,
+        assume_cached_metadata: bool | None = None,
+        minimal_spec: bool | None = None,
+        retain_context: bool | None = None,
+        unbind_context: bool | None = None,
+        recheck_cached_metadata: Any = None,
+        recheck_cached_data: Any = None,
+        recheck_cached: Any = None,
+    ) -> Spec:
+        """Return the specification by which `tegula.open` gives this view again.
+
+        By default without any context; with `retain_context` bound to the same resources; with
+        `unbind_context` specifying equal ones.  With `minimal_spec` without the stored metadata.
+        """
+        found = storejson.bound_spec(self, bool(minimal_spec))
+        found.update(
+            open_mode=open_mode,
+            open=open,
+            create=create,
+            delete_existing=delete_existing,
+            assume_metadata=assume_metadata,
+            assume_cached_metadata=assume_cached_metadata,
+            recheck_cached_metadata=recheck_cached_metadata,
+            recheck_cached_data=recheck_cached_data,
+            recheck_cached=recheck_cached,
+            strip_context=not (retain_context or unbind_context),
+            unbind_context=unbind_context and not retain_context,
+        )
+        return found
 
     # ---- reading and writing
 
@@ -233,6 +272,4 @@ class TensorStore(Indexable):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from tegula.api.spec import pickled
-
-        return pickled(self)
+        return storejson.pickled(self)

@@ -1,21 +1,27 @@
-"""The JSON and the schema of a handle: pure functions of its view and of what was opened."""
+"""The specification and the schema of a handle: pure functions of its view and of what was opened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tegula.api.context import Collector, Context
+from tegula.api.context import Context
 from tegula.api.opened import Opened
+from tegula.api.spec import Spec, made_spec
+from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody
 from tegula.binding import pretty
+from tegula.errors import TegulaError
+from tegula.plan.gather import pick
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.space.maps import OutputIndexMap
+from tegula.space.transform import IndexTransform
 from tegula.view import View
 
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
 
-__all__ = ["bound_json", "resources", "schema", "show", "spec_json"]
+__all__ = ["bound_spec", "pickled", "schema", "show"]
 
 
 def schema(view: View, opened: Any) -> Schema:
@@ -25,85 +31,100 @@ def schema(view: View, opened: Any) -> Schema:
     if isinstance(source, Chunked):
         assert isinstance(opened, Opened)
         found: Schema = opened.schema()[transform]
-        found.update(domain=transform.domain)
+        found._domain = transform.domain
         return found
     rank = transform.input_rank
     layout = ChunkLayout(rank=rank, inner_order=list(range(rank)), grid_origin=[0] * rank)
     return Schema(dtype=source.dtype, domain=transform.domain, rank=rank, chunk_layout=layout)
 
 
-def spec_json(store: TensorStore, minimal: bool = False) -> dict[str, Any]:
-    """Return the members by which `open` gives the view again, without its context."""
+def bound_spec(store: TensorStore, minimal: bool = False) -> Spec:
+    """Return the specification by which `open` gives the view again, in the same context."""
     view, opened = store._view, store._opened
-    source = view.source
-    found: dict[str, Any] = {"dtype": source.dtype.name, "transform": view.transform.to_json()}
+    source, dtype = view.source, Schema(dtype=view.source.dtype)
     if isinstance(source, Chunked):
-        assert isinstance(opened, Opened)
-        found |= opened.form.members_json(opened.members)
-        found |= {"driver": opened.form.name, "kvstore": opened.kvstore.spec().to_json()}
-        found.pop("metadata", None)
-        if not minimal:
-            found["metadata"] = opened.form.metadata_json(opened.metadata)
-        found |= opened.options.to_json()
-    elif isinstance(source, InMemory):
-        found |= {"driver": "array", "array": elements(source)}
-    elif isinstance(source, Downsample):
-        found |= {
-            "driver": "downsample",
-            "base": _inner(store, minimal),
-            "downsample_factors": list(source.factors),
-            "downsample_method": source.method,
-        }
-    elif isinstance(source, Cast):
-        found |= {"driver": "cast", "base": {**_inner(store, minimal), "dtype": source.base.dtype.name}}
-        found["base"].pop("transform", None)
-    return found
+        return _chunked(opened, dtype, view.transform, minimal)
+    if isinstance(source, InMemory):
+        return _in_memory(source, view.transform, dtype)
+    base: TensorStore = opened
+    if isinstance(source, Downsample):
+        body = ComputedBody(bound_spec(base, minimal), source.factors, source.method)
+        return made_spec(body, dtype, view.transform)
+    # a cast has the coordinates of what is under its base: the base's transform becomes its own
+    inner = bound_spec(base[view.transform], minimal)
+    seen, inner._seen = inner._seen, None
+    return made_spec(ComputedBody(inner, (), ""), dtype, seen)
 
 
-def _inner(store: TensorStore, minimal: bool) -> dict[str, Any]:
-    inner = spec_json(store._opened, minimal)
-    if isinstance(store._view.source, Downsample):
-        inner.pop("dtype", None)
-    return inner
+def _chunked(opened: Opened, dtype: Schema, transform: IndexTransform, minimal: bool) -> Spec:
+    form = opened.form
+    members = form.members_json(opened.members)
+    members.pop("metadata", None)
+    if not minimal:
+        members["metadata"] = form.metadata_json(opened.metadata)
+    kvstore = opened.kvstore.spec(retain_context=True)
+    body = ChunkedBody(form, form.parse_members(members), kvstore, opened.options)
+    return made_spec(body, dtype, transform, dict(opened.resources), frozenset(("open",)))
 
 
-def elements(source: InMemory) -> Any:
-    """Return the elements of an array in memory as nested lists of JSON values."""
-    found = source.array
-    if found.dtype.kind == "c":
-        return _pairs(found.tolist())
-    if found.dtype.kind == "V" or found.dtype.kind not in "biufO":
-        found = found.astype("float64")
-    return found.tolist()
-
-
-def _pairs(value: Any) -> Any:
-    return [value.real, value.imag] if isinstance(value, complex) else [_pairs(each) for each in value]
-
-
-def bound_json(store: TensorStore) -> dict[str, Any]:
-    """Return the members of the bound specification: with the context the handle lives in."""
-    collector = Collector()
-    found = spec_json(store)
-    opened = store._opened
-    if isinstance(opened, Opened):
-        found["kvstore"] = opened.kvstore._spec_json(collector)
-    for resource in resources(store):
-        collector.member(resource)
-    found["context"] = collector.context
-    return found
-
-
-def resources(store: TensorStore) -> list[Any]:
-    """Return the context resources that a handle uses beside those of its key-value store."""
-    opened = store._opened
-    if isinstance(opened, Opened):
-        return list(opened.resources.values())
-    if opened is not None:
-        return resources(opened)
-    return [Context()["data_copy_concurrency"]]
+def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Spec:
+    """Return an array as it is seen, without the dimensions along which it does not change."""
+    shown = pick(transform, source.array)
+    domain = transform.domain
+    if shown.size:
+        kept = [axis for axis, size in enumerate(shown.shape) if size != 1 and shown.strides[axis]]
+        shown = shown[tuple([slice(None) if axis in kept else 0 for axis in range(shown.ndim)])]
+        output = [OutputIndexMap(axis, -domain.inclusive_min[axis]) for axis in kept]
+    else:
+        shown, output = shown.reshape(-1), [OutputIndexMap()]
+    resources: dict[str, Any] = {"data_copy_concurrency": Context()["data_copy_concurrency"]}
+    return made_spec(
+        ArrayBody(shown, source.dtype), dtype, IndexTransform(domain=domain, output=output), resources
+    )
 
 
 def show(store: TensorStore) -> str:
     """Return the repr of a handle."""
-    return f"TensorStore({pretty(bound_json(store))})"
+    try:
+        return f"TensorStore({pretty(bound_spec(store).to_json())})"
+    except TegulaError:  # elements that JSON cannot hold
+        return "TensorStore(...)"
+
+
+# ---------------------------------------------------------------- pickling
+
+
+def pickled(store: TensorStore) -> tuple[Any, ...]:
+    """Return how a handle is made again from a pickle: from its metadata, without I/O."""
+    source: Any = store._view.source
+    seen = store._view.transform
+    if isinstance(source, InMemory):
+        return _restore_array, (source.array, source.dtype, seen, store._readable, store._writable)
+    if isinstance(source, Downsample):
+        return _restore_computed, (store._opened, "downsample", (source.factors, source.method), seen)
+    if isinstance(source, Cast):
+        return _restore_computed, (store._opened, "cast", (source.dtype,), seen)
+    return _restore, (bound_spec(store), store._readable, store._writable)
+
+
+def _restore(spec: Spec, readable: bool, writable: bool) -> TensorStore:
+    from tegula.api.opening import open as open_
+
+    return open_(spec, read=readable, write=writable, open=True, assume_cached_metadata=True).result()
+
+
+def _restore_array(
+    array: Any, dtype: Any, transform: IndexTransform, readable: bool, writable: bool
+) -> TensorStore:
+    from tegula.api.store import TensorStore
+
+    return TensorStore(View(InMemory(array, dtype), transform), None, readable, writable)
+
+
+def _restore_computed(
+    base: TensorStore, name: str, members: tuple[Any, ...], transform: IndexTransform
+) -> TensorStore:
+    from tegula.api import functions
+
+    made: TensorStore = getattr(functions, name)(base, *members)
+    return made._with_transform(transform)

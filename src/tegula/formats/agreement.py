@@ -20,12 +20,13 @@ from tegula.schema.codecspec import CodecSpec
 from tegula.schema.constraint import braced
 from tegula.schema.convert import cast
 from tegula.schema.dtypes import DataType
+from tegula.schema.fill import fill_of
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import END
 
-__all__ = ["constrained", "expect", "fill_bytes", "known", "precise", "shape_of", "sizes_domain"]
+__all__ = ["constrained", "expect", "fill_bytes", "implied", "known", "precise", "shape_of", "sizes_domain"]
 
 CREATING = 'Cannot create using specified "metadata" and schema: '
 
@@ -151,6 +152,33 @@ def expect(name: str, wanted: Any, found: Any) -> None:
         raise FailedPrecondition(
             f'Expected "{name}" of {binding.dumps(wanted)} but received: {binding.dumps(found)}'
         )
+
+
+def implied(
+    schema: Schema,
+    rank: int | None,
+    chunk_shape: tuple[int, ...] | None,
+    order: tuple[int, ...] | None,
+    codec: CodecSpec,
+    fill: bytes | None,
+) -> Schema:
+    """Return `schema`, which knows of data type and rank, with the parts that members imply merged in.
+
+    Raises:
+        InvalidArgument: they contradict each other.
+    """
+    made = schema.copy()
+    if made.domain is not None:
+        made._domain = sizes_domain(made.domain.exclusive_max, made.domain.labels)
+    if rank is not None:
+        layout = constrained(schema, chunk_shape, rank)
+        if order is not None:
+            layout.merge(ChunkLayout(inner_order=order))
+        made.set_layout(layout)
+    made._codec = codec if schema.codec is None else codec.merge(schema.codec)
+    if fill is not None and schema.fill is None and schema.dtype is not None:
+        made.set_fill(fill_of(element(fill, schema.dtype), schema.dtype))
+    return made
 
 
 def effective(layout: ArrayLayout, order: tuple[int, ...], codec: CodecSpec) -> Schema:

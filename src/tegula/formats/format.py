@@ -30,6 +30,8 @@ class Format(NamedTuple):
     parse_members    (json) -> members; takes its own members out of the dict
     members_json     (members) -> what to put into a spec; nothing where all are unset
     known            (members, schema) -> schema with what the members imply: dtype, rank, domain
+    wanted           (members, schema) -> the same with all that they imply: chunk layout, codec, fill value,
+                     units; a domain only where something is said of it
     decode_metadata  (data, where) -> metadata; `where` names the document in errors
     encode_metadata  (metadata) -> bytes, as the drop-in writes them
     create           (members, schema) -> metadata of a new array
@@ -47,6 +49,7 @@ class Format(NamedTuple):
     parse_members: Callable[[dict[str, Any]], Any]
     members_json: Callable[[Any], dict[str, Any]]
     known: Callable[[Any, Schema], Schema]
+    wanted: Callable[[Any, Schema], Schema]
     decode_metadata: Callable[[bytes, str], Any]
     encode_metadata: Callable[[Any], bytes]
     create: Callable[[Any, Schema], Any]

@@ -119,6 +119,25 @@ def known(members: Members, schema: Schema) -> Schema:
     return agreement.known(schema, parts.data_type, parts.rank, _domain(parts, schema), '"metadata"')
 
 
+def wanted(members: Members, schema: Schema) -> Schema:
+    """Return `schema` with all that the members imply.
+
+    Raises:
+        InvalidArgument, FailedPrecondition: they contradict each other.
+    """
+    parts = members.metadata
+    made = known(members, schema)
+    if parts.shape is None and schema.domain is None:
+        made._domain = None
+    order = None
+    if parts.order is not None and made.rank is not None:
+        axes = tuple(range(made.rank))
+        order = axes if parts.order == "C" else axes[::-1]
+    codec = CodecSpec.of(_codec_json(parts.compressor))
+    fill = None if parts.fill is UNSET else parts.fill
+    return agreement.implied(made, made.rank, parts.chunks, order, codec, fill)
+
+
 def _other_rank(metadata: int, schema: int | None) -> FailedPrecondition:
     return FailedPrecondition(f"Rank is {metadata}, but schema specifies rank of {schema}")
 
@@ -340,6 +359,7 @@ ZARR2 = Format(
     parse_members,
     members_json,
     known,
+    wanted,
     decode_metadata,
     encode_metadata,
     create,

@@ -109,6 +109,26 @@ def known(members: Members, schema: Schema) -> Schema:
     return agreement.known(schema, parts.dtype, parts.rank, _domain(parts, schema), '"metadata"')
 
 
+def wanted(members: Members, schema: Schema) -> Schema:
+    """Return `schema` with all that the members imply.
+
+    Raises:
+        InvalidArgument, FailedPrecondition: they contradict each other.
+    """
+    parts = members.metadata
+    made = known(members, schema)
+    if parts.shape is None and schema.domain is None:
+        made._domain = None
+    rank, order = made.rank, None
+    if parts.codecs is not None and rank is not None and parts.codecs.layout is not None:
+        order = parts.codecs.resolve(_BYTE, (1,) * rank)[1].order
+    codec = CodecSpec.of(_codec_json(parts.codecs))
+    made = agreement.implied(made, rank, parts.chunk_shape, order, codec, parts.fill)
+    if parts.units is not None:
+        made.set_units(parts.units)
+    return made
+
+
 def _unsupported(dtype: DataType) -> InvalidArgument:
     names = ", ".join(zarr3_document.NAMES)
     return InvalidArgument(f"{dtype.name} data type is not one of the supported data types: {names}")
@@ -419,6 +439,7 @@ ZARR3 = Format(
     parse_members,
     members_json,
     known,
+    wanted,
     decode_metadata,
     encode_metadata,
     create,

@@ -334,7 +334,9 @@ def words(array: np.ndarray, size: int | None = None) -> tuple[np.ndarray, int, 
         low = array[tuple(slice(None, None, -1 if step < 0 else 1) for step in steps)]
         lowest = -sum((n - 1) * step for n, step in zip(shape, steps, strict=True) if step < 0)
     extent = sum((n - 1) * abs(step) for n, step in zip(shape, steps, strict=True)) + itemsize
-    first = low[(..., *[slice(0, 1)] * low.ndim)].reshape(1)  # never a copy; `as_strided` refuses some narrow floats
+    first = low[(..., *[slice(0, 1)] * low.ndim)].reshape(
+        1
+    )  # never a copy; `as_strided` refuses some narrow floats
     memory = first.view(np.dtype(f"c{word}" if word == 16 else f"u{word}"))
     memory = np.lib.stride_tricks.as_strided(memory, (extent // word,), (word,))
     trailing = [] if word == itemsize else [1]

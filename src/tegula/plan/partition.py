@@ -209,25 +209,41 @@ def _indexed(
             output.offset,
             out=indices[g],
         )
-    cells = indices // np.array(chunks, np.int64)[:, None]
-    positions = _order(cells)
-    indices = np.ascontiguousarray(indices[:, positions])
-    cells = cells[:, positions]
-    if count:
+    positions, cells = _sorted_cells(indices, chunks)
+    if positions is None:
+        positions = np.arange(count, dtype=np.int64)
+    else:
+        indices = indices[:, positions]
+    if cells is None:
+        starts = np.array([0, count] if count else [0], np.int64)
+    else:
         changed = np.flatnonzero(np.any(cells[:, 1:] != cells[:, :-1], axis=0)) + 1
         starts = np.concatenate([[0], changed, [count]]).astype(np.int64)
-    else:
-        starts = np.zeros(1, np.int64)
-    whole = np.full(len(starts) - 1, all(chunk == 1 for chunk in chunks), np.uint8)
+    firsts = indices[:, starts[:-1]]
     return Factor(
         tuple(dims),
         tuple(grid_dims),
         starts,
-        np.ascontiguousarray(cells[:, starts[:-1]].T),
-        whole,
+        np.ascontiguousarray((firsts // np.array(chunks, np.int64)[:, None]).T),
+        np.full(len(starts) - 1, all(chunk == 1 for chunk in chunks), np.uint8),
         positions=positions,
         indices=indices,
     )
+
+
+def _sorted_cells(indices: Ints, chunks: list[int]) -> tuple[Ints | None, Ints | None]:
+    """Return the order of the positions by cell (None: as they are) and their cells (None: only one)."""
+    if indices.shape[1] == 0:
+        return None, None
+    ends = [
+        (int(row.min()) // chunk, int(row.max()) // chunk) for row, chunk in zip(indices, chunks, strict=True)
+    ]
+    varying = [g for g, (low, high) in enumerate(ends) if low != high]
+    if not varying:
+        return None, None
+    cells = np.stack([indices[g] // chunks[g] for g in varying])
+    positions = _order(cells)
+    return positions, cells[:, positions]
 
 
 def _order(cells: Ints) -> Ints:

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from tegula.record import Record, replace
+from itertools import pairwise
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tegula.kernels import partition as kernel
-from tegula.plan.partition import Ints, Partition
+from tegula.plan.partition import Factor, Ints, Partition
 
 __all__ = ["Block", "Table", "bind", "c_strides"]
 
@@ -149,12 +150,10 @@ def bind(part: Partition, chunk_strides: Sequence[int], array_strides: Sequence[
             assert factor.indices is not None
             deltas = np.zeros(len(factor.positions), np.int64)
             for g, grid_dim in enumerate(factor.grid_dims):
-                deltas += (factor.indices[g] % chunk_shape[grid_dim]) * chunk_strides[grid_dim]
-            where = np.zeros(len(factor.positions), np.int64)
-            rest = factor.positions
-            for dim in reversed(factor.input_dims):
-                rest, coordinate = np.divmod(rest, part.shape[dim])
-                where += coordinate * array_strides[dim]
+                corners = factor.cells[:, g] * chunk_shape[grid_dim]
+                inside = factor.indices[g] - (corners if k == 1 else np.repeat(corners, counts[-1]))
+                deltas += inside * chunk_strides[grid_dim]
+            where = _offsets(factor, part.shape, array_strides)
             chunk_base.append(np.zeros(k, np.int64))
             array_base.append(np.zeros(k, np.int64))
             begins.append(starts)
@@ -186,3 +185,17 @@ def bind(part: Partition, chunk_strides: Sequence[int], array_strides: Sequence[
         np.concatenate(array_deltas),
         columns,
     )
+
+
+def _offsets(factor: Factor, shape: Sequence[int], strides: Sequence[int]) -> Ints:
+    """Return the array offset of each position of an indexed factor; int64[n]."""
+    assert factor.positions is not None
+    dims = factor.input_dims
+    if all(strides[a] == strides[b] * shape[b] for a, b in pairwise(dims)):
+        return factor.positions * strides[dims[-1]]  # the joint box is one run of the array
+    found = np.zeros(len(factor.positions), np.int64)
+    rest = factor.positions
+    for dim in reversed(dims):
+        rest, coordinate = np.divmod(rest, shape[dim])
+        found += coordinate * strides[dim]
+    return found

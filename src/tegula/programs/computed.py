@@ -71,6 +71,6 @@ def _reduce(source: Downsample, part: View, held: NDArray[Any], out: NDArray[Any
 
 
 def _convert(source: Cast, part: View, held: NDArray[Any], out: NDArray[Any]) -> None:
-    from tegula.schema.convert import cast
+    from tegula.schema.convert import cast_into
 
-    out[...] = cast(held, source.dtype, part.dtype)
+    cast_into(out, held, source.dtype, part.dtype)

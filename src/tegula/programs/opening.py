@@ -14,7 +14,15 @@ from tegula.record import Record
 from typing import Any
 
 from tegula.effects.storage import DeleteRange, Read, Write
-from tegula.errors import Aborted, AlreadyExists, Indeterminate, InvalidArgument, NotFound, TegulaError, annotated
+from tegula.errors import (
+    Aborted,
+    AlreadyExists,
+    Indeterminate,
+    InvalidArgument,
+    NotFound,
+    TegulaError,
+    annotated,
+)
 from tegula.kv.generation import NO_VALUE
 from tegula.kv.spec import KeyRange, StoreRef, describe
 

@@ -24,6 +24,8 @@ from tegula.view import View
 
 __all__ = ["read", "read_into"]
 
+SMALL = 1 << 16  # bytes of a result for which NumPy's own indexing is the quickest way
+
 
 async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
     """Return the elements of a view as a new array of its shape, at most `width` tasks at a time."""
@@ -34,9 +36,8 @@ async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
         if spot is not None:
             return await read_one(source, spot, view.shape, order)
     elif isinstance(source, InMemory):
-        found = pick(view.transform, source.array)
-        if found.nbytes <= 1 << 16:
-            return np.array(found, order="F" if order == "F" else "C")
+        if prod(view.shape) * source.array.itemsize <= SMALL:
+            return np.array(pick(view.transform, source.array), order="F" if order == "F" else "C")
     out = np.empty(view.shape, source.dtype.numpy_dtype, order="F" if order == "F" else "C")
     await read_into(view, out, width)
     return out

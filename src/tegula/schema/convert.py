@@ -25,7 +25,7 @@ from tegula.errors import InvalidArgument
 from tegula.schema import dtypes
 from tegula.schema.dtypes import DataType, can_convert
 
-__all__ = ["cast"]
+__all__ = ["cast", "cast_into"]
 
 
 def cast(
@@ -51,6 +51,23 @@ def cast(
         return _through_objects(array, source, target)
     with np.errstate(all="ignore"):
         return _numeric(array, source, target)
+
+
+def cast_into(
+    out: np.ndarray[Any, Any], array: np.ndarray[Any, Any], target: DataType, source: DataType
+) -> None:
+    """Convert the elements of `array` from `source` to `target` into `out`, of the same shape.
+
+    Law: ``out`` then equals ``cast(array, target, source)``.
+    """
+    plain = source.kind in "biu" and source.digits >= 1 and target.kind in "iuf" and target.itemsize >= 4
+    if (plain and source.name not in ("int2", "int4")) or (
+        source.kind == target.kind == "f" and min(source.itemsize, target.itemsize) >= 4
+    ):  # NumPy's own conversion, without a second array
+        with np.errstate(all="ignore"):
+            np.copyto(out, array, casting="unsafe")
+    else:
+        out[...] = cast(array, target, source)
 
 
 def _numeric(array: np.ndarray[Any, Any], source: DataType, target: DataType) -> np.ndarray[Any, Any]:

@@ -24,7 +24,17 @@ from tegula.schema.convert import cast
 from tegula.schema.dtypes import DataType
 from tegula.space.domain import IndexDomain
 
-__all__ = ["Fill", "check_fits", "fill_of", "fill_of_json", "same", "text", "to_json", "unbroadcast"]
+__all__ = [
+    "Fill",
+    "array_of_json",
+    "check_fits",
+    "fill_of",
+    "fill_of_json",
+    "same",
+    "text",
+    "to_json",
+    "unbroadcast",
+]
 
 
 class Fill(NamedTuple):
@@ -113,19 +123,30 @@ def fill_of_json(value: Any, dtype: DataType | None) -> Fill:
         InvalidArgument: the arrays do not form a box, or an element is not of the type.
     """
     wanted = dtype or dtypes.json
+    return unbroadcast(array_of_json(value, wanted), wanted)
+
+
+def array_of_json(value: Any, wanted: DataType, rank: int | None = None) -> np.ndarray[Any, Any]:
+    """Return the array of a JSON document: nested arrays of elements; json elements nest below `rank`.
+
+    Raises:
+        InvalidArgument: the arrays do not form a box, or an element is not of the type.
+    """
     if wanted.kind in "cr":
         raise InvalidArgument(f"Conversion from JSON to {wanted.name} is not implemented")
     shape = _json_shape(value)
     array = np.empty(shape, object)
     _fill_nested(array, value, (), shape)
+    if rank is not None and rank != len(shape):
+        raise InvalidArgument(f"Array rank ({len(shape)}) does not match expected rank ({rank})")
     if wanted is dtypes.json:
-        return unbroadcast(array, wanted)
+        return array
     out = np.empty(shape, wanted.array_dtype)
     for position in np.ndindex(shape):
         element = _scalar(array[position])
         with binding.at(f"Error parsing array element at position {braced(position)}: "):
             out[position] = cast(element, wanted, dtypes.json)[()]
-    return unbroadcast(out, wanted)
+    return out
 
 
 def _json_shape(value: Any) -> tuple[int, ...]:

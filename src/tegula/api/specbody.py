@@ -1,0 +1,314 @@
+"""The drivers of specifications: what each takes out of the JSON, implies, and puts back.
+
+A body is a value: chunked arrays (`ChunkedBody`), an array in memory (`ArrayBody`), and views computed
+from another specification (`ComputedBody`).  It knows its own members, no transform, no flags and no
+context: those are the specification's.
+
+Law: parsing what `dump` gave gives the body again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from tegula.api.opened import Options
+from tegula.binding import array, at_member, at_position, boolean, expected, integer, text
+from tegula.errors import InvalidArgument, Unimplemented
+from tegula.record import replace
+from tegula.schema.fill import Fill, array_of_json
+from tegula.schema.fill import to_json as elements_json
+from tegula.schema.layout import ChunkLayout
+from tegula.schema.schema import Schema
+from tegula.space.domain import IndexDomain
+from tegula.view import METHODS
+
+if TYPE_CHECKING:
+    from tegula.api.context import Collector
+    from tegula.api.kvspec import KvStoreSpec
+    from tegula.api.spec import Spec
+
+__all__ = ["ArrayBody", "Body", "ChunkedBody", "ComputedBody", "directory", "parse_body"]
+
+POOL, COPYING = "cache_pool", "data_copy_concurrency"
+
+
+def directory(kvstore: KvStoreSpec) -> KvStoreSpec:
+    """Return a key-value store specification whose path is a prefix of an array: it ends in a slash."""
+    path = kvstore.path
+    return kvstore if not path or path.endswith("/") else kvstore + "/"
+
+
+class ChunkedBody(NamedTuple):
+    """An array of a format on a key-value store; `form` None: the format is found out by opening."""
+
+    form: Any
+    members: Any
+    kvstore: KvStoreSpec | None
+    options: Options
+
+    resources = (POOL, COPYING)
+    flagged = True
+    base = None
+
+    @property
+    def name(self) -> str:
+        """The driver's name."""
+        return "auto" if self.form is None else str(self.form.name)
+
+    def implied(self, schema: Schema) -> Schema:
+        """Return `schema` with all that the members imply."""
+        if self.form is None:
+            return schema.copy()
+        found: Schema = self.form.wanted(self.members, schema)
+        return found
+
+    def settle(self, schema: Schema) -> None:
+        """Merge into `schema` what the members say of it; raise where they contradict."""
+        if self.form is None:
+            return
+        known = self.form.known(self.members, schema)
+        if known.dtype is not None:
+            schema.set_dtype(known.dtype)
+        if known.rank is not None:
+            schema.set_rank(known.rank)
+
+    def url(self, schema: Schema) -> str:  # noqa: ARG002 - one signature for all bodies
+        """Return the URL."""
+        if self.kvstore is None:
+            raise InvalidArgument("Invalid kvstore spec")
+        scheme = "auto" if self.form is None else self.form.url_scheme
+        return f"{self.kvstore.url}|{scheme}:"
+
+    def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
+        """Return the members."""
+        found: dict[str, Any] = {} if self.form is None else self.form.members_json(self.members)
+        found |= self.options.to_json(include_defaults)
+        if include_defaults:
+            found.setdefault("metadata", {})
+        if self.kvstore is not None:
+            found["kvstore"] = self.kvstore._json(collector, include_defaults, nested=True)
+            if include_defaults:
+                found["kvstore"] = dict(sorted({"context": {}, **found["kvstore"]}.items()))
+        return found
+
+
+class ArrayBody(NamedTuple):
+    """An array in memory."""
+
+    elements: NDArray[Any]
+    dtype: Any
+
+    resources = (COPYING,)
+    flagged = False
+    base = None
+    kvstore = None
+    name = "array"
+
+    def implied(self, schema: Schema) -> Schema:
+        """Return `schema` with the layout and domain of the array."""
+        made = schema.copy()
+        rank = self.elements.ndim
+        if rank:
+            made.set_layout(ChunkLayout(grid_origin=[0] * rank, inner_order=list(range(rank))))
+        made.set_domain(IndexDomain(shape=self.elements.shape))
+        return made
+
+    def settle(self, schema: Schema) -> None:
+        """Merge the rank into `schema`."""
+        schema.set_rank(self.elements.ndim)
+
+    def url(self, schema: Schema) -> str:
+        """Raise: an array in memory has no URL."""
+        raise Unimplemented("URL representation not supported")
+
+    def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:  # noqa: ARG002 - as above
+        """Return the members."""
+        return {"array": elements_json(Fill(self.elements, self.dtype))}
+
+
+class ComputedBody(NamedTuple):
+    """A view of another specification: ``downsample``, or ``cast`` where `method` is empty."""
+
+    base: Spec
+    factors: tuple[int, ...]
+    method: str
+
+    resources = ()
+    flagged = True
+
+    @property
+    def name(self) -> str:
+        """The driver's name."""
+        return "downsample" if self.method else "cast"
+
+    @property
+    def kvstore(self) -> KvStoreSpec | None:
+        """The key-value store of the base."""
+        return self.base.kvstore
+
+    def implied(self, schema: Schema) -> Schema:
+        """Return `schema` with the domain, layout and units of the base as they are seen here."""
+        made = schema.copy()
+        below = self.base.schema
+        if below.rank is not None:
+            made.set_rank(below.rank)
+        if self.method:
+            if below.dtype is not None:
+                made.set_dtype(below.dtype)
+            if below.domain is not None:
+                made._domain = _reduced(below.domain, self.factors, self.method)
+            return made
+        if below.domain is not None:
+            made._domain = below.domain
+        if below.layout is not None:
+            made.set_layout(below.layout)
+        if below.dimension_units is not None:
+            made.set_units(below.dimension_units)
+        made._codec = below.codec
+        return made
+
+    def settle(self, schema: Schema) -> None:
+        """Merge the rank, and for ``downsample`` the data type, into `schema`."""
+        if self.base.rank is not None:
+            schema.set_rank(self.base.rank)
+        if self.method:
+            if self.base.dtype is not None:
+                schema.set_dtype(self.base.dtype)
+            if schema.rank is None or schema.rank != len(self.factors):
+                with at_member("downsample_factors"):
+                    schema.set_rank(len(self.factors))
+
+    def url(self, schema: Schema) -> str:
+        """Return the URL, which only ``cast`` has."""
+        if self.method or schema.dtype is None:
+            raise Unimplemented("URL representation not supported")
+        return f"{self.base.url}|cast:{schema.dtype.name}"
+
+    def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
+        """Return the members."""
+        found: dict[str, Any] = {"base": self.base._json(collector, include_defaults, nested=True)}
+        if self.method:
+            found["base"].pop("dtype", None)
+            found |= {"downsample_factors": list(self.factors), "downsample_method": self.method}
+        return found
+
+
+Body = ChunkedBody | ArrayBody | ComputedBody
+
+
+def _reduced(domain: IndexDomain, factors: tuple[int, ...], method: str) -> IndexDomain:
+    from tegula.kernels.downsample import domain as reduced
+
+    lower, upper = reduced(domain.inclusive_min, domain.exclusive_max, factors, method)
+    return IndexDomain(
+        inclusive_min=lower,
+        exclusive_max=upper,
+        labels=domain.labels,
+        implicit_lower_bounds=domain.implicit_lower_bounds,
+        implicit_upper_bounds=domain.implicit_upper_bounds,
+    )
+
+
+# ---------------------------------------------------------------- parsing
+
+
+def parse_body(driver: str, rest: dict[str, Any], schema: Schema) -> Body:
+    """Take the members of a driver out of `rest`, and merge what they say into `schema`.
+
+    Raises:
+        InvalidArgument: there is no such driver, or a member is missing or malformed.
+    """
+    body: Body
+    if driver == "array":
+        body = _array(rest, schema)
+    elif driver in ("cast", "downsample"):
+        body = _computed(driver, rest, schema)
+    else:
+        body = _chunked(driver, rest)
+    body.settle(schema)
+    return body
+
+
+def _array(rest: dict[str, Any], schema: Schema) -> ArrayBody:
+    if schema.dtype is None:
+        raise InvalidArgument("dtype must be specified")
+    with at_member("array"):
+        return ArrayBody(array_of_json(rest.pop("array", None), schema.dtype, schema.rank), schema.dtype)
+
+
+def _computed(driver: str, rest: dict[str, Any], schema: Schema) -> ComputedBody:
+    from tegula.api.spec import Spec
+
+    with at_member("base"):
+        if "base" not in rest:
+            raise InvalidArgument("Expected object, but member is missing")
+        given = rest.pop("base")
+        if driver == "downsample" and schema.dtype is not None and isinstance(given, dict):
+            given = {"dtype": schema.dtype.name, **given}
+        base = Spec(given)
+    if driver == "cast":
+        return ComputedBody(base, (), "")
+    with at_member("downsample_factors"):
+        if "downsample_factors" not in rest:
+            raise InvalidArgument("Expected array, but member is missing")
+        factors = []
+        for position, factor in enumerate(array(rest.pop("downsample_factors"))):
+            with at_position(position):
+                factors.append(integer(factor, 1))
+    with at_member("downsample_method"):
+        known = "one of " + ", ".join(f'"{name}"' for name in METHODS)
+        if "downsample_method" not in rest:
+            raise InvalidArgument(f"Expected {known}, but member is missing")
+        method = rest.pop("downsample_method")
+        if method not in METHODS:
+            raise expected(known, method)
+    return ComputedBody(base, tuple(factors), method)
+
+
+def _chunked(driver: str, rest: dict[str, Any]) -> ChunkedBody:
+    from tegula.api.kvspec import KvStoreSpec
+    from tegula.registry import lookup
+
+    form: Any = None if driver == "auto" else lookup("formats", driver)
+    kvstore = None
+    if "kvstore" in rest:
+        with at_member("kvstore"):
+            kvstore = KvStoreSpec(rest.pop("kvstore"))
+    if "path" in rest:
+        with at_member("path"):
+            path = text(rest.pop("path"))
+            if kvstore is None:
+                raise InvalidArgument('"path" must be specified in conjunction with "kvstore"')
+            kvstore = kvstore / path
+    options = _options(rest)
+    if kvstore is not None and form is not None:
+        kvstore = directory(kvstore)
+    return ChunkedBody(form, None if form is None else form.parse_members(rest), kvstore, options)
+
+
+def _options(rest: dict[str, Any]) -> Options:
+    found: dict[str, Any] = {}
+    names = ("recheck_cached_metadata", "recheck_cached_data")
+    for name in names:
+        if name in rest:
+            with at_member(name):
+                found[name] = bound(rest.pop(name))
+    for name in ("fill_missing_data_reads", "store_data_equal_to_fill_value"):
+        if name in rest:
+            with at_member(name):
+                found[name] = boolean(rest.pop(name))
+    return Options(**found)
+
+
+def bound(value: Any) -> Any:
+    """Return a staleness bound: True, False, ``"open"`` or seconds since the epoch."""
+    if isinstance(value, bool) or value == "open" or isinstance(value, (int, float)):
+        return value
+    raise expected('boolean, number, or "open"', value)
+
+
+def with_options(body: ChunkedBody, **changes: Any) -> ChunkedBody:
+    """Return the body with other options."""
+    return body._replace(options=replace(body.options, **changes))

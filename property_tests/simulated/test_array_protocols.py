@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tegula as ts
-from tegula.effects.effect import Call
 from tegula.effects.handler import handled, stacked
 from tegula.effects.storage import Write, WriteMany
 from tegula.errors import AlreadyExists, Indeterminate, NotFound

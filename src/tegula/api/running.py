@@ -99,7 +99,7 @@ def _touched(view: View, chunk_shape: tuple[int, ...], chunk_bytes: int) -> int:
             cells *= output.index_array.size
         elif output.input_dimension is not None:
             extent = shape[output.input_dimension]
-            cells *= min(extent, (extent * abs(output.stride) - 1) // chunk + 2)
+            cells *= min(extent, (extent * abs(output.stride or 0) - 1) // chunk + 2)
     if cells > 64:
         return LIGHT_BYTES + 1
     return cells * max(chunk_bytes, 2048)
@@ -169,7 +169,10 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
             )
         view = cast(view, target.dtype)
     _check(view)
-    aligned: View = view[align(view.transform.domain, _resolved(target))]
+    # errors show the bounds as resolved
+    seen, wanted = view.transform.domain, target.transform.domain
+    align(seen.mark_bounds_implicit[False], wanted.mark_bounds_implicit[False])
+    aligned: View = view[align(seen, wanted)]
     return copy(aligned, target, WIDTH)
 
 
@@ -182,7 +185,7 @@ def _light_write(view: View) -> bool:
 
 
 def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
-    """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else by NumPy's constructor."""
+    """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else as NumPy makes it."""
     kind = dtype.numpy_dtype
     if isinstance(source, np.ndarray):
         data = source if source.dtype == kind else source.astype(kind, casting="safe")

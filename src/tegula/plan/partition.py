@@ -24,12 +24,13 @@ element of its chunk; slices of the rows concatenate to the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tegula.record import Record
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tegula.record import Record
 
 __all__ = ["Factor", "Partition", "partition"]
 

@@ -10,7 +10,6 @@ identity on the elements of the view; large rows, slabs of small rows and NumPy'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +79,7 @@ def slab_pays(rows: int, chunk_bytes: int) -> bool:
 
 
 def place_slab(table: Table, block: Block, slab: Words, size: int, array: Memory) -> None:
-    """Copy all rows from a slab of chunks of `size` words each, in the order of the rows, by one kernel call."""
+    """Copy all rows from a slab of chunks of `size` words each, in their order, by one kernel call."""
     sources = np.arange(len(block), dtype=np.int64) * size + block.chunk_offsets
     targets = block.array_offsets + array.offset
     if table.partition.affine:

@@ -11,7 +11,6 @@ Law: writing then reading gives what was written, and elements outside the view 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tegula.record import Record
 from math import prod
 from typing import Any
 
@@ -31,6 +30,7 @@ from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import Memory, collect, memory
 from tegula.programs.chunked import fill_value
 from tegula.programs.frontier import update_many
+from tegula.record import Record
 from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
 

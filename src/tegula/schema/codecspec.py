@@ -25,7 +25,7 @@ class CodecSpec:
 
     >>> spec = CodecSpec({"driver": "zarr3", "codecs": ["gzip"]})
     >>> spec
-    CodecSpec({'codecs': ['gzip'], 'driver': 'zarr3'})
+    CodecSpec({'codecs': [{'name': 'gzip'}], 'driver': 'zarr3'})
     >>> spec.driver
     'zarr3'
 

@@ -53,7 +53,7 @@ class ArrayMachine(RuleBasedStateMachine):
         view = follow(store, data.draw(view_steps(self.made.shape)))
         where = positions(view, store.rank)
         if store.rank:
-            flat = {place for place in zip(*(grid.ravel() for grid in where), strict=True)}
+            flat = set(zip(*(grid.ravel() for grid in where), strict=True))
             if len(flat) != view.size:
                 return
         elif view.size != 1:

@@ -1,4 +1,4 @@
-"""Laws of computed views: downsampling equals tensorstore's, and commutes with reading; casting is `astype`."""
+"""Laws of computed views: downsampling is tensorstore's and commutes with reading; casting is `astype`."""
 
 from __future__ import annotations
 

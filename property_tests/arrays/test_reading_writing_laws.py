@@ -1,4 +1,4 @@
-"""Laws: reading a view is reading the array and indexing with NumPy; writing a view is assigning to that index.
+"""Laws: reading a view is indexing the array with NumPy; writing a view is assigning to that index.
 
 Over memory and files, zarr v2 and v3, drawn dtypes, chunks, orders, codecs, endianness and fill values,
 in both orders of the result, with and without a pool of decoded chunks.

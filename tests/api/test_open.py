@@ -103,7 +103,7 @@ def test_flags_in_the_spec_and_as_arguments(tmp_path: Path, driver: str) -> None
         ({"open": True, "create": True}, {"create": False}),
         ({"delete_existing": True, "create": True}, {}),
         ({"delete_existing": True, "create": True}, {"open": True}),
-        ({"open": False}, {}),
+        # ({"open": False}, {}) and ({"create": False}, {}) are not here: for tensorstore 0.1.86 both mean "create"
         ({"create": True, "delete_existing": True}, {"delete_existing": False}),
     ]
     different = []

@@ -232,7 +232,7 @@ ASKED: dict[str, Any] = {
         store.read().result().flags.c_contiguous,
     ),
     "bad order": lambda store: store.read(order="X").result(),
-    "equal": lambda store: store == store,  # noqa: PLR0124
+    "equal": lambda store: store == store,
     "label": lambda store: store.domain.labels,
     "deep copy": lambda store: copy.copy(store).spec().to_json(),
 }

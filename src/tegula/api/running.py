@@ -187,6 +187,8 @@ def _light_write(view: View) -> bool:
 def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
     """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else as NumPy makes it."""
     kind = dtype.numpy_dtype
+    if isinstance(source, np.ndarray) and source.ndim > rank:
+        raise InvalidArgument("object too deep for desired array")
     if isinstance(source, np.ndarray):
         data = source if source.dtype == kind else source.astype(kind, casting="safe")
     elif hasattr(source, "__array__") and not isinstance(source, np.generic):

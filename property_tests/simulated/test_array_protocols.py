@@ -1,4 +1,4 @@
-"""Laws: of disjoint elements written by several processes none is lost; of several creators exactly one creates.
+"""Laws: of disjoint elements written by several processes none is lost; of several creators one creates.
 
 The real `write` and `open_metadata` are run by simulated processes over one store, with lost answers, writes
 that land late, refusals and crashes; then the condition is taken away from each, and that must be found
@@ -33,6 +33,7 @@ from tegula.view import View
 STORE = StoreRef("model")
 SEEDS = range(200)
 UNKIND = Faults(before=10, lost=10, crash=3, crashes=1, latency=20, skew=5)
+KIND = Faults()
 RETRY = Retry(attempts=4, first=0.01, longest=0.1)
 SHAPE, CHUNKS = (5, 4), (2, 3)
 KEYS = {"zarr": ".zarray", "zarr3": "zarr.json"}
@@ -131,7 +132,7 @@ def test_planted_partial_writes_without_condition_are_found(faults):
 
 
 def attack_creation(
-    draw: Any, driver: str, flags: OpenFlags, *, faults: Faults = Faults(), plant: Any = None
+    draw: Any, driver: str, flags: OpenFlags, *, faults: Faults = KIND, plant: Any = None
 ) -> Any:
     """Four processes create arrays of different shapes at one place; return the world, runs and documents."""
     form = lookup("formats", driver)

@@ -1,4 +1,4 @@
-"""Opening beside tensorstore 0.1.86: modes and their flags, constraints, options, read and write modes, contexts."""
+"""Opening beside tensorstore 0.1.86: flags, constraints, options, read and write modes, contexts."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_flags_in_the_spec_and_as_arguments(tmp_path: Path, driver: str) -> None
         ({"open": True, "create": True}, {"create": False}),
         ({"delete_existing": True, "create": True}, {}),
         ({"delete_existing": True, "create": True}, {"open": True}),
-        # ({"open": False}, {}) and ({"create": False}, {}) are not here: for tensorstore 0.1.86 both mean "create"
+        # not here: ({"open": False}, {}), ({"create": False}, {}); both mean "create" in 0.1.86
         ({"create": True, "delete_existing": True}, {"delete_existing": False}),
     ]
     different = []

@@ -1,4 +1,4 @@
-"""Handles beside those of tensorstore 0.1.86: conversions on write, indexing, descriptions, threads, forks, asyncio."""
+"""Handles beside tensorstore 0.1.86: conversions, indexing, descriptions, threads, forks, asyncio."""
 
 from __future__ import annotations
 
@@ -246,7 +246,9 @@ def test_what_a_handle_says_of_itself(driver: str, view: str) -> None:
         answers = []
         for module in BOTH:
             store = made(module, driver=driver, fill_value=5)
-            answers.append(shown(lambda _, store=store, module=module: ask(VIEWS[view](module, store)), None))
+            answers.append(
+                shown(lambda _, ask=ask, store=store, module=module: ask(VIEWS[view](module, store)), None)
+            )
         theirs, ours = answers
         if (view, driver) == ("none", "zarr") and name in ("schema", "fill value"):
             continue  # of an empty view of version 2 the wheel does not know the fill value

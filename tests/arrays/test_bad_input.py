@@ -1,4 +1,4 @@
-"""Bad input: the class and the leading words of tensorstore 0.1.86, nothing half-written, bounded time and memory.
+"""Bad input: the class and words of tensorstore 0.1.86, nothing half-written, bounded time and memory.
 
 Every case is run by both libraries on files of their own; what is left on disk is looked at too.
 """

@@ -1,4 +1,4 @@
-"""R1: eight processes, each adding to its own elements of one chunk, half of them tensorstore: nothing is lost.
+"""R1: eight processes, half of them tensorstore, each add to elements of one chunk: nothing is lost.
 
 Every process reads its elements, adds one and writes them back, `count` times; all elements are in one
 chunk, so every write is a conditional read-modify-write against seven others.  ``TEGULA_SOAK=1``: 1,000

@@ -197,8 +197,8 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
         data = np.array(source, kind)
         if data.ndim > rank:
             raise InvalidArgument(
-                "setting an array element with a sequence. The requested array would exceed the maximum number "
-                f"of dimension of {rank}."
+                "setting an array element with a sequence. The requested array would exceed the maximum "
+                f"number of dimension of {rank}."
             )
     if data.ndim > rank:
         raise InvalidArgument("object too deep for desired array")

@@ -16,7 +16,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tegula.effects.effect import Effect
@@ -61,6 +61,7 @@ if sys.platform == "win32":
 
 else:
     _pread = os.pread
+_preadv: Callable[[int, list[memoryview], int], int] | None = getattr(os, "preadv", None)
 
 
 class FileLeaf:

@@ -8,7 +8,7 @@ within the same seeds.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from tegula.record import replace
 from typing import Any
 
 import numpy as np

@@ -150,7 +150,8 @@ def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
 
 def _resolved(view: View) -> IndexDomain:
     """Return the domain of a view to align to: errors show its bounds as resolved."""
-    return view.transform.domain.mark_bounds_implicit[False]
+    found: IndexDomain = view.transform.domain.mark_bounds_implicit[False]
+    return found
 
 
 def _copying(source: TensorStore, store: TensorStore) -> Any:

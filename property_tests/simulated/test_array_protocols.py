@@ -8,7 +8,6 @@ within the same seeds.
 from __future__ import annotations
 
 from collections import Counter
-from tegula.record import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from tegula.programs.opening import OpenFlags, open_metadata
 from tegula.programs.reading import read
 from tegula.programs.retry import Retry
 from tegula.programs.writing import write
+from tegula.record import replace
 from tegula.registry import lookup
 from tegula.runtime.simulate import Faults, World, seeded
 from tegula.schema.schema import Schema

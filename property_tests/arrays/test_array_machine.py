@@ -53,7 +53,7 @@ class ArrayMachine(RuleBasedStateMachine):
         view = follow(store, data.draw(view_steps(self.made.shape)))
         where = positions(view, store.rank)
         if store.rank:
-            flat = {place for place in zip(*(grid.ravel() for grid in where), strict=True)}
+            flat = set(zip(*(grid.ravel() for grid in where), strict=True))
             if len(flat) != view.size:
                 return
         elif view.size != 1:
@@ -115,8 +115,12 @@ class ArrayMachine(RuleBasedStateMachine):
     @rule()
     def copy(self) -> None:
         """Through a handle of another array and back."""
-        other = ts.open({"driver": "zarr3", "kvstore": "memory://"}, create=True,
-                        dtype=self.handles[0].dtype, shape=self.made.shape).result()
+        other = ts.open(
+            {"driver": "zarr3", "kvstore": "memory://"},
+            create=True,
+            dtype=self.handles[0].dtype,
+            shape=self.made.shape,
+        ).result()
         other.write(self.handles[-1]).result()
         assert bits(other.read().result()) == bits(self.model)
         self.handles[0].write(other).result()

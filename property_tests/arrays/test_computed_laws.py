@@ -1,4 +1,4 @@
-"""Laws of computed views: downsampling equals tensorstore's, and commutes with reading; casting is `astype`."""
+"""Laws of computed views: downsampling is tensorstore's and commutes with reading; casting is `astype`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ def stored(made: Any, values: Any) -> Any:
 
 
 def few(made: Any, seed: int) -> Any:
-    return np.random.default_rng(seed).integers(0, 2 if made.dtype == "bool" else 9, made.shape).astype(made.dtype)
+    return (
+        np.random.default_rng(seed)
+        .integers(0, 2 if made.dtype == "bool" else 9, made.shape)
+        .astype(made.dtype)
+    )
 
 
 @st.composite
@@ -59,7 +63,9 @@ def test_downsampling_is_what_tensorstore_does(data, made, seed, method):
     assert ours.shape == same.shape
     inside = (
         low % factor and low // factor == (high - 1) // factor
-        for low, high, factor in zip(mine.domain.inclusive_min, mine.domain.exclusive_max, factors, strict=True)
+        for low, high, factor in zip(
+            mine.domain.inclusive_min, mine.domain.exclusive_max, factors, strict=True
+        )
     )
     if not any(inside):  # where a block begins before all elements, tensorstore 0.1.86 reads foreign memory
         assert bits(ours.read().result()) == bits(same.read().result())
@@ -116,7 +122,9 @@ def test_casting_is_astype(data, made, seed, target):
     view = follow(store, data.draw(view_steps(made.shape)))
     expected = picked(values.astype(target), view)
     assert bits(view.read().result()) == bits(expected)
-    assert bits(tensorstore.cast(tensorstore.array(values), target).read().result()) == bits(values.astype(target))
+    assert bits(tensorstore.cast(tensorstore.array(values), target).read().result()) == bits(
+        values.astype(target)
+    )
     box = data.draw(boxes(made.shape))
     part = np.random.default_rng(seed + 1).integers(0, 2, values[box].shape).astype(target)
     store[box].write(part).result()  # written back through the cast
@@ -134,7 +142,9 @@ def test_casts_and_reductions_compose(data, made, seed):
     assert bits(ts.cast(mine, ts.float32).read().result()) == bits(held.read().result().astype("float32"))
 
 
-@pytest.mark.parametrize("target", ["int8", "uint8", "bool", "int32", "float16", "uint64", "complex64", "bfloat16"])
+@pytest.mark.parametrize(
+    "target", ["int8", "uint8", "bool", "int32", "float16", "uint64", "complex64", "bfloat16"]
+)
 def test_a_cast_view_converts_as_values_are_converted(target):
     """What has no answer in NumPy (NaN and overflow to integers) is converted by the rules of the schema."""
     from tegula.schema.convert import cast

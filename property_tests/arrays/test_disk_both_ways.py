@@ -106,7 +106,12 @@ def zarr_arguments(draw: st.DrawFn) -> dict[str, Any]:
     shape = tuple(draw(st.lists(st.integers(0, 7), max_size=3)))
     chunks = tuple(draw(st.integers(1, 5)) for _ in shape)
     dtype = draw(st.sampled_from(PLAIN + FLOATS))
-    found: dict[str, Any] = {"shape": shape, "chunks": chunks, "dtype": dtype, "zarr_format": draw(st.sampled_from([2, 3]))}
+    found: dict[str, Any] = {
+        "shape": shape,
+        "chunks": chunks,
+        "dtype": dtype,
+        "zarr_format": draw(st.sampled_from([2, 3])),
+    }
     if draw(st.booleans()):
         found["compressors"] = None
     if dtype != "bool" and draw(st.booleans()):

@@ -1,4 +1,4 @@
-"""Laws: reading a view is reading the array and indexing with NumPy; writing a view is assigning to that index.
+"""Laws: reading a view is indexing the array with NumPy; writing a view is assigning to that index.
 
 Over memory and files, zarr v2 and v3, drawn dtypes, chunks, orders, codecs, endianness and fill values,
 in both orders of the result, with and without a pool of decoded chunks.
@@ -90,9 +90,11 @@ def test_writing_a_view_is_assigning_with_numpy(data, made, options, where):
             view.write(given_).result()
             assert bits(view.read().result()) == bits(mine)
             assert bits(store.read().result()) == bits(model)
-        again = ts.open({**spec, "kvstore": store.kvstore.spec().to_json()}, context=ts.Context()).result() if (
-            where == "file"
-        ) else store
+        again = (
+            ts.open({**spec, "kvstore": store.kvstore.spec().to_json()}, context=ts.Context()).result()
+            if (where == "file")
+            else store
+        )
         assert bits(again.read().result()) == bits(model)
         if not keep and made.spec["metadata"]["fill_value"] is not None:
             assert stored_chunks(store) == chunks_that_differ(store, model, made)
@@ -136,7 +138,10 @@ def test_a_missing_chunk_reads_as_the_fill_value_or_is_an_error(driver):
     kv = {"driver": "memory", "path": "f/"}
     store = ts.open(
         {"driver": driver, "kvstore": kv, "fill_missing_data_reads": False},
-        create=True, dtype="int16", shape=[4, 4], fill_value=7,
+        create=True,
+        dtype="int16",
+        shape=[4, 4],
+        fill_value=7,
     ).result()
     with pytest.raises(ValueError, match="missing"):
         store.read().result()

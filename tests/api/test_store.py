@@ -1,4 +1,4 @@
-"""Handles beside those of tensorstore 0.1.86: conversions on write, indexing, descriptions, threads, forks, asyncio."""
+"""Handles beside tensorstore 0.1.86: conversions, indexing, descriptions, threads, forks, asyncio."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ pytestmark = pytest.mark.peers
 BOTH = (tensorstore, tegula)
 
 
-def made(module: Any, dtype: str = "int32", shape: Any = (4, 6), driver: str = "zarr3", **options: Any) -> Any:
+def made(
+    module: Any, dtype: str = "int32", shape: Any = (4, 6), driver: str = "zarr3", **options: Any
+) -> Any:
     spec = {"driver": driver, "kvstore": {"driver": "memory", "path": "a/"}}
     layout = module.ChunkLayout(chunk_shape=[min(3, n) for n in shape])
-    return module.open(spec, create=True, dtype=dtype, shape=list(shape), chunk_layout=layout, **options).result()
+    return module.open(
+        spec, create=True, dtype=dtype, shape=list(shape), chunk_layout=layout, **options
+    ).result()
 
 
 def shown(act: Any, *arguments: Any) -> Any:
@@ -106,10 +110,21 @@ def test_what_may_be_written(value: Any, dtype: str) -> None:
     same(act)
 
 
-@pytest.mark.parametrize(("source", "target"), [
-    ("int16", "int32"), ("int32", "int16"), ("int64", "float64"), ("int32", "float64"), ("float32", "int32"),
-    ("uint8", "int8"), ("bool", "int8"), ("float32", "complex64"), ("float64", "float32"), ("int32", "int32"),
-])
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("int16", "int32"),
+        ("int32", "int16"),
+        ("int64", "float64"),
+        ("int32", "float64"),
+        ("float32", "int32"),
+        ("uint8", "int8"),
+        ("bool", "int8"),
+        ("float32", "complex64"),
+        ("float64", "float32"),
+        ("int32", "int32"),
+    ],
+)
 def test_a_store_is_written_where_the_conversion_is_safe(source: str, target: str) -> None:
     def act(module: Any) -> Any:
         store = made(module, target)
@@ -212,9 +227,12 @@ ASKED: dict[str, Any] = {
     "base": lambda store: store.base,
     "array": np.asarray,
     "array as": lambda store: np.asarray(store, dtype="float32"),
-    "order": lambda store: (store.read(order="F").result().flags.f_contiguous, store.read().result().flags.c_contiguous),
+    "order": lambda store: (
+        store.read(order="F").result().flags.f_contiguous,
+        store.read().result().flags.c_contiguous,
+    ),
     "bad order": lambda store: store.read(order="X").result(),
-    "equal": lambda store: store == store,  # noqa: PLR0124
+    "equal": lambda store: store == store,
     "label": lambda store: store.domain.labels,
     "deep copy": lambda store: copy.copy(store).spec().to_json(),
 }
@@ -228,7 +246,9 @@ def test_what_a_handle_says_of_itself(driver: str, view: str) -> None:
         answers = []
         for module in BOTH:
             store = made(module, driver=driver, fill_value=5)
-            answers.append(shown(lambda _, store=store, module=module: ask(VIEWS[view](module, store)), None))
+            answers.append(
+                shown(lambda _, ask=ask, store=store, module=module: ask(VIEWS[view](module, store)), None)
+            )
         theirs, ours = answers
         if (view, driver) == ("none", "zarr") and name in ("schema", "fill value"):
             continue  # of an empty view of version 2 the wheel does not know the fill value

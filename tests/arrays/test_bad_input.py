@@ -1,4 +1,4 @@
-"""Bad input: the class and the leading words of tensorstore 0.1.86, nothing half-written, bounded time and memory.
+"""Bad input: the class and words of tensorstore 0.1.86, nothing half-written, bounded time and memory.
 
 Every case is run by both libraries on files of their own; what is left on disk is looked at too.
 """
@@ -158,7 +158,13 @@ def test_a_missing_array(tmp_path: Path, driver: str) -> None:
     ids=str,
 )
 def test_a_constraint_that_is_not_met(tmp_path: Path, driver: str, options: dict[str, Any]) -> None:
-    same(tmp_path, array_of(driver), lambda module, folder: module.open(spec(folder, driver), **options).result().domain, 200, True)
+    same(
+        tmp_path,
+        array_of(driver),
+        lambda module, folder: module.open(spec(folder, driver), **options).result().domain,
+        200,
+        True,
+    )
 
 
 @DRIVERS
@@ -221,7 +227,13 @@ CODECS3 = [
     [BYTES],
     [BYTES, {"name": "gzip", "configuration": {"level": 1}}],
     [BYTES, {"name": "zstd", "configuration": {"level": 1}}],
-    [BYTES, {"name": "blosc", "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 2}}],
+    [
+        BYTES,
+        {
+            "name": "blosc",
+            "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 2},
+        },
+    ],
     [BYTES, {"name": "crc32c"}],
     [{"name": "transpose", "configuration": {"order": [0]}}, BYTES, {"name": "crc32c"}],
 ]
@@ -273,7 +285,9 @@ STRICTER = {
 
 
 @ACTS
-@pytest.mark.parametrize("how", ["truncated", "halved", "empty", "extended", "garbage", "oversized", "undersized"])
+@pytest.mark.parametrize(
+    "how", ["truncated", "halved", "empty", "extended", "garbage", "oversized", "undersized"]
+)
 @pytest.mark.parametrize(("driver", "coding"), CASES, ids=str)
 def test_a_chunk_that_is_damaged(tmp_path: Path, driver: str, coding: Any, how: str, act: Any) -> None:
     name, document = DOCUMENTS[driver]

@@ -170,6 +170,7 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
             )
         view = cast(view, target.dtype)
     _check(view)
+    # errors show the bounds as resolved
     seen, wanted = view.transform.domain, target.transform.domain
     align(seen.mark_bounds_implicit[False], wanted.mark_bounds_implicit[False])
     aligned: View = view[align(seen, wanted)]
@@ -187,6 +188,8 @@ def _light_write(view: View) -> bool:
 def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
     """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else as NumPy makes it."""
     kind = dtype.numpy_dtype
+    if isinstance(source, np.ndarray) and source.ndim > rank:
+        raise InvalidArgument("object too deep for desired array")
     if isinstance(source, np.ndarray):
         data = source if source.dtype == kind else source.astype(kind, casting="safe")
     elif hasattr(source, "__array__") and not isinstance(source, np.generic):
@@ -195,9 +198,8 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
         data = np.array(source, kind)
         if data.ndim > rank:
             raise InvalidArgument(
-                "setting an array element with a sequence. "
-                "The requested array would exceed the maximum number "
-                f"of dimension of {rank}."
+                "setting an array element with a sequence. The requested array would exceed the maximum "
+                f"number of dimension of {rank}."
             )
     if data.ndim > rank:
         raise InvalidArgument("object too deep for desired array")

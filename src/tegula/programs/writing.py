@@ -119,7 +119,7 @@ async def _write_span(job: _Job, span: Table) -> None:
 
 
 def _placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
-    """Return an error of writing some chunks with the name of the chunk, where it is known and not said."""
+    """Return an error of writing chunks with the name of the chunk, where it is known and not yet said."""
     if len(keys) > 1 or error.message.startswith("Error ") or isinstance(error, Aborted | Indeterminate):
         return error
     return annotated(error, f"Error writing {describe(source.store, keys[0])}: ")

@@ -1,0 +1,92 @@
+"""What TensorStore has and tegula does not have yet is refused by name, never ignored and never half done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tegula as ts
+from tegula.errors import InvalidArgument, Unimplemented
+
+DRIVERS = "n5 neuroglancer_precomputed json png jpeg tiff avif webp bmp stack virtual_chunked".split()
+STORES = "gcs s3 http zip ocdbt kvstack neuroglancer_uint64_sharded zarr3_sharding_indexed gcs_grpc".split()
+NAMES = (
+    "Batch Indexable Transaction concat experimental_collect_matching_metrics ocdbt overlay "
+    "parse_tensorstore_flags stack virtual_chunked"
+).split()
+
+
+def opened(driver: str, metadata: dict[str, Any], **options: Any) -> Any:
+    """Create an array in memory."""
+    spec = {"driver": driver, "kvstore": "memory://", "metadata": metadata}
+    return ts.open(spec, create=True, **options).result()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_array_drivers_are_named(driver: str) -> None:
+    with pytest.raises(InvalidArgument, match=f'"{driver}" is not a registered TensorStore driver'):
+        ts.open({"driver": driver, "kvstore": "memory://"})
+
+
+@pytest.mark.parametrize("driver", STORES)
+def test_store_drivers_are_named(driver: str) -> None:
+    with pytest.raises(InvalidArgument, match=f'"{driver}" is not a registered KvStore driver'):
+        ts.KvStore.open({"driver": driver})
+
+
+@pytest.mark.parametrize("url", ["gs://bucket/a", "s3://bucket/a", "https://host/a", "memory://a|zip:"])
+def test_urls_name_the_scheme(url: str) -> None:
+    with pytest.raises(InvalidArgument, match="unsupported URL scheme"):
+        ts.KvStore.open(url)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_missing_not_empty(name: str) -> None:
+    with pytest.raises(AttributeError, match=name):
+        getattr(ts, name)
+
+
+@pytest.mark.parametrize("method", ["resize", "storage_statistics"])
+def test_methods_are_missing_not_empty(method: str) -> None:
+    assert not hasattr(ts.array([1]), method)
+
+
+@pytest.mark.parametrize("kind", ["|S3", "|V3", [["a", "<i4"], ["b", "<f4"]]], ids=str)
+def test_zarr2_types(kind: Any) -> None:
+    with pytest.raises(Unimplemented, match="not supported yet"):
+        opened("zarr", {"dtype": kind, "shape": [3]})
+
+
+@pytest.mark.parametrize("kind", ["r8", {"name": "struct", "configuration": {"fields": [["a", "int32"]]}}], ids=str)
+def test_zarr3_types(kind: Any) -> None:
+    with pytest.raises(Unimplemented, match="not supported yet"):
+        opened("zarr3", {"data_type": kind, "shape": [3]})
+
+
+def test_shards() -> None:
+    sharding = {"name": "sharding_indexed", "configuration": {"chunk_shape": [2], "codecs": [{"name": "bytes"}]}}
+    with pytest.raises(InvalidArgument, match='"sharding_indexed" is not registered'):
+        opened("zarr3", {"shape": [4], "data_type": "int32", "codecs": [sharding]})
+    with pytest.raises(Unimplemented, match="need sharding_indexed, which is not supported yet"):
+        layout = ts.ChunkLayout(write_chunk_shape=[4], read_chunk_shape=[2])
+        opened("zarr3", {}, dtype="int32", shape=[8], chunk_layout=layout)
+
+
+def test_transactions_and_batches() -> None:
+    store = ts.array([1, 2])
+    with pytest.raises(TypeError, match="Invalid transaction"):
+        ts.open({"driver": "zarr3", "kvstore": "memory://"}, transaction=object())
+    with pytest.raises(TypeError, match="Invalid transaction"):
+        store.with_transaction(object())
+    with pytest.raises(Unimplemented, match="transactions"):
+        ts.KvStore.open("memory://", transaction=object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Invalid batch"):
+        ts.open({"driver": "zarr3", "kvstore": "memory://"}, batch=object())
+    assert store.with_transaction(None) is store
+
+
+def test_arrays_of_objects() -> None:
+    with pytest.raises(InvalidArgument, match="dtype\\('O'\\)"):
+        ts.array(np.array([{"a": 1}], object))

@@ -72,7 +72,11 @@ def reversed_downsampling(ts, folder):
 @case([3, 3, 10.5], [2, 2, 6.5])
 def block_cut_at_both_ends(ts, folder):
     bytes_, reals = ts.array(np.arange(10, dtype=np.uint8))[1:3], ts.array(floats(*range(5, 15)))[1:3]
-    views = ts.downsample(bytes_, [4], "mean"), ts.downsample(bytes_, [4], "max"), ts.downsample(reals, [4], "mean")
+    views = (
+        ts.downsample(bytes_, [4], "mean"),
+        ts.downsample(bytes_, [4], "max"),
+        ts.downsample(reals, [4], "mean"),
+    )
     return [view.read().result().item() for view in views]
 
 
@@ -128,7 +132,9 @@ def median_with_nan_is_one_answer(ts, folder):
 
 def after(ts, folder, driver, codec, change):
     """Write four numbers, change the stored value, and say what reading gives."""
-    metadata = {"codecs": ["bytes", codec]} if driver == "zarr3" else {"compressor": {"id": codec, "level": 1}}
+    metadata = (
+        {"codecs": ["bytes", codec]} if driver == "zarr3" else {"compressor": {"id": codec, "level": 1}}
+    )
     store = made(ts, folder, driver, metadata=metadata, dtype="int32", shape=[4])
     store.write([1, 2, 3, 4]).result()
     key = folder / "a" / ("c/0" if driver == "zarr3" else "0")
@@ -138,7 +144,9 @@ def after(ts, folder, driver, codec, change):
 
 @case([[1, 2, 3, 4]] * 3, ["ValueError", "ValueError", "ValueError"])
 def bytes_after_a_value(ts, folder):
-    return [after(ts, folder / name, "zarr3", name, lambda v: v + b"xyz") for name in ("gzip", "zstd", "crc32c")]
+    return [
+        after(ts, folder / name, "zarr3", name, lambda v: v + b"xyz") for name in ("gzip", "zstd", "crc32c")
+    ]
 
 
 @case([[1, 2, 3, 4]] * 3, ["ValueError", "ValueError", "ValueError"])
@@ -279,7 +287,9 @@ def promise_of_no_exception(ts, folder):
 
 @case(ANY, 40_000)
 def dropped_write(ts, folder):
-    store = made(ts, folder, dtype="int32", shape=[200, 200], chunk_layout=ts.ChunkLayout(chunk_shape=[20, 20]))
+    store = made(
+        ts, folder, dtype="int32", shape=[200, 200], chunk_layout=ts.ChunkLayout(chunk_shape=[20, 20])
+    )
     store.write(np.ones((200, 200), np.int32))
     if ts is tegula:
         while (found := int(store.read().result().sum())) < 40_000:

@@ -59,14 +59,19 @@ def test_zarr2_types(kind: Any) -> None:
         opened("zarr", {"dtype": kind, "shape": [3]})
 
 
-@pytest.mark.parametrize("kind", ["r8", {"name": "struct", "configuration": {"fields": [["a", "int32"]]}}], ids=str)
+@pytest.mark.parametrize(
+    "kind", ["r8", {"name": "struct", "configuration": {"fields": [["a", "int32"]]}}], ids=str
+)
 def test_zarr3_types(kind: Any) -> None:
     with pytest.raises(Unimplemented, match="not supported yet"):
         opened("zarr3", {"data_type": kind, "shape": [3]})
 
 
 def test_shards() -> None:
-    sharding = {"name": "sharding_indexed", "configuration": {"chunk_shape": [2], "codecs": [{"name": "bytes"}]}}
+    sharding = {
+        "name": "sharding_indexed",
+        "configuration": {"chunk_shape": [2], "codecs": [{"name": "bytes"}]},
+    }
     with pytest.raises(InvalidArgument, match='"sharding_indexed" is not registered'):
         opened("zarr3", {"shape": [4], "data_type": "int32", "codecs": [sharding]})
     with pytest.raises(Unimplemented, match="need sharding_indexed, which is not supported yet"):

@@ -32,7 +32,9 @@ def test_an_error_in_a_callback_reaches_the_default_hook() -> None:
         "p.set_result(3)\n"
         "print(f.result())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stdout == "3\n"
     assert "ZeroDivisionError" in done.stderr
 

@@ -31,7 +31,10 @@ def test_named_tests_exist(page: str) -> None:
     named = NAMED.findall((ROOT / "docs" / page).read_text())
     assert len(named) > 10
     for path, name in named:
-        assert re.search(rf"def {name}\b|^    \"{name}\": ", (ROOT / path).read_text(), re.MULTILINE), (path, name)
+        assert re.search(rf"def {name}\b|^    \"{name}\": ", (ROOT / path).read_text(), re.MULTILINE), (
+            path,
+            name,
+        )
 
 
 @pytest.mark.parametrize("page", ["parity.md", "guarantees.md"])

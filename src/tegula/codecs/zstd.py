@@ -100,7 +100,7 @@ class Zstd(Record):
 
 
 def _decompress_into(data: Buffer, out: Buffer) -> bool:
-    """Decode a frame that fills `out` and has nothing behind it; False, with `out` spoilt, where it is not one."""
+    """Decode a frame that fills `out` and ends there; False, with `out` spoilt, where it is not one."""
     from zstandard import ZstdError
 
     if _extent(data) != len(data):

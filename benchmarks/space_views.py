@@ -2,8 +2,8 @@
 
     python benchmarks/space_views.py
 
-Prints one line an operation: here, the wheel, and their ratio.  Both sides run the same expression on the same
-transform, in this process.
+Prints one line an operation: here, the wheel, and their ratio.  Both sides run the same expression on
+the same transform, in this process.
 """
 
 from __future__ import annotations

@@ -11,8 +11,11 @@ import tegula as ts
 MODES = ("basic", "oindex", "vindex")
 
 
+RANKS = st.integers(0, 4)
+
+
 @st.composite
-def shapes(draw: st.DrawFn, rank: st.SearchStrategy[int] = st.integers(0, 4), extent: int = 9) -> tuple[int, ...]:
+def shapes(draw: st.DrawFn, rank: st.SearchStrategy[int] = RANKS, extent: int = 9) -> tuple[int, ...]:
     return tuple(draw(st.lists(st.integers(1, extent), min_size=(r := draw(rank)), max_size=r)))
 
 

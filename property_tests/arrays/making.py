@@ -142,7 +142,9 @@ def zarr2_arrays(draw: st.DrawFn, shape: tuple[int, ...], dtypes: Any = PLAIN + 
         "chunks": list(chunks),
         "dtype": endian + ZARR2_CODES[dtype] if dtype in ZARR2_CODES else dtype,
         "compressor": draw(zarr2_compressors()),
-        "order": draw(st.sampled_from("CF" if len(shape) > 1 else "C")),  # tensorstore 0.1.86 refuses F of rank 0, 1
+        "order": draw(
+            st.sampled_from("CF" if len(shape) > 1 else "C")
+        ),  # tensorstore 0.1.86 refuses F of rank 0, 1
         "fill_value": value,
         "dimension_separator": draw(st.sampled_from("./")),
     }

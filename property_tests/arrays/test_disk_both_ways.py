@@ -96,8 +96,22 @@ def test_what_tegula_writes_zarr_reads_and_the_other_way_round(data, made):
         assert bits(np.asarray(theirs[...]).astype(values.dtype)) == bits(values)
         other = values[..., ::-1].copy() if values.ndim else values
         theirs[...] = other
-        found = ts.open({"driver": made.driver, "kvstore": spec["kvstore"]}).result()
-        assert bits(found.read().result()) == bits(other)
+        found = ts.open({"driver": made.driver, "kvstore": spec["kvstore"]}).result().read().result()
+        # zarr drops a chunk of NaNs where the fill value is another NaN, and -0.0 where it is 0.0
+        assert bits(_plain(found)) == bits(_plain(other))
+
+
+def _plain(array: Any) -> Any:
+    """One NaN and one zero for all of them."""
+    if array.dtype.kind not in "fc":
+        return array
+    parts = (
+        np.ascontiguousarray(array)
+        .reshape(-1)
+        .view(f"f{array.itemsize // (2 if array.dtype.kind == 'c' else 1)}")
+    )
+    parts = np.where(np.isnan(parts), np.array(np.nan, parts.dtype), parts) + np.array(0, parts.dtype)
+    return parts.astype(parts.dtype).view(array.dtype).reshape(array.shape)
 
 
 @st.composite
@@ -106,7 +120,12 @@ def zarr_arguments(draw: st.DrawFn) -> dict[str, Any]:
     shape = tuple(draw(st.lists(st.integers(0, 7), max_size=3)))
     chunks = tuple(draw(st.integers(1, 5)) for _ in shape)
     dtype = draw(st.sampled_from(PLAIN + FLOATS))
-    found: dict[str, Any] = {"shape": shape, "chunks": chunks, "dtype": dtype, "zarr_format": draw(st.sampled_from([2, 3]))}
+    found: dict[str, Any] = {
+        "shape": shape,
+        "chunks": chunks,
+        "dtype": dtype,
+        "zarr_format": draw(st.sampled_from([2, 3])),
+    }
     if draw(st.booleans()):
         found["compressors"] = None
     if dtype != "bool" and draw(st.booleans()):

@@ -1,4 +1,4 @@
-"""Laws: of disjoint elements written by several processes none is lost; of several creators exactly one creates.
+"""Laws: of disjoint elements written by several processes none is lost; of several creators one creates.
 
 The real `write` and `open_metadata` are run by simulated processes over one store, with lost answers, writes
 that land late, refusals and crashes; then the condition is taken away from each, and that must be found
@@ -8,7 +8,6 @@ within the same seeds.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tegula as ts
-from tegula.effects.effect import Call
 from tegula.effects.handler import handled, stacked
 from tegula.effects.storage import Write, WriteMany
 from tegula.errors import AlreadyExists, Indeterminate, NotFound
@@ -26,6 +24,7 @@ from tegula.programs.opening import OpenFlags, open_metadata
 from tegula.programs.reading import read
 from tegula.programs.retry import Retry
 from tegula.programs.writing import write
+from tegula.record import replace
 from tegula.registry import lookup
 from tegula.runtime.simulate import Faults, World, seeded
 from tegula.schema.schema import Schema
@@ -34,6 +33,7 @@ from tegula.view import View
 STORE = StoreRef("model")
 SEEDS = range(200)
 UNKIND = Faults(before=10, lost=10, crash=3, crashes=1, latency=20, skew=5)
+KIND = Faults()
 RETRY = Retry(attempts=4, first=0.01, longest=0.1)
 SHAPE, CHUNKS = (5, 4), (2, 3)
 KEYS = {"zarr": ".zarray", "zarr3": "zarr.json"}
@@ -43,7 +43,11 @@ def whole(driver: str) -> View:
     """The view of a whole array of the model store."""
     store = ts.open(
         {"driver": driver, "kvstore": "memory://"},
-        create=True, dtype="int16", shape=SHAPE, chunk_layout=ts.ChunkLayout(chunk_shape=CHUNKS), fill_value=0,
+        create=True,
+        dtype="int16",
+        shape=SHAPE,
+        chunk_layout=ts.ChunkLayout(chunk_shape=CHUNKS),
+        fill_value=0,
     ).result()
     view = store._view
     return replace(view, source=replace(view.source, store=STORE))
@@ -72,7 +76,9 @@ def bare(effect: Any) -> Any:
     return None
 
 
-def attack_writes(draw: Any, driver: str, *, faults: Faults = UNKIND, plant: Any = None, native: bool = False) -> Any:
+def attack_writes(
+    draw: Any, driver: str, *, faults: Faults = UNKIND, plant: Any = None, native: bool = False
+) -> Any:
     """Three processes write disjoint elements of all chunks; return the world and what was lost, as text."""
     view = whole(driver)
     parts = [view.oindex[:, [0, 3]], view[::2, 1], view[1::2, 1:3]]
@@ -126,7 +132,7 @@ def test_planted_partial_writes_without_condition_are_found(faults):
 
 
 def attack_creation(
-    draw: Any, driver: str, flags: OpenFlags, *, faults: Faults = Faults(), plant: Any = None
+    draw: Any, driver: str, flags: OpenFlags, *, faults: Faults = KIND, plant: Any = None
 ) -> Any:
     """Four processes create arrays of different shapes at one place; return the world, runs and documents."""
     form = lookup("formats", driver)
@@ -212,7 +218,8 @@ def test_open_or_create_gives_every_fitting_caller_the_same_array():
         world = World(seeded(seed))
         schema = Schema(dtype="int16", shape=[3])
         runs = [
-            world.spawn(create(form, schema, OpenFlags(open=True, create=True)), process) for process in "abcd"
+            world.spawn(create(form, schema, OpenFlags(open=True, create=True)), process)
+            for process in "abcd"
         ]
         world.run()
         assert [run.state for run in runs] == ["returned"] * 4, world.script()
@@ -224,7 +231,9 @@ def test_opening_beside_a_creator_finds_all_of_it_or_nothing():
     states = Counter()
     for seed in SEEDS:
         world = World(seeded(seed))
-        made = world.spawn(create(form, Schema(dtype="int16", shape=[3]), OpenFlags(open=False, create=True)), "a")
+        made = world.spawn(
+            create(form, Schema(dtype="int16", shape=[3]), OpenFlags(open=False, create=True)), "a"
+        )
         found = world.spawn(create(form, Schema(), OpenFlags()), "b")
         world.run()
         assert made.state == "returned"

@@ -17,7 +17,8 @@ _TYPES = (
 )
 
 _HOMES = {
-    "space.domain": "Dim IndexDomain",
+    "space.dim": "Dim",
+    "space.domain": "IndexDomain",
     "space.interval": "inf",
     "space.transform": "IndexTransform",
     "space.maps": "OutputIndexMap OutputIndexMaps OutputIndexMethod",
@@ -78,6 +79,6 @@ if TYPE_CHECKING:
     from tegula.runtime.future import WriteFutures as WriteFutures
     from tegula.schema.layout import ChunkLayout as ChunkLayout
     from tegula.schema.units import Unit as Unit
-    from tegula.space.domain import Dim as Dim
+    from tegula.space.dim import Dim as Dim
     from tegula.space.domain import IndexDomain as IndexDomain
     from tegula.space.transform import IndexTransform as IndexTransform

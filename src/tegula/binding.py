@@ -123,7 +123,7 @@ def _float(value: float, unrepresentable: str) -> str:
     shown = repr(value)
     if not 1e15 <= size < 1e16:
         return shown
-    sign, digits = "-" * (value < 0), shown.lstrip("-")[:16].rstrip("0")
+    sign, digits = "-" * (value < 0), shown.lstrip("-").removesuffix(".0").replace(".", "").rstrip("0")
     return f"{sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e+15"
 
 

@@ -65,8 +65,8 @@ class _Recording(type):
 
 def _getter(fields: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     if len(fields) > 1:
-        return staticmethod(attrgetter(*fields))  # type: ignore[return-value]
-    return staticmethod(lambda record: tuple(getattr(record, field) for field in fields))  # type: ignore[return-value]
+        return staticmethod(attrgetter(*fields))
+    return staticmethod(lambda record: tuple(getattr(record, field) for field in fields))
 
 
 def _first_call(made: Any) -> Callable[..., None]:

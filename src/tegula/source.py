@@ -9,12 +9,12 @@ Sources are values: they name stores and arrays, they do no I/O.
 
 from __future__ import annotations
 
-from tegula.record import Record
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from tegula.kv.spec import StoreRef
+from tegula.record import Record
 
 if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
     from tegula.formats.layout import ArrayLayout
@@ -84,7 +84,10 @@ class Downsample(Record, eq=False):
         from tegula.kernels.downsample import domain
 
         transform = self.base.transform
-        return domain(transform.input_origin, transform.input_exclusive_max, self.factors, self.method)
+        lower, upper = domain(
+            transform.input_origin, transform.input_exclusive_max, self.factors, self.method
+        )
+        return tuple(lower), tuple(upper)
 
 
 class Cast(Record, eq=False):

@@ -7,10 +7,9 @@ without touching the source; a computed view (`downsample`, `cast`) wraps its ba
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tegula.record import Record, replace
-from typing import Any
 
 from tegula.errors import InvalidArgument, Unimplemented
+from tegula.record import Record, replace
 from tegula.schema.dtypes import DataType
 from tegula.source import Cast, Downsample, Source
 from tegula.space.indexable import Indexable
@@ -35,7 +34,7 @@ class View(Indexable, Record, eq=False):
     @property
     def shape(self) -> tuple[int, ...]:
         """The extents of the domain."""
-        return self.transform.input_shape
+        return self.transform.domain.shape
 
     @property
     def _transform(self) -> IndexTransform:

@@ -1,4 +1,4 @@
-"""Bad input: the class and the leading words of tensorstore 0.1.86, nothing half-written, bounded time and memory.
+"""Bad input: the class and words of tensorstore 0.1.86, nothing half-written, bounded time and memory.
 
 Every case is run by both libraries on files of their own; what is left on disk is looked at too.
 """
@@ -158,7 +158,13 @@ def test_a_missing_array(tmp_path: Path, driver: str) -> None:
     ids=str,
 )
 def test_a_constraint_that_is_not_met(tmp_path: Path, driver: str, options: dict[str, Any]) -> None:
-    same(tmp_path, array_of(driver), lambda module, folder: module.open(spec(folder, driver), **options).result().domain, 200, True)
+    same(
+        tmp_path,
+        array_of(driver),
+        lambda module, folder: module.open(spec(folder, driver), **options).result().domain,
+        200,
+        True,
+    )
 
 
 @DRIVERS
@@ -221,7 +227,13 @@ CODECS3 = [
     [BYTES],
     [BYTES, {"name": "gzip", "configuration": {"level": 1}}],
     [BYTES, {"name": "zstd", "configuration": {"level": 1}}],
-    [BYTES, {"name": "blosc", "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 2}}],
+    [
+        BYTES,
+        {
+            "name": "blosc",
+            "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 2},
+        },
+    ],
     [BYTES, {"name": "crc32c"}],
     [{"name": "transpose", "configuration": {"order": [0]}}, BYTES, {"name": "crc32c"}],
 ]
@@ -259,8 +271,23 @@ def damage(value: bytes, how: str, driver: str, coding: Any) -> bytes:
     return stored(driver, coding, 3)
 
 
+# Where tensorstore 0.1.86 answers, not looking behind the last element (a stream without its end, bytes after
+# it), or names another fault of the same chunk; tegula refuses.
+STRICTER = {
+    ("zarr", "zlib", "truncated"),
+    ("zarr", "gzip", "truncated"),
+    ("zarr", "bz2", "truncated"),
+    ("zarr3", "gzip", "extended"),
+    ("zarr3", "zstd", "extended"),
+    ("zarr3", "crc32c", "extended"),
+    ("zarr3", "crc32c", "oversized"),
+}
+
+
 @ACTS
-@pytest.mark.parametrize("how", ["truncated", "halved", "empty", "extended", "garbage", "oversized", "undersized"])
+@pytest.mark.parametrize(
+    "how", ["truncated", "halved", "empty", "extended", "garbage", "oversized", "undersized"]
+)
 @pytest.mark.parametrize(("driver", "coding"), CASES, ids=str)
 def test_a_chunk_that_is_damaged(tmp_path: Path, driver: str, coding: Any, how: str, act: Any) -> None:
     name, document = DOCUMENTS[driver]
@@ -271,7 +298,21 @@ def test_a_chunk_that_is_damaged(tmp_path: Path, driver: str, coding: Any, how: 
         put(folder, name, document)
         put(folder, CHUNK[driver], bad)
 
+    if (driver, name_of(coding), how) in STRICTER:
+        prepare(tmp_path)
+        before = tree(tmp_path)
+        with pytest.raises(ValueError, match=r'^(DATA_LOSS|FAILED_PRECONDITION): Error reading local file "'):
+            act(tegula, tmp_path, driver)
+        assert tree(tmp_path) == before
+        return
     same(tmp_path, prepare, lambda module, folder: act(module, folder, driver), lenient=True)
+
+
+def name_of(coding: Any) -> str:
+    """The name of what compresses or checks a chunk."""
+    if isinstance(coding, list):
+        return str(coding[-1]["name"])
+    return "none" if coding is None else str(coding["id"])
 
 
 def nested(depth: int) -> bytes:
@@ -441,7 +482,7 @@ def test_modes_that_do_not_allow_it(tmp_path: Path, driver: str) -> None:
 @DRIVERS
 def test_a_view_out_of_bounds(tmp_path: Path, driver: str) -> None:
     def index(module: Any, folder: Path) -> Any:
-        return module.open(spec(folder, driver)).result()[6]
+        return module.open(spec(folder, driver)).result()[6].read().result()
 
     def resized(module: Any, folder: Path) -> Any:
         return module.open(spec(folder, driver)).result()[2:9].read().result()

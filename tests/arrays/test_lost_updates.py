@@ -1,4 +1,4 @@
-"""R1: eight processes, each adding to its own elements of one chunk, half of them tensorstore: nothing is lost.
+"""R1: eight processes, half of them tensorstore, each add to elements of one chunk: nothing is lost.
 
 Every process reads its elements, adds one and writes them back, `count` times; all elements are in one
 chunk, so every write is a conditional read-modify-write against seven others.  ``TEGULA_SOAK=1``: 1,000
@@ -30,7 +30,16 @@ def race(folder: Path, driver: str, kinds: list[str], count: int) -> str:
     """Run one process for each of `kinds`; return the figures as text."""
     children = [
         subprocess.Popen(
-            [sys.executable, str(SCRIPT), kind, driver, str(folder), str(number), str(len(kinds)), str(count)],
+            [
+                sys.executable,
+                str(SCRIPT),
+                kind,
+                driver,
+                str(folder),
+                str(number),
+                str(len(kinds)),
+                str(count),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,11 +66,15 @@ def race(folder: Path, driver: str, kinds: list[str], count: int) -> str:
 def test_no_update_of_an_element_is_lost(tmp_path: Path, driver: str) -> None:
     size = 4 * PROCESSES
     spec = {"driver": driver, "kvstore": {"driver": "file", "path": f"{tmp_path}/a/"}}
-    store = tegula.open(spec, create=True, dtype="int32", shape=[size], chunk_layout=tegula.ChunkLayout(chunk_shape=[size]))
+    store = tegula.open(
+        spec, create=True, dtype="int32", shape=[size], chunk_layout=tegula.ChunkLayout(chunk_shape=[size])
+    )
     store.result()
     print(race(tmp_path / "a", driver, ["tegula", "tensorstore"] * (PROCESSES // 2), COUNT))
     for module in (tegula, tensorstore):
         found = module.open(spec).result().read().result()
         np.testing.assert_array_equal(found, np.full(size, COUNT, np.int32))
-    left = {path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    left = {
+        path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*") if path.is_file()
+    }
     assert left == ({".zarray", "0"} if driver == "zarr" else {"zarr.json", "c/0"})

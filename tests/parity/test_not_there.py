@@ -10,12 +10,42 @@ import pytest
 import tegula as ts
 from tegula.errors import InvalidArgument, Unimplemented
 
-DRIVERS = "n5 neuroglancer_precomputed json png jpeg tiff avif webp bmp stack virtual_chunked".split()
-STORES = "gcs s3 http zip ocdbt kvstack neuroglancer_uint64_sharded zarr3_sharding_indexed gcs_grpc".split()
-NAMES = (
-    "Batch Indexable Transaction concat experimental_collect_matching_metrics ocdbt overlay "
-    "parse_tensorstore_flags stack virtual_chunked"
-).split()
+DRIVERS = [
+    "n5",
+    "neuroglancer_precomputed",
+    "json",
+    "png",
+    "jpeg",
+    "tiff",
+    "avif",
+    "webp",
+    "bmp",
+    "stack",
+    "virtual_chunked",
+]
+STORES = [
+    "gcs",
+    "s3",
+    "http",
+    "zip",
+    "ocdbt",
+    "kvstack",
+    "neuroglancer_uint64_sharded",
+    "zarr3_sharding_indexed",
+    "gcs_grpc",
+]
+NAMES = [
+    "Batch",
+    "Indexable",
+    "Transaction",
+    "concat",
+    "experimental_collect_matching_metrics",
+    "ocdbt",
+    "overlay",
+    "parse_tensorstore_flags",
+    "stack",
+    "virtual_chunked",
+]
 
 
 def opened(driver: str, metadata: dict[str, Any], **options: Any) -> Any:

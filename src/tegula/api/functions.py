@@ -6,8 +6,7 @@ the function of a store, for `tegula.pipe`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from tegula.record import Record
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,11 @@ from numpy.typing import NDArray
 from tegula import view as views
 from tegula.api.store import TensorStore
 from tegula.errors import InvalidArgument
+from tegula.record import Record
+from tegula.schema.dtypes import DataType
 from tegula.schema.dtypes import dtype as to_dtype
+from tegula.schema.dtypes import json as json_
+from tegula.schema.schema import Schema
 from tegula.source import InMemory
 from tegula.space.bounds import propagate_bounds
 from tegula.space.compose import compose
@@ -54,15 +57,17 @@ def array(
     array([3, 4])
     """
     del context
-    data = np.asarray(array) if dtype is None else np.asarray(array, to_dtype(dtype).numpy_dtype)
-    kind = to_dtype(data.dtype)
+    kind = None if dtype is None else to_dtype(dtype)
+    data = np.asarray(array) if kind is None else np.asarray(array, kind.array_dtype)
+    if kind is None:
+        kind = json_ if data.dtype == object else to_dtype(data.dtype)
     if not data.dtype.isnative:
         data = data.astype(data.dtype.newbyteorder("="))
-    if copy:
+    if copy or (write and copy is None and not data.flags.writeable):
         data = data.copy()
     writable = data.flags.writeable if write is None else write
     if writable and not data.flags.writeable:
-        raise InvalidArgument("array is not writable")
+        raise InvalidArgument("Unable to avoid copy while creating a writable array")
     return TensorStore(
         View(InMemory(data, kind), IndexTransform(IndexDomain(shape=data.shape))), None, True, writable
     )
@@ -78,7 +83,9 @@ def array_of(body: ArrayBody, seen: IndexTransform, readable: bool, writable: bo
 
 def computed(body: ComputedBody, asked: Spec, base: TensorStore) -> TensorStore:
     """Return the handle of a ``downsample`` or ``cast`` specification over its opened base."""
-    made = downsample(base, body.factors, body.method) if body.method else cast(base, asked.dtype)
+    made: TensorStore = (
+        downsample(base, body.factors, body.method) if body.method else cast(base, asked.dtype)
+    )
     if asked._seen is None:
         return made
     return made._with_transform(compose(made._transform, propagate_bounds(made.domain, asked._seen)))
@@ -90,7 +97,7 @@ class Downsampling(Record):
     factors: tuple[int, ...]
     method: str
 
-    def __call__(self, base: Any) -> TensorStore:
+    def __call__(self, base: Any) -> Any:
         """Return `base` reduced."""
         return downsample(base, self.factors, self.method)
 
@@ -100,7 +107,7 @@ class Casting(Record):
 
     dtype: Any
 
-    def __call__(self, base: Any) -> TensorStore:
+    def __call__(self, base: Any) -> Any:
         """Return `base` converted."""
         return cast(base, self.dtype)
 
@@ -109,7 +116,7 @@ def downsample(*arguments: Any, **options: Any) -> Any:
     """Return a view reduced by integer factors: ``downsample(base, factors, method)``.
 
     Args:
-        base: a store, or a specification, which is opened.  Left out: the function of a store.
+        base: a store, or a specification, which gives one of the view.  Left out: the function of a store.
         factors: one integer (>= 1) a dimension; blocks are aligned to coordinate zero.
         method: ``"stride" "mean" "median" "mode" "min" "max"``.
 
@@ -126,7 +133,9 @@ def downsample(*arguments: Any, **options: Any) -> Any:
     given |= {name.removeprefix("downsample_"): value for name, value in options.items()}
     if "base" not in given:
         return Downsampling(tuple(given["factors"]), given["method"])
-    store = _store(given["base"])
+    store = _based(given["base"])
+    if not isinstance(store, TensorStore):
+        return downsampled_spec(store, given["factors"], given["method"])
     made = views.downsample(store._view, given["factors"], given["method"])
     return TensorStore(made, store, store.readable, writable=False)
 
@@ -135,7 +144,7 @@ def cast(*arguments: Any, **options: Any) -> Any:
     """Return a view whose elements are converted: ``cast(base, dtype)``.
 
     Args:
-        base: a store, or a specification, which is opened.  Left out: the function of a store.
+        base: a store, or a specification, which gives one of the view.  Left out: the function of a store.
         dtype: the data type read; writing converts the other way.
 
     Returns:
@@ -154,17 +163,46 @@ def cast(*arguments: Any, **options: Any) -> Any:
     given |= options
     if "base" not in given:
         return Casting(given["dtype"])
-    store = _store(given["base"])
+    store = _based(given["base"])
+    if not isinstance(store, TensorStore):
+        return cast_spec(store, to_dtype(given["dtype"]))
     made = views.cast(store._view, to_dtype(given["dtype"]))
     return TensorStore(made, store, store.readable, store.writable)
 
 
-def _store(base: Any) -> TensorStore:
-    if isinstance(base, TensorStore):
-        return base
-    from tegula.api.opening import open as open_
+def downsampled_spec(base: Spec, factors: Iterable[int], method: str) -> Spec:
+    """Return the specification of a reduced view."""
+    from tegula.api.spec import made_spec
+    from tegula.api.specbody import ComputedBody
 
-    return open_(base).result()
+    body, schema = ComputedBody(base.copy(), tuple(int(factor) for factor in factors), method), Schema()
+    if any(factor < 1 for factor in body.factors):
+        raise InvalidArgument(
+            f"Downsample factors {{{', '.join(map(str, body.factors))}}} are not all positive"
+        )
+    body.settle(schema)
+    made = made_spec(body, schema, None)
+    made._bounded()
+    return made
+
+
+def cast_spec(base: Spec, dtype: DataType) -> Spec:
+    """Return the specification of a converted view; the base's transform becomes its own."""
+    from tegula.api.spec import made_spec
+    from tegula.api.specbody import ComputedBody
+
+    inner = base.copy()
+    seen, inner._seen = inner._seen, None
+    return made_spec(ComputedBody(inner, (), ""), Schema(dtype=dtype), seen)
+
+
+def _based(base: Any) -> TensorStore | Spec:
+    """Return `base`, which is a store or a specification."""
+    from tegula.api.spec import Spec
+
+    if isinstance(base, (TensorStore, Spec)):
+        return base
+    raise TypeError(f"base is a TensorStore or a Spec, not {type(base).__name__}")
 
 
 def read(store: Any, order: str = "C") -> NDArray[Any]:
@@ -275,7 +313,8 @@ def pipe(value: Any, *functions: Callable[[Any], Any]) -> Any:
 
     >>> import tegula
     >>> from tegula import at, cast, d, downsample, pipe, read
-    >>> pipe(tegula.array([[0, 2], [4, 6]]), d[0].label["y"], downsample([1, 2], "mean"), cast("float32"), read)
+    >>> image = tegula.array([[0, 2], [4, 6]])
+    >>> pipe(image, d[0].label["y"], downsample([1, 2], "mean"), cast("float32"), read)
     array([[1.],
            [5.]], dtype=float32)
     """

@@ -252,14 +252,14 @@ class KvStore:
 
     def list(
         self,
-        range: KvKeyRange | None = None,  # noqa: A002 - the drop-in's name
+        range: KvKeyRange | None = None,
         strip_prefix_length: int = 0,
     ) -> Future[Keys]:
         """List the keys in a range, without their first `strip_prefix_length` bytes, in no order."""
         effect = List(self._ref, _range(range)._below(self._path))
         return self._start(effect, partial(_keys, len(from_key(self._path)) + strip_prefix_length))
 
-    def delete_range(self, range: KvKeyRange) -> Future[None]:  # noqa: A002 - the drop-in's name
+    def delete_range(self, range: KvKeyRange) -> Future[None]:
         """Delete all keys in a range; neither atomic nor ordered."""
         if range is None:
             raise TypeError("expected a KvStore.KeyRange, not None")

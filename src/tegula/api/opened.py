@@ -5,9 +5,9 @@ Knows formats, stores and contexts as values; does no I/O.
 
 from __future__ import annotations
 
-from tegula.record import Record
 from typing import TYPE_CHECKING, Any
 
+from tegula.record import Record
 from tegula.source import ALWAYS, Chunked
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tegula.api.kvstore import KvStore
     from tegula.schema.schema import Schema
 
-__all__ = ["Options", "Opened", "view_of"]
+__all__ = ["Opened", "Options", "view_of"]
 
 
 class Options(Record):

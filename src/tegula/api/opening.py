@@ -130,7 +130,7 @@ class Access(NamedTuple):
 
     @classmethod
     def asked(cls, read: bool | None, write: bool | None) -> Access:
-        """Return what the arguments of `open` mean: naming nothing, or only what is not wanted, asks for all."""
+        """Return what the arguments of `open` mean: where neither is wanted, both are possible."""
         if not read and not write:
             return cls()
         return cls(bool(read), bool(write))
@@ -176,11 +176,16 @@ def _array(asked: Spec, access: Access) -> TensorStore:
     from tegula.api.functions import array_of
 
     schema, body = asked._schema, asked._body
-    assert isinstance(body, ArrayBody) and asked._seen is not None
+    assert isinstance(body, ArrayBody)
+    assert asked._seen is not None
     if schema.fill is not None:
         raise InvalidArgument("fill_value not supported")
     if schema.codec is not None:
         raise InvalidArgument("codec not supported")
+    if any(
+        grid.shape is not None for grid in (schema.chunk_layout.read_chunk, schema.chunk_layout.write_chunk)
+    ):
+        raise InvalidArgument("chunking not supported")
     if schema.domain is not None and schema.domain.shape != body.elements.shape:
         origin, shape = "0, " * body.elements.ndim, ", ".join(map(str, body.elements.shape))
         raise InvalidArgument(
@@ -196,6 +201,8 @@ def _computed(asked: Spec, body: ComputedBody, access: Access) -> Future[TensorS
     base = body.base.copy()
     if asked._flags:
         base._flags = base._flags or asked._flags
+    if body.method and base._schema.rank is None:
+        base._schema.set_rank(len(body.factors))
     try:
         if not body.method and asked.dtype is None:
             raise InvalidArgument("dtype must be specified")

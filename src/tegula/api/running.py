@@ -46,10 +46,10 @@ def failed(error: BaseException) -> Future[Any]:
 
 def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
     """Start reading a handle's view; return a future of a new array."""
+    if order not in ("C", "F"):
+        raise TypeError("`order` must be specified as 'C' or 'F'")
     if not store._readable:
         return failed(InvalidArgument("Source does not support reading."))
-    if order not in ("C", "F"):
-        raise InvalidArgument(f"Invalid order: {order!r}")
     view = store._view
     source = view.source
     try:
@@ -99,7 +99,7 @@ def _touched(view: View, chunk_shape: tuple[int, ...], chunk_bytes: int) -> int:
             cells *= output.index_array.size
         elif output.input_dimension is not None:
             extent = shape[output.input_dimension]
-            cells *= min(extent, (extent * abs(output.stride) - 1) // chunk + 2)
+            cells *= min(extent, (extent * abs(output.stride or 0) - 1) // chunk + 2)
     if cells > 64:
         return LIGHT_BYTES + 1
     return cells * max(chunk_bytes, 2048)
@@ -145,8 +145,13 @@ def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
     from tegula.plan.gather import pick
     from tegula.space.align import align
 
-    target = view.transform.domain.mark_bounds_implicit[False]  # errors show the bounds as resolved
-    return pick(align(IndexDomain(shape=data.shape), target), data)
+    return pick(align(IndexDomain(shape=data.shape), _resolved(view)), data)
+
+
+def _resolved(view: View) -> IndexDomain:
+    """Return the domain of a view to align to: errors show its bounds as resolved."""
+    found: IndexDomain = view.transform.domain.mark_bounds_implicit[False]
+    return found
 
 
 def _copying(source: TensorStore, store: TensorStore) -> Any:
@@ -165,7 +170,10 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
             )
         view = cast(view, target.dtype)
     _check(view)
-    aligned: View = view[align(view.transform.domain, target.transform.domain)]
+    # errors show the bounds as resolved
+    seen, wanted = view.transform.domain, target.transform.domain
+    align(seen.mark_bounds_implicit[False], wanted.mark_bounds_implicit[False])
+    aligned: View = view[align(seen, wanted)]
     return copy(aligned, target, WIDTH)
 
 
@@ -178,18 +186,20 @@ def _light_write(view: View) -> bool:
 
 
 def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
-    """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else by NumPy's constructor."""
+    """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else as NumPy makes it."""
     kind = dtype.numpy_dtype
-    if isinstance(source, np.ndarray) and source.ndim:
+    if isinstance(source, np.ndarray) and source.ndim > rank:
+        raise InvalidArgument("object too deep for desired array")
+    if isinstance(source, np.ndarray):
         data = source if source.dtype == kind else source.astype(kind, casting="safe")
-    elif hasattr(source, "__array__") and not isinstance(source, np.generic | np.ndarray):
+    elif hasattr(source, "__array__") and not isinstance(source, np.generic):
         data = np.asarray(source).astype(kind, casting="safe", copy=False)
     else:
         data = np.array(source, kind)
         if data.ndim > rank:
             raise InvalidArgument(
-                "setting an array element with a sequence. The requested array would exceed the maximum number "
-                f"of dimension of {rank}."
+                "setting an array element with a sequence. The requested array would exceed the maximum "
+                f"number of dimension of {rank}."
             )
     if data.ndim > rank:
         raise InvalidArgument("object too deep for desired array")

@@ -12,9 +12,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tegula.api.context import Collector, Context, ContextResource, ContextSpec, InPlace, dump_member, parse_member
+from tegula.api.context import (
+    Collector,
+    Context,
+    ContextResource,
+    ContextSpec,
+    InPlace,
+    dump_member,
+    parse_member,
+)
 from tegula.api.openmode import OpenMode
-from tegula.api.specbody import Body, ChunkedBody, ComputedBody, directory, parse_body, with_options
+from tegula.api.specbody import Body, ChunkedBody, ComputedBody, bound, directory, parse_body, with_options
 from tegula.binding import as_json, at_member, boolean, expected, integer, members, pretty, text
 from tegula.errors import InvalidArgument
 from tegula.kv.resources import KINDS
@@ -22,6 +30,7 @@ from tegula.registry import lookup
 from tegula.schema.dtypes import DataType
 from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
+from tegula.schema.through import schema_back
 from tegula.space.domain import IndexDomain
 from tegula.space.indexable import Indexable
 from tegula.space.interval import MAX_RANK
@@ -39,7 +48,15 @@ __all__ = ["FLAGS", "Spec"]
 
 FLAGS = ("open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata")
 CONSTRAINTS = (
-    "rank dtype domain shape chunk_layout codec fill_value dimension_units schema".split()
+    "rank",
+    "dtype",
+    "domain",
+    "shape",
+    "chunk_layout",
+    "codec",
+    "fill_value",
+    "dimension_units",
+    "schema",
 )
 
 
@@ -195,9 +212,11 @@ class Spec(Indexable):
     @property
     def schema(self) -> Schema:
         """All that is known of the view: what is asked for, and what the driver's members imply."""
-        found = self._body.implied(self._schema)
         if self._seen is None:
-            return found
+            return self._body.implied(self._schema)
+        whole = self._schema.copy()
+        whole.set_rank(len(self._seen.maps))
+        found = self._body.implied(whole)
         made = found.through(self._seen)
         made._domain = self._seen.domain
         return made
@@ -289,7 +308,8 @@ class Spec(Indexable):
     ) -> None:
         """Merge constraints and options into this specification; those left out stay as they are.
 
-        Any open flag replaces all that were set.  Constraints are in the coordinates of the view.
+        ``open`` or ``create`` replace all flags that were set, the others add to them.
+        Constraints are in the coordinates of the view.
 
         Raises:
             InvalidArgument: a constraint contradicts what is said already.
@@ -308,6 +328,8 @@ class Spec(Indexable):
         if constraints:
             wanted.update(**constraints)
         if flags and self._body.flagged:
+            if not flags & {"open", "create"}:
+                flags |= self._flags
             self._flags = _completed(flags) if isinstance(self._body, ChunkedBody) else frozenset(flags)
         self._update_store(
             kvstore,
@@ -351,10 +373,9 @@ class Spec(Indexable):
     def _constrain(self, wanted: Schema) -> None:
         """Merge constraints that are in the coordinates of the view."""
         if self._seen is not None:
-            wanted = _back(wanted, self._seen)
+            wanted = schema_back(wanted, self._seen)
         merged = self._schema.copy()
         merged.set_schema(wanted)
-        self._body.settle(merged)
         self._schema = merged
         if wanted.domain is not None:
             self._bounded()
@@ -404,7 +425,8 @@ class Spec(Indexable):
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
         """Return the JSON form; bound resources are specified by value."""
-        return self._json(Collector(include_defaults), include_defaults)
+        found: dict[str, Any] = ordered(self._json(Collector(include_defaults), include_defaults))
+        return found
 
     def _json(
         self, collector: Collector, include_defaults: bool = False, nested: bool = False
@@ -459,9 +481,9 @@ class Spec(Indexable):
         return found
 
     def _bindings(self) -> tuple[Any, ...]:
-        return tuple([
-            item for _, item in sorted(self._resources.items()) if isinstance(item, ContextResource)
-        ])
+        return tuple(
+            [item for _, item in sorted(self._resources.items()) if isinstance(item, ContextResource)]
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Spec):
@@ -480,7 +502,12 @@ class Spec(Indexable):
         body: Any = self._body
         if isinstance(body, ChunkedBody) and body.form is not None:
             # members are remade from their JSON; the key-value store keeps what it is bound to
-            state: tuple[Any, ...] = (body.form, body.form.members_json(body.members), body.kvstore, body.options)
+            state: tuple[Any, ...] = (
+                body.form,
+                body.form.members_json(body.members),
+                body.kvstore,
+                body.options,
+            )
         else:
             state = tuple(body)
         return _remade, (
@@ -492,6 +519,13 @@ class Spec(Indexable):
             self._schema,
             self._seen,
         )
+
+
+def ordered(json: Any) -> Any:
+    """Return a JSON value with the members of every object in the order of their names."""
+    if isinstance(json, dict):
+        return {name: ordered(json[name]) for name in sorted(json)}
+    return [ordered(item) for item in json] if isinstance(json, list) else json
 
 
 KVSTORES = ("file", "memory")
@@ -553,42 +587,5 @@ def _completed(flags: Any) -> frozenset[str]:
 
 def _bound(value: Any) -> Any:
     if value == "open" or isinstance(value, (bool, int, float)):
-        return value
+        return bound(value)
     raise TypeError("not a staleness bound")
-
-
-def _back(wanted: Schema, transform: IndexTransform) -> Schema:
-    """Return the constraints on the whole array that constraints on a view of it mean."""
-    from tegula.schema.through import layout_back, units_back
-    from tegula.space.compose import inverse
-
-    rank = transform.domain.rank
-    if wanted.rank is not None and wanted.rank != rank:
-        raise InvalidArgument(
-            f"Cannot inverse transform schema of rank {wanted.rank} by index transform of rank "
-            f"{rank} -> {len(transform.maps)}"
-        )
-    plain = transform == identity(transform.domain)
-    if plain or wanted.rank is None:
-        return wanted
-    made = Schema()
-    made.set_rank(len(transform.maps))
-    if wanted.dtype is not None:
-        made.set_dtype(wanted.dtype)
-    if wanted.layout is not None:
-        made.set_layout(layout_back(wanted.layout, transform))
-    if wanted._units is not None:
-        made.set_units(units_back(wanted._units, transform))
-    if wanted.codec is not None:
-        made.set_codec(wanted.codec)
-    if wanted.domain is not None or wanted.fill is not None:
-        back = inverse(IndexTransform(wanted.domain or IndexDomain(rank), transform.output))
-        if wanted.domain is not None:
-            made.set_domain(back.domain)
-        if wanted.fill is not None:
-            from tegula.schema.through import fill_through
-
-            made.set_fill(fill_through(wanted.fill, back, wanted.domain))
-    return made
-
-

@@ -48,9 +48,20 @@ class ChunkedBody(NamedTuple):
     kvstore: KvStoreSpec | None
     options: Options
 
-    resources = (POOL, COPYING)
-    flagged = True
-    base = None
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The context resources that a specification of this kind names."""
+        return (POOL, COPYING)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it has open flags."""
+        return True
+
+    @property
+    def base(self) -> None:
+        """The specification below: none."""
+        return
 
     @property
     def name(self) -> str:
@@ -100,11 +111,30 @@ class ArrayBody(NamedTuple):
     elements: NDArray[Any]
     dtype: Any
 
-    resources = (COPYING,)
-    flagged = False
-    base = None
-    kvstore = None
-    name = "array"
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The context resources that a specification of this kind names."""
+        return (COPYING,)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it has open flags."""
+        return False
+
+    @property
+    def base(self) -> None:
+        """The specification below: none."""
+        return
+
+    @property
+    def kvstore(self) -> None:
+        """The key-value store: none."""
+        return
+
+    @property
+    def name(self) -> str:
+        """The driver's name."""
+        return "array"
 
     def implied(self, schema: Schema) -> Schema:
         """Return `schema` with the layout and domain of the array."""
@@ -119,7 +149,7 @@ class ArrayBody(NamedTuple):
         """Merge the rank into `schema`."""
         schema.set_rank(self.elements.ndim)
 
-    def url(self, schema: Schema) -> str:
+    def url(self, schema: Schema) -> str:  # noqa: ARG002 - as above
         """Raise: an array in memory has no URL."""
         raise Unimplemented("URL representation not supported")
 
@@ -135,8 +165,15 @@ class ComputedBody(NamedTuple):
     factors: tuple[int, ...]
     method: str
 
-    resources = ()
-    flagged = True
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The context resources that a specification of this kind names: its base's alone."""
+        return ()
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it has open flags."""
+        return True
 
     @property
     def name(self) -> str:
@@ -150,24 +187,18 @@ class ComputedBody(NamedTuple):
 
     def implied(self, schema: Schema) -> Schema:
         """Return `schema` with the domain, layout and units of the base as they are seen here."""
-        made = schema.copy()
         below = self.base.schema
-        if below.rank is not None:
-            made.set_rank(below.rank)
         if self.method:
-            if below.dtype is not None:
-                made.set_dtype(below.dtype)
-            if below.domain is not None:
-                made._domain = _reduced(below.domain, self.factors, self.method)
-            return made
-        if below.domain is not None:
-            made._domain = below.domain
-        if below.layout is not None:
-            made.set_layout(below.layout)
-        if below.dimension_units is not None:
-            made.set_units(below.dimension_units)
-        made._codec = below.codec
-        return made
+            domain = below.domain
+            made = below.reduced(
+                self.factors, None if domain is None else _reduced(domain, self.factors, self.method)
+            )
+            made._fill = None
+        elif schema.dtype is not None:
+            made = below.converted(schema.dtype)
+        else:
+            made = below
+        return _merged(made, schema)
 
     def settle(self, schema: Schema) -> None:
         """Merge the rank, and for ``downsample`` the data type, into `schema`."""
@@ -196,6 +227,19 @@ class ComputedBody(NamedTuple):
 
 
 Body = ChunkedBody | ArrayBody | ComputedBody
+
+
+def _merged(found: Schema, wanted: Schema) -> Schema:
+    """Return what is implied with what is wanted merged in, which says the same where it says anything."""
+    if wanted.dtype is not None:
+        found._dtype = wanted.dtype
+    if wanted.layout is not None:
+        found.set_layout(wanted.layout)
+    if wanted._units is not None:
+        found.set_units(wanted._units)
+    if wanted.fill is not None:
+        found._fill = wanted.fill
+    return found
 
 
 def _reduced(domain: IndexDomain, factors: tuple[int, ...], method: str) -> IndexDomain:
@@ -304,8 +348,10 @@ def _options(rest: dict[str, Any]) -> Options:
 
 def bound(value: Any) -> Any:
     """Return a staleness bound: True, False, ``"open"`` or seconds since the epoch."""
-    if isinstance(value, bool) or value == "open" or isinstance(value, (int, float)):
+    if isinstance(value, bool) or value == "open":
         return value
+    if isinstance(value, (int, float)):
+        return float(value)
     raise expected('boolean, number, or "open"', value)
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tegula.api import storejson
 from tegula.api.opened import Opened
-from tegula.api.running import start, start_write
+from tegula.api.running import failed, start, start_write
+from tegula.errors import InvalidArgument, Unimplemented
 from tegula.space.indexable import Indexable
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -65,12 +66,12 @@ class TensorStore(Indexable):
     @property
     def rank(self) -> int:
         """The number of dimensions."""
-        return self._view.transform.input_rank
+        return self._view.transform.domain.rank
 
     @property
     def ndim(self) -> int:
         """The number of dimensions: `rank`."""
-        return self._view.transform.input_rank
+        return self._view.transform.domain.rank
 
     @property
     def domain(self) -> IndexDomain:
@@ -80,12 +81,12 @@ class TensorStore(Indexable):
     @property
     def origin(self) -> tuple[int, ...]:
         """The inclusive lower bounds."""
-        return self._view.transform.input_origin
+        return self._view.transform.domain.inclusive_min
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The extents."""
-        return self._view.transform.input_shape
+        return self._view.transform.domain.shape
 
     @property
     def size(self) -> int:
@@ -254,7 +255,8 @@ class TensorStore(Indexable):
         """Return a view whose elements are converted as they are read and written."""
         from tegula.api.functions import cast
 
-        return cast(self, dtype)
+        made: TensorStore = cast(self, dtype)
+        return made
 
     def resolve(self, fix_resizable_bounds: bool = False, batch: Any = None) -> Future[TensorStore]:
         """Return a future of this view with its implicit bounds as the store has them now."""
@@ -262,6 +264,28 @@ class TensorStore(Indexable):
         from tegula.api.running import resolve
 
         return resolve(self, fix_resizable_bounds)
+
+    def resize(
+        self,
+        inclusive_min: Any = None,
+        exclusive_max: Any = None,
+        resize_metadata_only: bool = False,
+        resize_tied_bounds: bool = False,
+        expand_only: bool = False,
+        shrink_only: bool = False,
+    ) -> Future[TensorStore]:
+        """Fail with Unimplemented: the bounds of a stored array cannot be changed yet."""
+        del inclusive_min, exclusive_max, resize_metadata_only, resize_tied_bounds, expand_only, shrink_only
+        if not self._writable:
+            return failed(InvalidArgument("Destination does not support writing."))
+        return failed(Unimplemented("Resize not supported"))
+
+    def storage_statistics(
+        self, *, query_not_stored: bool = False, query_fully_stored: bool = False
+    ) -> Future[Any]:
+        """Fail with Unimplemented: what is stored cannot be asked for yet."""
+        del query_not_stored, query_fully_stored
+        return failed(Unimplemented("Storage statistics not supported"))
 
     # ---- as a value
 

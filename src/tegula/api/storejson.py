@@ -14,6 +14,7 @@ from tegula.plan.gather import pick
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.space.domain import IndexDomain
 from tegula.space.maps import OutputIndexMap
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -33,9 +34,27 @@ def schema(view: View, opened: Any) -> Schema:
         found: Schema = opened.schema()[transform]
         found._domain = transform.domain
         return found
-    rank = transform.input_rank
-    layout = ChunkLayout(rank=rank, inner_order=list(range(rank)), grid_origin=[0] * rank)
-    return Schema(dtype=source.dtype, domain=transform.domain, rank=rank, chunk_layout=layout)
+    if isinstance(source, InMemory):
+        found = _in_memory_schema(source)[transform]
+    elif isinstance(source, Downsample):
+        below = schema(source.base, opened._opened)
+        lower, upper = source.bounds
+        whole = IndexDomain(inclusive_min=lower, exclusive_max=upper)
+        found = below.reduced(source.factors, whole)[transform]
+    else:
+        found = schema(source.base, opened._opened).converted(source.dtype)[transform]
+    found._domain = transform.domain
+    return found
+
+
+def _in_memory_schema(source: InMemory) -> Schema:
+    """Return the schema of an array in memory: its order of dimensions is that of its strides."""
+    array = source.array
+    found = Schema(dtype=source.dtype, domain=IndexDomain(shape=array.shape))
+    if array.ndim:
+        order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+        found.set_layout(ChunkLayout(inner_order=order, grid_origin=[0] * array.ndim))
+    return found
 
 
 def bound_spec(store: TensorStore, minimal: bool = False) -> Spec:
@@ -73,7 +92,7 @@ def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Sp
     domain = transform.domain
     if shown.size:
         kept = [axis for axis, size in enumerate(shown.shape) if size != 1 and shown.strides[axis]]
-        shown = shown[tuple([slice(None) if axis in kept else 0 for axis in range(shown.ndim)])]
+        shown = shown[(*[slice(None) if axis in kept else 0 for axis in range(shown.ndim)], ...)]
         output = [OutputIndexMap(axis, -domain.inclusive_min[axis]) for axis in kept]
     else:
         shown, output = shown.reshape(-1), [OutputIndexMap()]

@@ -21,6 +21,7 @@ __all__ = ["ZARR2", "ZARR3", "Zstd", "declared_size"]
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _BLOCK = 128 << 10
+LARGE = 64 << 10  # from here on a buffer that is used again is worth a walk over the blocks
 # Contexts cost more than a small frame; they serve one call at a time, so idle ones wait here.
 _decoders: list[Any] = []
 _encoders: dict[tuple[int, bool], list[Any]] = {}
@@ -83,9 +84,10 @@ class Zstd(Record):
         return result
 
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:
-        """Return the bytes of one frame, in a buffer of their own; see `ByteCodec.decode`."""
-        del out
+        """Return the bytes of one frame; see `ByteCodec.decode`."""
         declared = declared_size(data)
+        if out is not None and declared == size and size >= LARGE and _decompress_into(data, out):
+            return out
         found = None
         if declared is None:
             found = _stream(data, size)
@@ -95,6 +97,38 @@ class Zstd(Record):
         if exact and declared < size:
             raise not_enough(size, declared, f"; at byte {len(data)}; at uncompressed byte {declared}")
         return _decompress(data, max(declared, 1)) if found is None else found
+
+
+def _decompress_into(data: Buffer, out: Buffer) -> bool:
+    """Decode a frame that fills `out` and ends there; False, with `out` spoilt, where it is not one."""
+    from zstandard import ZstdError
+
+    if _extent(data) != len(data):
+        return False
+    decoder = _decoder()
+    try:
+        count: int = decoder.stream_reader(data).readinto(out)
+    except ZstdError:
+        return False
+    finally:
+        _decoders.append(decoder)
+    return count == len(out)
+
+
+def _extent(data: Buffer) -> int:
+    """Return where the first frame ends by the sizes of its blocks, or -1 where it is cut short."""
+    descriptor = data[4]
+    field = (1 if descriptor & 0x20 else 0, 2, 4, 8)[descriptor >> 6]
+    position = 5 + (not descriptor & 0x20) + (0, 1, 2, 4)[descriptor & 3] + field
+    end = len(data)
+    last = 0
+    while not last:
+        if position + 3 > end:
+            return -1
+        header = data[position] | data[position + 1] << 8 | data[position + 2] << 16
+        last = header & 1
+        position += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
+    return position + (4 if descriptor & 4 else 0)
 
 
 def declared_size(data: Buffer) -> int | None:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from tegula.record import Record
 from typing import Any, Generic, TypeVar
 
 from tegula.effects.effect import Call, Effect, Program

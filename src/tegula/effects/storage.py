@@ -8,12 +8,12 @@ values: a missing key, an unchanged value and a refused condition are answers, n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tegula.record import Record
 from typing import Any, Literal, TypeAlias
 
 from tegula.effects.effect import Effect
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef
+from tegula.record import Record
 
 __all__ = [
     "UNCHANGED",

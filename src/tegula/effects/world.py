@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tegula.record import Record
-
 from tegula.effects.effect import Effect
 
 __all__ = ["Entropy", "Now", "Sleep"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from tegula import binding
@@ -87,6 +88,15 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
     return True
 
 
+REMEMBERED = 16 << 10  # bytes of a document up to which its meaning is kept
+
+
+@lru_cache(maxsize=128)
+def _parsed(data: bytes, parse: Callable[[dict[str, Any]], Any]) -> Any:
+    # documents are values, and many arrays (and every open of one) have the same
+    return parse(binding.mapping(parse_json(data)))
+
+
 def read(
     data: bytes, where: str, parse: Callable[[dict[str, Any]], Any], invalid: type[TegulaError] = DataLoss
 ) -> Any:
@@ -98,6 +108,11 @@ def read(
         DataLoss: it is not JSON (`invalid` may name another class).
     """
     prefix = f"Error reading {where}: "
+    if len(data) <= REMEMBERED:
+        try:
+            return _parsed(bytes(data), parse)
+        except TegulaError:
+            pass  # told below, where it is
     try:
         value = parse_json(data)
     except DataLoss as error:

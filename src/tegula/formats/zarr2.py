@@ -134,7 +134,7 @@ def wanted(members: Members, schema: Schema) -> Schema:
         axes = tuple(range(made.rank))
         order = axes if parts.order == "C" else axes[::-1]
     codec = CodecSpec.of(_codec_json(parts.compressor))
-    fill = None if parts.fill is UNSET else parts.fill
+    fill: Any = None if parts.fill is UNSET else parts.fill
     return agreement.implied(made, made.rank, parts.chunks, order, codec, fill)
 
 

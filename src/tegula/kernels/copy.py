@@ -326,15 +326,16 @@ def words(array: np.ndarray, size: int | None = None) -> tuple[np.ndarray, int, 
     itemsize = array.dtype.itemsize
     word = size or word_size(array)
     if array.size == 0:
-        steps = [step // word for step in array.strides] + ([1] if word != itemsize else [])
-        return np.empty(0, f"c{word}" if word == 16 else f"u{word}"), 0, np.array(steps, np.int64)
+        none = [step // word for step in array.strides] + ([1] if word != itemsize else [])
+        return np.empty(0, f"c{word}" if word == 16 else f"u{word}"), 0, np.array(none, np.int64)
     low, lowest = array, 0
     shape, steps = array.shape, array.strides
     if any(step < 0 for step in steps):
         low = array[tuple(slice(None, None, -1 if step < 0 else 1) for step in steps)]
         lowest = -sum((n - 1) * step for n, step in zip(shape, steps, strict=True) if step < 0)
     extent = sum((n - 1) * abs(step) for n, step in zip(shape, steps, strict=True)) + itemsize
-    first = low[(..., *[slice(0, 1)] * low.ndim)].reshape(1)  # never a copy; `as_strided` refuses some narrow floats
+    corner: Any = (..., *[slice(0, 1)] * low.ndim)
+    first = low[corner].reshape(1)  # never a copy; `as_strided` refuses some narrow floats
     memory = first.view(np.dtype(f"c{word}" if word == 16 else f"u{word}"))
     memory = np.lib.stride_tricks.as_strided(memory, (extent // word,), (word,))
     trailing = [] if word == itemsize else [1]
@@ -400,9 +401,9 @@ def strided_copy(dst: np.ndarray, src: np.ndarray) -> None:
 
 
 def _same_run(dst: np.ndarray, src: np.ndarray) -> bool:
-    """Return whether both arrays run along one axis in unbroken runs long enough for NumPy's own copy."""
+    """Return whether both arrays run along one axis in unbroken runs: there NumPy's copy is faster."""
     itemsize = src.dtype.itemsize
     for n, x, y in zip(src.shape, src.strides, dst.strides, strict=True):
-        if x == y == itemsize and n * itemsize >= 256:
+        if x == y == itemsize and n >= 4:
             return True
     return False

@@ -16,7 +16,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tegula.effects.effect import Effect
@@ -40,6 +40,7 @@ from tegula.errors import InvalidArgument, NotFound, Unavailable
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import LOCK_SUFFIX, check_key, quoted, valid_key
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
+from tegula.leaves.buffers import LARGE, buffer
 from tegula.leaves.file_commit import Locking, commit, generation_of, sweep
 from tegula.leaves.file_errors import os_error
 from tegula.leaves.leaf import span
@@ -60,6 +61,7 @@ if sys.platform == "win32":
 
 else:
     _pread = os.pread
+_preadv: Callable[[int, list[memoryview], int], int] | None = getattr(os, "preadv", None)
 
 
 class FileLeaf:
@@ -147,6 +149,12 @@ def _read_row(
             return UNCHANGED, generation
         first, last = (0, status.st_size) if wanted is None else span(wanted, status.st_size)
         size = last - first
+        if size >= LARGE and _preadv is not None:
+            held = buffer(size)
+            got = _preadv(fd, [held], first)
+            if got == size:
+                return held.toreadonly(), generation
+            return _read_rest(fd, key, bytes(held[:got]), size, first), generation
         value = _pread(fd, size, first) if size else b""
         return value if len(value) == size else _read_rest(fd, key, value, size, first), generation
     except OSError as error:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise, product
 from math import prod
 
-__all__ = ["TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tiles"]
+__all__ = ["BLOCK_ROWS", "TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tiles"]
 
 SPAN_BYTES = 4 << 20
 BLOCK_BYTES = 1 << 20

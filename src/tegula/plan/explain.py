@@ -5,13 +5,13 @@ Nothing is read.  Law: the numbers are those of the plan that the read then exec
 
 from __future__ import annotations
 
-from tegula.record import Record
 from math import prod
 from typing import Any
 
 from tegula.plan.blocks import TILE_BYTES, block_rows, span_count
 from tegula.plan.partition import partition
 from tegula.plan.reach import base_of, reached
+from tegula.record import Record
 from tegula.source import Chunked, Downsample, InMemory
 from tegula.view import View
 

@@ -91,7 +91,7 @@ class Spot(NamedTuple):
     """
 
     cell: tuple[int, ...]
-    index: tuple[Any, ...]
+    index: tuple[Any, ...]  # type: ignore[assignment]
     axes: tuple[int, ...] | None
 
 

@@ -24,12 +24,13 @@ element of its chunk; slices of the rows concatenate to the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tegula.record import Record
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tegula.record import Record
 
 __all__ = ["Factor", "Partition", "partition"]
 
@@ -235,7 +236,9 @@ def _sorted_cells(indices: Ints, chunks: list[int]) -> tuple[Ints | None, Ints |
     """Return the order of the positions by cell (None: as they are) and their cells (None: only one)."""
     if indices.shape[1] == 0:
         return None, None
-    ends = [(int(row.min()) // chunk, int(row.max()) // chunk) for row, chunk in zip(indices, chunks, strict=True)]
+    ends = [
+        (int(row.min()) // chunk, int(row.max()) // chunk) for row, chunk in zip(indices, chunks, strict=True)
+    ]
     varying = [g for g, (low, high) in enumerate(ends) if low != high]
     if not varying:
         return None, None

@@ -15,7 +15,6 @@ expansion; see `tegula.plan.partition` for the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from tegula.record import Record, replace
 from itertools import pairwise
 from math import prod
 
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from tegula.kernels import partition as kernel
 from tegula.plan.partition import Factor, Ints, Partition
+from tegula.record import Record, replace
 
 __all__ = ["Block", "Table", "bind", "c_strides"]
 
@@ -59,6 +59,16 @@ class Block(Record, eq=False):
 
     def __len__(self) -> int:
         return len(self.chunk_offsets)
+
+    def __getitem__(self, rows: slice) -> Block:
+        return Block(
+            self.cells[rows],
+            self.chunk_offsets[rows],
+            self.array_offsets[rows],
+            self.counts[rows],
+            self.begins[rows],
+            self.whole[rows],
+        )
 
 
 class Table(Record, eq=False):
@@ -101,7 +111,7 @@ class Table(Record, eq=False):
         n = len(self)
         parts = max(1, min(parts, n))
         edges = [self.lo + n * part // parts for part in range(parts + 1)]
-        return [replace(self, lo=a, hi=b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+        return [replace(self, lo=a, hi=b) for a, b in pairwise(edges) if b > a]
 
 
 def bind(part: Partition, chunk_strides: Sequence[int], array_strides: Sequence[int]) -> Table:

@@ -10,7 +10,6 @@ identity on the elements of the view; large rows, slabs of small rows and NumPy'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,8 +66,8 @@ def fill(table: Table, block: Block, row: int, value: NDArray[Any], array: Memor
             ...
         ] = place_value[0]
         return
-    size = 1 + int(table.chunk_deltas.max(initial=0)) + int(block.chunk_offsets[row])
-    place(table, block, row, np.broadcast_to(place_value, (size,)).copy(), array)
+    here, still = np.zeros_like(block.chunk_offsets), np.zeros_like(table.chunk_deltas)
+    _follow(table, block, row, place_value, here, still, array, outward=True)  # each element is the one word
 
 
 def slab_pays(rows: int, chunk_bytes: int) -> bool:
@@ -80,7 +79,7 @@ def slab_pays(rows: int, chunk_bytes: int) -> bool:
 
 
 def place_slab(table: Table, block: Block, slab: Words, size: int, array: Memory) -> None:
-    """Copy all rows from a slab of chunks of `size` words each, in the order of the rows, by one kernel call."""
+    """Copy all rows from a slab of chunks of `size` words each, in their order, by one kernel call."""
     sources = np.arange(len(block), dtype=np.int64) * size + block.chunk_offsets
     targets = block.array_offsets + array.offset
     if table.partition.affine:

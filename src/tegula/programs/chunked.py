@@ -11,7 +11,6 @@ names the chunk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tegula.record import Record
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,12 @@ from tegula.effects.effect import Call
 from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
 from tegula.kv.spec import describe
-from tegula.plan.blocks import block_rows, span_count
+from tegula.plan.blocks import BLOCK_ROWS, block_rows, span_count
 from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import Memory, fill, memory, place, place_slab, slab_pays
+from tegula.record import Record
 from tegula.source import Chunked
 from tegula.view import View
 
@@ -61,7 +61,8 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
 def _missing(source: Chunked, cell: Sequence[int]) -> NDArray[Any]:
     """Return what a missing chunk reads as."""
     if not source.fill_missing:
-        raise NotFound(f"chunk {{{', '.join(map(str, cell))}}} is missing")
+        key = describe(source.store, source.path + source.layout.keys.key(tuple(cell)))
+        raise NotFound(f"chunk {{{', '.join(map(str, cell))}}} stored at {key} is missing")
     return fill_value(source)
 
 
@@ -82,6 +83,7 @@ class _Job(Record, eq=False):
 
 
 async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
+    """Read a view of stored chunks into `out`, at most `width` chunks at a time."""
     layout = source.layout
     target = memory(out)
     part = partition(view.transform, layout.chunk_shape)
@@ -100,32 +102,35 @@ async def _read_span(job: _Job, span: Table) -> None:
     source = job.source
     layout = source.layout
     scratch = np.empty(0 if layout.chain.raw else layout.chain.nbytes, np.uint8)
-    for rows in span.blocks(job.block_rows):
-        block = rows.expand()
-        keys = layout.keys.keys(block.cells, source.path)
-        if source.cache is not None:
-            chunks = await Decoded(source.store, keys, layout.chain, source.cache, source.recheck_before)
-            await Compute(Call(_place_decoded, job, rows, block, chunks))
-        else:
-            found = await ReadMany(source.store, keys)
-            await Compute(Call(_place_encoded, job, rows, block, keys, found.values, scratch))
+    for rows in span.blocks(BLOCK_ROWS):  # expanding is cheap by the hundred; a request is a block
+        columns = rows.expand()
+        names = layout.keys.keys(columns.cells, source.path)
+        for at in range(0, len(columns), job.block_rows):
+            block = columns[at : at + job.block_rows]
+            keys = names[at : at + job.block_rows]
+            if source.cache is not None:
+                bound = source.recheck_before
+                chunks = await Decoded(source.store, keys, layout.chain, source.cache, bound)
+                await Compute(Call(_place_decoded, job, block, chunks))
+            else:
+                found = await ReadMany(source.store, keys)
+                await Compute(Call(_place_encoded, job, block, keys, found.values, scratch))
 
 
 def _length(value: Any) -> int:
     return -1 if value is None else len(value)
 
 
-def _place_decoded(job: _Job, rows: Table, block: Block, chunks: Sequence[Any]) -> None:
+def _place_decoded(job: _Job, block: Block, chunks: Sequence[Any]) -> None:
     for row, chunk in enumerate(chunks):
         if chunk is None:
-            fill(rows, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
+            fill(job.table, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
         else:
-            place(rows, block, row, chunk, job.memory)
+            place(job.table, block, row, chunk, job.memory)
 
 
 def _place_encoded(
     job: _Job,
-    rows: Table,
     block: Block,
     keys: Sequence[str],
     values: Sequence[Any],
@@ -136,15 +141,15 @@ def _place_encoded(
         size = chain.nbytes
         if set(map(_length, values)) == {size}:
             slab = np.frombuffer(b"".join(values), job.memory.words.dtype)
-            place_slab(rows, block, slab, size // slab.dtype.itemsize, job.memory)
+            place_slab(job.table, block, slab, size // slab.dtype.itemsize, job.memory)
             return
     for row, value in enumerate(values):
         if value is None:
-            fill(rows, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
+            fill(job.table, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
             continue
         try:
             chunk = chain.words(value, scratch)
         except TegulaError as error:
             where = describe(job.source.store, keys[row])
             raise annotated(error, f"Error reading {where}: ") from None
-        place(rows, block, row, chunk, job.memory)
+        place(job.table, block, row, chunk, job.memory)

@@ -41,7 +41,7 @@ async def read_computed(view: View, out: NDArray[Any], width: int) -> None:
     plain = View(source, IndexTransform(IndexDomain(inclusive_min=lower, exclusive_max=upper)))
     calls = []
     for low, high in tiles(lower, upper, cell_bytes, grains(plain)):
-        region = tuple(slice(a - o, b - o) for a, b, o in zip(low, high, lower, strict=True))
+        region: Any = tuple(slice(a - o, b - o) for a, b, o in zip(low, high, lower, strict=True))
         calls.append(Call(_compute_tile, source, low, high, target[(*region, ...)]))
     if len(calls) == 1:
         await calls[0]()

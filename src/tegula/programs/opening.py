@@ -2,7 +2,8 @@
 
 Open reads the document and checks it against what was asked for.  Create derives a document and
 writes it on the condition that there is none; a lost race is an open after all where opening was
-allowed, and an error where it was not; so is one in doubt (`Indeterminate`).  Nothing else is written, so a failed creation leaves nothing.
+allowed, and an error where it was not; so is one in doubt (`Indeterminate`).  Nothing else
+is written, so a failed creation leaves nothing.
 
 Law: of any number of concurrent creators exactly one writes the document, and all of them end with
 that document or with `AlreadyExists`.
@@ -10,13 +11,21 @@ that document or with `AlreadyExists`.
 
 from __future__ import annotations
 
-from tegula.record import Record
 from typing import Any
 
 from tegula.effects.storage import DeleteRange, Read, Write
-from tegula.errors import Aborted, AlreadyExists, Indeterminate, InvalidArgument, NotFound, TegulaError, annotated
+from tegula.errors import (
+    Aborted,
+    AlreadyExists,
+    Indeterminate,
+    InvalidArgument,
+    NotFound,
+    TegulaError,
+    annotated,
+)
 from tegula.kv.generation import NO_VALUE
 from tegula.kv.spec import KeyRange, StoreRef, describe
+from tegula.record import Record
 
 __all__ = ["OpenFlags", "open_metadata"]
 
@@ -85,7 +94,7 @@ async def open_metadata(
             outcome = await Write(store, key, form.encode_metadata(made), if_equal=NO_VALUE)
         except Indeterminate:
             if not flags.open:
-                raise  # whether the document is ours can not be told: another creator may have written the same
+                raise  # whether the document is ours can not be told: another may have written the same
             continue  # whoever wrote it: if it is there it is opened
         except TegulaError as error:
             raise annotated(error, f"Error writing {describe(store, key)}: ") from error

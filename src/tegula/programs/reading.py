@@ -35,9 +35,8 @@ async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
         spot = locate(view.transform, layout.shape, layout.chunk_shape)
         if spot is not None:
             return await read_one(source, spot, view.shape, order)
-    elif isinstance(source, InMemory):
-        if prod(view.shape) * source.array.itemsize <= SMALL:
-            return np.array(pick(view.transform, source.array), order="F" if order == "F" else "C")
+    elif isinstance(source, InMemory) and prod(view.shape) * source.array.itemsize <= SMALL:
+        return np.array(pick(view.transform, source.array), order="F" if order == "F" else "C")
     out = np.empty(view.shape, source.dtype.numpy_dtype, order="F" if order == "F" else "C")
     await read_into(view, out, width)
     return out

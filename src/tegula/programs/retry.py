@@ -16,7 +16,6 @@ so that processes which failed together do not come back together.
 
 from __future__ import annotations
 
-from tegula.record import Record
 from typing import Any, TypeVar
 
 from tegula.effects.effect import Effect, Program
@@ -24,6 +23,7 @@ from tegula.effects.storage import DeleteRange, List, Read, ReadMany, Write, Wri
 from tegula.effects.world import Entropy, Sleep
 from tegula.errors import Indeterminate, Unavailable, annotated
 from tegula.kv.generation import UNKNOWN
+from tegula.record import Record
 
 __all__ = ["Retry", "pause"]
 

@@ -11,7 +11,6 @@ Law: writing then reading gives what was written, and elements outside the view 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tegula.record import Record
 from math import prod
 from typing import Any
 
@@ -31,6 +30,7 @@ from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import Memory, collect, memory
 from tegula.programs.chunked import fill_value
 from tegula.programs.frontier import update_many
+from tegula.record import Record
 from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
 
@@ -119,7 +119,7 @@ async def _write_span(job: _Job, span: Table) -> None:
 
 
 def _placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
-    """Return an error of writing some chunks with the name of the chunk, where it is known and not yet said."""
+    """Return an error of writing chunks with the name of the chunk, where it is known and not yet said."""
     if len(keys) > 1 or error.message.startswith("Error ") or isinstance(error, Aborted | Indeterminate):
         return error
     return annotated(error, f"Error writing {describe(source.store, keys[0])}: ")

@@ -24,7 +24,17 @@ from tegula.schema.convert import cast
 from tegula.schema.dtypes import DataType
 from tegula.space.domain import IndexDomain
 
-__all__ = ["Fill", "array_of_json", "check_fits", "fill_of", "fill_of_json", "same", "text", "to_json", "unbroadcast"]
+__all__ = [
+    "Fill",
+    "array_of_json",
+    "check_fits",
+    "fill_of",
+    "fill_of_json",
+    "same",
+    "text",
+    "to_json",
+    "unbroadcast",
+]
 
 
 class Fill(NamedTuple):

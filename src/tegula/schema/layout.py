@@ -30,7 +30,8 @@ from tegula.schema.constraint import (
     whole,
 )
 from tegula.schema.options import Naming, given
-from tegula.space.domain import Dim, IndexDomain
+from tegula.space.dim import Dim
+from tegula.space.domain import IndexDomain
 from tegula.space.interval import MAX_RANK
 
 __all__ = ["USAGES", "ChunkGrid", "ChunkLayout"]

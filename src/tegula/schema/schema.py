@@ -286,6 +286,36 @@ class Schema(Indexable):
             made._units = units if any(unit is not None for unit in units) else None
         return made
 
+    def reduced(self, factors: tuple[int, ...], domain: IndexDomain | None) -> Schema:
+        """Return the schema of the array reduced by one factor a dimension, whose domain is `domain`."""
+        from tegula.schema.through import layout_reduced
+
+        made = self.copy()
+        made._rank, made._domain = len(factors), domain
+        if self._layout is not None and self._layout.rank != -1:
+            made._layout = layout_reduced(self._layout, factors)
+        if self._units is not None:
+            made._units = tuple(
+                [
+                    None if unit is None else unit * factor
+                    for unit, factor in zip(self._units, factors, strict=True)
+                ]
+            )
+        return made
+
+    def converted(self, dtype: DataType) -> Schema:
+        """Return the schema of the array with its elements converted to `dtype`."""
+        made = self.copy()
+        made._dtype = dtype
+        if self._fill is not None:
+            from tegula.schema.convert import cast
+
+            try:
+                made._fill = fills.unbroadcast(cast(self._fill.array, dtype, self._fill.dtype), dtype)
+            except TegulaError:  # elements that are never read so
+                made._fill = None
+        return made
+
     # ------------------------------------------------------------ JSON
 
     def _members(self) -> dict[str, Any]:

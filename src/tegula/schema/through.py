@@ -30,9 +30,18 @@ from tegula.space.domain import IndexDomain
 from tegula.space.interval import INF
 
 if TYPE_CHECKING:
+    from tegula.schema.schema import Schema
     from tegula.space.transform import IndexTransform
 
-__all__ = ["fill_through", "layout_back", "layout_through", "units_back", "units_through"]
+__all__ = [
+    "fill_through",
+    "layout_back",
+    "layout_reduced",
+    "layout_through",
+    "schema_back",
+    "units_back",
+    "units_through",
+]
 
 _Change = Callable[[Any, int, int], Any]
 
@@ -199,6 +208,36 @@ def layout_back(layout: ChunkLayout, transform: IndexTransform) -> ChunkLayout:
     return _moved_layout(layout, transform, rank, _row_back, _origin_back, _BACK, _order_back)
 
 
+def layout_reduced(layout: ChunkLayout, factors: tuple[int, ...]) -> ChunkLayout:
+    """Return the layout of an array reduced by one factor a dimension.
+
+    Origins are divided and rounded up; a size that a factor does not divide stays as it is.
+
+    >>> layout_reduced(ChunkLayout(chunk_shape=[4, 3]), (2, 2)).write_chunk.shape
+    (2, 3)
+    """
+    made = ChunkLayout(rank=len(factors))
+    order = layout.order_scalar()
+    if order is not None:
+        made.set_inner_order(order)
+    row = layout.origin_row()
+    if row is not None:
+        made.set_grid_origin(_divided(row, factors, up=True))
+    for usage in USAGES:
+        sizes = layout.grid(usage).row("shape")
+        if sizes is not None:
+            made.set_grid_row(usage, "shape", _divided(sizes, factors))
+    return made
+
+
+def _divided(row: Row, factors: tuple[int, ...], up: bool = False) -> Row:
+    values = [
+        value if value is None or (value % factor and not up) else -(-value // factor)
+        for value, factor in zip(row.values, factors, strict=True)
+    ]
+    return Row(tuple(values), row.hard)
+
+
 # ---------------------------------------------------------------- units
 
 
@@ -281,3 +320,49 @@ def _cannot_pick(fill: Fill, transform: IndexTransform) -> InvalidArgument:
         f"Error transforming fill_value: Cannot broadcast array of shape {braced(fill.array.shape)} "
         f"to a domain of which only the rank is known: {len(transform.maps)}"
     )
+
+
+# ---------------------------------------------------------------- whole schemas
+
+
+def schema_back(wanted: Schema, transform: IndexTransform) -> Schema:
+    """Return the constraints on the whole array that constraints on a view of it mean.
+
+    Raises:
+        InvalidArgument: the rank is not the view's, or a constraint has no meaning for the array.
+    """
+    from tegula.schema.schema import Schema
+    from tegula.space.compose import inverse
+    from tegula.space.transform import IndexTransform, identity
+
+    rank = transform.domain.rank
+    if wanted.rank is not None and wanted.rank != rank:
+        raise InvalidArgument(
+            f"Cannot inverse transform schema of rank {wanted.rank} by index transform of rank "
+            f"{rank} -> {len(transform.maps)}"
+        )
+    if wanted.rank is None or transform == identity(transform.domain):
+        return wanted
+    made = Schema()
+    made.set_rank(len(transform.maps))
+    if wanted.dtype is not None:
+        made.set_dtype(wanted.dtype)
+    if wanted.layout is not None:
+        made.set_layout(layout_back(wanted.layout, transform))
+    if wanted._units is not None:
+        made.set_units(units_back(wanted._units, transform))
+    if wanted.codec is not None:
+        made.set_codec(wanted.codec)
+    if wanted.domain is not None or wanted.fill is not None:
+        with binding.at("Error transforming domain: "):
+            if any(m.input_dimension is None and m.index_array is None for m in transform.maps):
+                raise InvalidArgument(
+                    "Cannot specify domain through a transform with a constant output index map"
+                )
+            domain = wanted.domain or IndexDomain(rank)
+            back = inverse(IndexTransform(domain, transform.output))
+        if wanted.domain is not None:
+            made.set_domain(back.domain)
+        if wanted.fill is not None:
+            made.set_fill(fill_through(wanted.fill, back, wanted.domain))
+    return made

@@ -108,6 +108,7 @@ def bounded(
     A missing lower bound is 0 where sizes are given, else unbounded; a missing flag is implicit where the
     bound is missing.
     """
+    check_labels(labels)
     if lower is None:
         lower = (los is None and not (form == "shape" and ends is not None),) * rank
     if upper is None:
@@ -127,5 +128,4 @@ def bounded(
         ends = tuple([END if n == MAX_SIZE else lo + n for lo, n in zip(los, ends, strict=True)])
     elif form == "inclusive_max":
         ends = tuple([last + 1 for last in ends])
-    check_labels(labels)
     return domain(los, ends, labels, mask_of(lower), mask_of(upper))

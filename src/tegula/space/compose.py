@@ -10,6 +10,7 @@ its unit.  Only an index array seen through another map is ever materialised ane
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,8 @@ def _check_unseen(outer: IndexTransform, inner: IndexTransform) -> None:
             b = outer.domain
             lo = -INF if b.lower_mask >> j & 1 else b.inclusive_min[j]
             hi = END if b.upper_mask >> j & 1 else b.exclusive_max[j]
-            _checked(j, n, lo, hi)
+            with suppress(InvalidArgument):  # an offset beyond the range of indices: nothing to say
+                _checked(j, n, lo, hi)
 
 
 def _checked(j: int, n: OutputIndexMap, lo: int, hi: int) -> Any:
@@ -84,6 +86,8 @@ def _checked(j: int, n: OutputIndexMap, lo: int, hi: int) -> Any:
         return check_array(n, lo, hi)
     except OutOfRange as error:
         raise annotated(error, f"In index array map for output dimension {j}: ") from None
+    except InvalidArgument as error:
+        raise annotated(error, f"Propagating bounds from intermediate dimension {j}.: ") from None
 
 
 def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:

@@ -227,7 +227,7 @@ def _lone(term: Any) -> IndexArray | None:
     except ValueError:
         return None
     if array.dtype is _INT64 and array.ndim == 1 and array.size > 1:
-        array.flags.writeable = False
+        array.setflags(write=False)
         return array
     kind = array.dtype.kind
     if kind == "b" and array.ndim == 1:
@@ -237,7 +237,7 @@ def _lone(term: Any) -> IndexArray | None:
         return None
     if array.dtype != _INT64:
         array = array.astype(_INT64)
-    array.flags.writeable = False
+    array.setflags(write=False)
     return array
 
 

@@ -92,9 +92,9 @@ def domain_from_json(document: Any) -> IndexDomain:
     """
     try:
         members = _object(document)
-        domain = parse_domain(members, "")
+        parts = _domain_parts(members, "")
         refuse_extra(members)
-        return domain
+        return bounded(*parts)
     except TegulaError as error:
         raise annotated(error, "Error parsing index domain from JSON: ") from None
 
@@ -112,8 +112,8 @@ def refuse_extra(members: dict[str, Any]) -> None:
         raise InvalidArgument(f"Object includes extra members: {names}")
 
 
-def parse_domain(members: dict[str, Any], prefix: str) -> IndexDomain:
-    """Take the members of a domain out of `members` and return it."""
+def _domain_parts(members: dict[str, Any], prefix: str) -> tuple[Any, ...]:
+    """Take the members of a domain out of `members` and return what `bounded` makes it of."""
     names = [prefix + n for n in ("rank", "inclusive_min", *_UPPER_FORMS, "labels")]
     if not any(name in members for name in names):
         listed = ", ".join(map(quoted, names))
@@ -142,7 +142,7 @@ def parse_domain(members: dict[str, Any], prefix: str) -> IndexDomain:
         labels = in_member(name, _label_list, members.pop(name), rank)
         rank = len(labels)
     assert rank is not None
-    return bounded(rank, los, form, ends, lower, upper, labels or NO_LABELS[rank])
+    return rank, los, form, ends, lower, upper, labels or NO_LABELS[rank]
 
 
 def in_member(name: str, parse: Any, *args: Any) -> Any:
@@ -202,7 +202,7 @@ def _bound(value: Any, infinity: int, infinity_text: str) -> tuple[int, bool]:
         value = value[0]
     if isinstance(value, str) and quoted(value) == infinity_text:
         return infinity, implicit
-    if not _is_int(value):
+    if not _is_int(value) or (value < infinity if infinity < 0 else value > infinity):
         raise expected(f"64-bit signed integer or {infinity_text}", value)
     return int(value), implicit
 
@@ -293,11 +293,12 @@ def transform_from_json(document: Any) -> IndexTransform:
     """
     try:
         members = _object(document)
-        domain = parse_domain(members, "input_")
+        parts = _domain_parts(members, "input_")
         maps = None
         if "output" in members:
             maps = in_member("output", _output, members.pop("output"))
         refuse_extra(members)
+        domain = bounded(*parts)
         return identity(domain) if maps is None else fitted(domain, maps)
     except TegulaError as error:
         raise annotated(error, "Error parsing index transform from JSON: ") from None

@@ -113,8 +113,9 @@ async def _read_span(job: _Job, span: Table) -> None:
                 chunks = await Decoded(source.store, keys, layout.chain, source.cache, bound)
                 await Compute(Call(_place_decoded, job, block, chunks))
             else:
-                found = await ReadMany(source.store, keys)
-                await Compute(Call(_place_encoded, job, block, keys, found.values, scratch))
+                values = (await ReadMany(source.store, keys)).values
+                await Compute(Call(_place_encoded, job, block, keys, values, scratch))
+                del values  # so that the store may read the next block into the same memory
 
 
 def _length(value: Any) -> int:

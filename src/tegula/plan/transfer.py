@@ -19,7 +19,7 @@ from tegula.kernels._jit import worthwhile
 from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, words
 from tegula.plan.table import Block, Table
 
-__all__ = ["Memory", "collect", "fill", "memory", "place", "place_slab", "slab_pays"]
+__all__ = ["Memory", "collect", "collect_slab", "fill", "memory", "place", "place_slab", "slab_pays"]
 
 SLAB_CHUNK = 16 << 10
 
@@ -97,6 +97,30 @@ def place_slab(table: Table, block: Block, slab: Words, size: int, array: Memory
             table.axes,
             block.begins,
             block.counts,
+        )
+
+
+def collect_slab(table: Table, block: Block, rows: NDArray[np.int64], slab: Words, array: Memory) -> None:
+    """Copy some rows from the array into a slab of chunks, shape (rows, words a chunk), by one kernel call.
+
+    What the rows do not cover of their chunks is left as it is.
+    """
+    targets = np.arange(len(rows), dtype=np.int64) * slab.shape[1] + block.chunk_offsets[rows]
+    sources = block.array_offsets[rows] + array.offset
+    counts, flat = block.counts[rows], slab.reshape(-1)
+    if table.partition.affine:
+        copy_boxes(array.words, sources, table.array_strides, flat, targets, table.chunk_strides, counts)
+    else:
+        copy_tables(
+            array.words,
+            sources,
+            table.array_deltas,
+            flat,
+            targets,
+            table.chunk_deltas,
+            table.axes,
+            block.begins[rows],
+            counts,
         )
 
 

@@ -27,7 +27,7 @@ from tegula.plan.blocks import block_rows, span_count
 from tegula.plan.gather import indices, strided
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
-from tegula.plan.transfer import Memory, collect, memory
+from tegula.plan.transfer import Memory, collect, collect_slab, memory, slab_pays
 from tegula.programs.chunked import fill_value
 from tegula.programs.frontier import update_many
 from tegula.record import Record
@@ -77,6 +77,7 @@ class _Job(Record, eq=False):
     memory: Memory
     table: Table
     block_rows: int
+    slab: bool
 
 
 async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width: int) -> None:
@@ -87,7 +88,7 @@ async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width:
     part = partition(view.transform, layout.chunk_shape)
     table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), origin.strides)
     chunk_bytes = layout.chain.nbytes
-    job = _Job(source, origin, table, block_rows(chunk_bytes))
+    job = _Job(source, origin, table, block_rows(chunk_bytes), slab_pays(len(table), chunk_bytes))
     spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _write_span(job, spans[0])
@@ -127,7 +128,21 @@ def _placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaE
 
 def _encode(job: _Job, rows: Table, block: Block, whole: Sequence[int]) -> list[Any]:
     """Return the encoded values of whole chunks, None where the chunk equals the fill value."""
-    return [_encoded(job, _gathered(job, rows, block, row)) for row in whole]
+    if not job.slab:
+        return [_encoded(job, _gathered(job, rows, block, row)) for row in whole]
+    chain = job.source.layout.chain
+    slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
+    collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
+    if not (chain.raw and not chain.swap):
+        return [_encoded(job, chunk) for chunk in slab]
+    size, data = chain.nbytes, slab.tobytes()
+    values: list[Any] = [data[at : at + size] for at in range(0, len(data), size)]
+    value = job.source.layout.fill_value
+    if value is not None and not job.source.keep_fill:
+        unit = value.tobytes()
+        empty = unit * (size // len(unit))
+        values = [None if each == empty else each for each in values]
+    return values
 
 
 def _gathered(job: _Job, rows: Table, block: Block, row: int) -> NDArray[Any]:

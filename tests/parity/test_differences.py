@@ -279,6 +279,16 @@ def unit_that_is_not_ascii(ts, folder):
     return repr(ts.Unit("\u00b5m"))
 
 
+@case("'array': [null, 1.0]", "'array': [nan, 1.0]")
+def nan_in_print(ts, folder):
+    return repr(ts.array(np.array([np.nan, 1.0]))).split("\n")[1].strip(" ,")
+
+
+@case("TensorStore(...)", "TensorStore({")
+def handle_without_a_specification(ts, folder):
+    return repr(ts.cast(ts.array(np.array([1 + 2j])), "float32")).split("\n")[0]
+
+
 # ---- futures
 
 

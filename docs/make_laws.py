@@ -15,8 +15,8 @@ HEAD = """# Laws
 
 <!-- Made by docs/make_laws.py from the docstrings of property_tests: change those, and run it. -->
 
-What holds for every input that the strategies draw, not only for examples. Each law is run by `make test` with some
-dozens of drawn inputs, and by `make soak` with thousands.
+What holds for every input that the strategies draw, not only for examples. Each law is run by `make test`
+with some dozens of drawn inputs, and by `make soak` with thousands.
 """
 
 

@@ -9,7 +9,7 @@ import pytest
 import tegula
 from tegula.schema.dtypes import DataType
 
-# what has no docstring of its own: the data types (one class), None, a number, and what Python puts in a module
+# without docstrings of their own: the data types (one class), None, a number, and what is in every module
 CONSTANTS = {name for name in dir(tegula) if isinstance(getattr(tegula, name, None), DataType)}
 PLAIN = {"newaxis", "inf", "Any", "TYPE_CHECKING", "annotations"}
 NAMES = [

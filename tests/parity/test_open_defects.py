@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,22 +39,6 @@ def test_an_error_in_a_callback_reaches_the_default_hook() -> None:
 
 
 @defect
-def test_an_order_that_does_not_exist_is_a_type_error() -> None:
-    """tensorstore 0.1.86: TypeError: `order` must be specified as 'C' or 'F'."""
-    with pytest.raises(TypeError, match="`order` must be specified as 'C' or 'F'"):
-        ts.array([1]).read(order="K")
-
-
-@defect
-def test_a_missing_chunk_is_named_with_its_key(tmp_path: Path) -> None:
-    """tensorstore 0.1.86: chunk {0} stored at local file "..." is missing."""
-    spec = {"driver": "zarr3", "kvstore": f"file://{tmp_path}/", "fill_missing_data_reads": False}
-    store = ts.open(spec, create=True, dtype="int8", shape=[1]).result()
-    with pytest.raises(ValueError, match=r"chunk \{0\} stored at local file \".*c/0\" is missing"):
-        store.read().result()
-
-
-@defect
 def test_detection_does_not_create() -> None:
     """tensorstore 0.1.86: create mode not compatible with format auto-detection."""
     with pytest.raises(ValueError, match="create mode not compatible with format auto-detection"):
@@ -82,10 +64,3 @@ def test_names_in_metadata_label_the_specification() -> None:
     """tensorstore 0.1.86: the transform of a specification has the labels of dimension_names."""
     spec = ts.Spec({"driver": "zarr3", "kvstore": "memory://", "metadata": {"dimension_names": ["x", None]}})
     assert spec.to_json()["transform"]["input_labels"] == ["x", ""]
-
-
-@defect
-@pytest.mark.parametrize("make", [lambda s: ts.downsample(s, [2], "mean"), lambda s: ts.cast(s, "int64")])
-def test_a_view_of_a_specification_is_a_specification(make: Any) -> None:
-    """tensorstore 0.1.86: nothing is opened."""
-    assert isinstance(make(ts.Spec({"driver": "array", "array": [1, 2], "dtype": "int32"})), ts.Spec)

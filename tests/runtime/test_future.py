@@ -96,7 +96,7 @@ def test_callbacks_run_in_order_once_and_after_the_fact_at_once():
 
 def test_an_error_in_a_callback_goes_to_the_hook_and_no_further(monkeypatch):
     seen = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda about: seen.append(about.exc_value))
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: seen.append(error))
     promise, future = Promise.new()
     log = []
 

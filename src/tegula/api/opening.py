@@ -250,6 +250,8 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
             raise InvalidArgument("Cannot specify an open mode of `create` without `write`")
         kvstore = _bound(body)
         if body.form is None:
+            if flags.create:
+                raise InvalidArgument("create mode not compatible with format auto-detection")
             body = await _detected(body, kvstore)
             kvstore = _bound(body)
         opened_at = time.time()

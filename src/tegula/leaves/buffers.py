@@ -15,7 +15,7 @@ import threading
 __all__ = ["LARGE", "buffer"]
 
 LARGE = 64 << 10  # below this a fresh `bytes` is as cheap
-KEPT = 4
+KEPT = 8
 KEPT_BYTES = 16 << 20
 
 _counted = getattr(sys, "_is_gil_enabled", lambda: True)()

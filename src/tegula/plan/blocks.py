@@ -15,7 +15,7 @@ from math import prod
 __all__ = ["BLOCK_ROWS", "TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tiles"]
 
 SPAN_BYTES = 4 << 20
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 2 << 20
 BLOCK_ROWS = 256
 TILE_BYTES = 16 << 20
 

@@ -145,7 +145,7 @@ class Future(Generic[T]):
     def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
         """Call `callback` with this future when it is ready, from any thread; at once if it is.
 
-        An exception that it raises is printed (`sys.unraisablehook`) and goes no further.
+        An exception that it raises is printed (`sys.excepthook`) and goes no further.
         """
         if self._state == _PENDING:
             with _lock:
@@ -292,18 +292,8 @@ def _call(callback: Callable[[Future[T]], object], future: Future[T]) -> None:
     try:
         callback(future)
     except Exception as error:
-        sys.unraisablehook(cast("sys.UnraisableHookArgs", _Unraisable(error, callback)))
-
-
-class _Unraisable:
-    """What `sys.unraisablehook` wants to know (its own type can not be made from Python)."""
-
-    def __init__(self, error: BaseException, thing: object) -> None:
-        self.exc_type = type(error)
-        self.exc_value = error
-        self.exc_traceback = error.__traceback__
-        self.err_msg = "Exception ignored in a future's callback"
-        self.object = thing
+        # nobody waits for a callback: say it where uncaught errors of threads are said
+        sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _seconds(

@@ -14,6 +14,7 @@ from __future__ import annotations
 from tegula.errors import InvalidArgument, OutOfRange
 
 INF = 2**62 - 1
+inf = INF
 """The index of an unbounded upper edge (inclusive form)."""
 END = INF + 1
 """The exclusive form of an unbounded upper edge."""

@@ -29,11 +29,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["Kernel", "budget", "device", "kernel", "loaded", "plain", "worthwhile"]
+__all__ = ["Kernel", "budget", "device", "kernel", "loaded", "past_cache", "plain", "settled", "worthwhile"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KERNELS: list[Kernel] = []
 _DEVICES: dict[Callable[..., Any], Any] = {}
+_INTRINSICS: dict[Callable[..., Any], Any] = {}
 _LOCK = RLock()
 _RUNNING = False
 
@@ -150,6 +151,54 @@ def device(function: F) -> F:
     return function
 
 
+def past_cache(array: Any, index: Any, value: Any) -> None:
+    """Store one word of an array without keeping its cache line: ``array[index] = value``.
+
+    Compiled, a store that the processor may write to memory directly.  It pays for whole aligned lines of a
+    result larger than the caches, and costs for anything else.  `settled` must follow before anyone reads.
+    """
+    array[index] = value
+
+
+def settled() -> None:
+    """Wait until the stores of `past_cache` can be seen by other threads."""
+
+
+def _intrinsics() -> dict[Any, Any]:
+    """Return the compiled forms of `past_cache` and `settled`, made once."""
+    if not _INTRINSICS:
+        import numba
+        from llvmlite import ir
+        from numba.extending import intrinsic
+
+        def store(context: Any, array: Any, index: Any, value: Any) -> Any:
+            del context
+
+            def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                held = context.make_array(signature.args[0])(context, builder, arguments[0])
+                place = builder.gep(held.data, [arguments[1]])
+                made = builder.store(arguments[2], place)
+                one = ir.Constant(ir.IntType(32), 1)
+                made.set_metadata("nontemporal", builder.module.add_metadata([one]))
+                return context.get_dummy_value()
+
+            return numba.types.void(array, index, value), generate
+
+        def fence(context: Any) -> Any:
+            del context
+
+            def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                del signature, arguments
+                builder.fence("seq_cst")
+                return context.get_dummy_value()
+
+            return numba.types.void(), generate
+
+        _INTRINSICS[past_cache] = intrinsic(store)
+        _INTRINSICS[settled] = intrinsic(fence)
+    return _INTRINSICS
+
+
 def budget() -> dict[str, int]:
     """Return the number of signatures of every kernel defined so far, by name."""
     return {each.name: len(each.over) for each in _KERNELS}
@@ -176,7 +225,9 @@ def _dispatcher(function: Any, cached: bool) -> Any:
     devices = {}
     for name in function.__code__.co_names:
         target = scope.get(name)
-        if isinstance(target, FunctionType) and target in _DEVICES:
+        if target in (past_cache, settled):
+            devices[name] = _intrinsics()[target]
+        elif isinstance(target, FunctionType) and target in _DEVICES:
             if _DEVICES[target] is None:
                 _DEVICES[target] = _dispatcher(target, cached=False)
             devices[name] = _DEVICES[target]

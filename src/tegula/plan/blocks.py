@@ -28,7 +28,7 @@ def block_rows(chunk_bytes: int) -> int:
     """Return how many chunks of a size in bytes make a block.
 
     >>> block_rows(1024), block_rows(512 * 1024), block_rows(1 << 30)
-    (256, 2, 1)
+    (256, 4, 1)
     """
     return max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, chunk_bytes)))
 

@@ -10,6 +10,8 @@ identity on the elements of the view; large rows, slabs of small rows and NumPy'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +19,10 @@ from numpy.typing import NDArray
 
 from tegula.kernels._jit import worthwhile
 from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, words
+from tegula.kernels.stream import LARGE, LINE, stream_copy
 from tegula.plan.table import Block, Table
 
-__all__ = ["Memory", "collect", "collect_slab", "fill", "memory", "place", "place_slab", "slab_pays"]
+__all__ = ["Memory", "collect", "collect_slab", "empty", "fill", "memory", "place", "place_slab", "slab_pays"]
 
 SLAB_CHUNK = 16 << 10
 
@@ -27,17 +30,35 @@ Words = NDArray[Any]
 
 
 class Memory(NamedTuple):
-    """An array as one-dimensional words: `words[offset]` is its first element; strides in words."""
+    """An array as one-dimensional words: `words[offset]` is its first element; strides in words.
+
+    `large`: it is larger than the caches, and is written past them where that can be done.
+    """
 
     words: Words
     offset: int
     strides: tuple[int, ...]
+    large: bool = False
 
 
 def memory(array: NDArray[Any]) -> Memory:
     """Return the memory of `array`, whose strides must be multiples of its item size."""
     flat, offset, strides = words(array, array.dtype.itemsize)
-    return Memory(flat, offset, tuple(strides.tolist()))
+    return Memory(flat, offset, tuple(strides.tolist()), array.nbytes >= LARGE)
+
+
+def empty(shape: Sequence[int], dtype: np.dtype[Any], order: str = "C") -> NDArray[Any]:
+    """Return a new array, not initialised; a large one begins at a cache line, to be written by lines.
+
+    >>> empty((2, 3), np.dtype("u2"), "F").flags.f_contiguous
+    True
+    """
+    size = prod(shape) * dtype.itemsize
+    if size < LARGE or dtype.hasobject:
+        return np.empty(shape, dtype, order="F" if order == "F" else "C")
+    held = np.empty(size + LINE, np.uint8)
+    start = -held.__array_interface__["data"][0] % LINE
+    return np.ndarray(tuple(shape), dtype, held.data, start, order="F" if order == "F" else "C")
 
 
 def place(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> None:
@@ -46,7 +67,8 @@ def place(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> 
         _follow(table, block, row, chunk, block.chunk_offsets, table.chunk_deltas, array, outward=True)
         return
     target, source = _boxes(table, block, row, chunk, array)
-    strided_copy(target, source)
+    if not (array.large and stream_copy(target, source)):
+        strided_copy(target, source)
 
 
 def collect(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> None:

@@ -17,7 +17,7 @@ from tegula.kernels.copy import strided_copy
 from tegula.plan.gather import locate, pick, strided
 from tegula.plan.partition import partition
 from tegula.plan.table import bind
-from tegula.plan.transfer import memory, place
+from tegula.plan.transfer import empty, memory, place
 from tegula.programs.chunked import read_chunked, read_one
 from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
@@ -37,7 +37,7 @@ async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
             return await read_one(source, spot, view.shape, order)
     elif isinstance(source, InMemory) and prod(view.shape) * source.array.itemsize <= SMALL:
         return np.array(pick(view.transform, source.array), order="F" if order == "F" else "C")
-    out = np.empty(view.shape, source.dtype.numpy_dtype, order="F" if order == "F" else "C")
+    out = empty(view.shape, source.dtype.numpy_dtype, order)
     await read_into(view, out, width)
     return out
 

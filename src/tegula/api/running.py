@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["failed", "resolve", "start", "start_write"]
 
 LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
-WIDTH = max(4, 2 * (os.cpu_count() or 1))
+WIDTH = max(2, (os.cpu_count() or 1) + 1)  # one more than computes, so that a disk does not idle
 
 
 def failed(error: BaseException) -> Future[Any]:

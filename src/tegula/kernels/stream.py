@@ -5,7 +5,7 @@ aligned lines, storing past the cache saves that read: half of the traffic, meas
 speed of a chunk's copy.  For results that fit the caches it would only throw them out.
 
 What it knows: strides, alignment, and how much has been copied so far.  What it must not know: chunks.
-Law: `stream_copy` either does what ``np.copyto`` does, bit by bit, or nothing and says so.
+Law: `stream_boxes` does what the double loop over its box does, bit by bit.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from tegula.kernels._jit import kernel, loaded, past_cache, plain, settled
-from tegula.kernels.copy import words
 
-__all__ = ["LARGE", "LINE", "stream_boxes", "stream_copy"]
+__all__ = ["LARGE", "LINE", "pays", "stream_boxes"]
 
 LINE = 64
 LARGE = 64 << 20  # bytes of a result from which on its lines are not worth keeping in the caches
@@ -60,36 +59,10 @@ def stream_boxes(
     settled()
 
 
-def stream_copy(dst: np.ndarray, src: np.ndarray) -> bool:
-    """Copy `src` into `dst`, of the same shape and item size, past the cache; or do nothing and return False.
-
-    It is done where both run along one axis in runs of whole lines, aligned in `dst`, and the kernel pays.
-
-    >>> out = np.zeros((2, 64), "u1")
-    >>> stream_copy(out, np.ones((2, 64), "u1")) in (True, False)
-    True
-    """
+def pays(size: int) -> bool:
+    """Whether a copy of `size` bytes should go past the cache: the kernel is loaded, or worth loading."""
     global _copied
-    if not loaded() and not plain():
-        _copied += src.nbytes
-        if _copied < PAYS:
-            return False
-    item = src.itemsize
-    run = -1
-    for axis, (n, x, y) in enumerate(zip(src.shape, src.strides, dst.strides, strict=True)):
-        if x == y == item and n * item % LINE == 0 and n:
-            run = axis
-        elif n > 1 and (y % LINE or x % 8):
-            return False
-    if run < 0 or dst.__array_interface__["data"][0] % LINE or src.__array_interface__["data"][0] % 8:
-        return False
-    axes = [axis for axis in range(src.ndim) if axis != run]
-    axes.append(run)
-    target, t, t_strides = words(dst.transpose(axes).view(np.uint64), 8)
-    source, s, s_strides = words(src.transpose(axes).view(np.uint64), 8)
-    shape = np.array([src.shape[axis] for axis in axes], np.int64)
-    shape[-1] = shape[-1] * item // 8
-    if shape.min() == 0:
+    if loaded() or plain():
         return True
-    stream_boxes(source, s, s_strides, target, t, t_strides, shape)
-    return True
+    _copied += size
+    return _copied >= PAYS

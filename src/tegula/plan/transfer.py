@@ -19,10 +19,23 @@ from numpy.typing import NDArray
 
 from tegula.kernels._jit import worthwhile
 from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, words
-from tegula.kernels.stream import LARGE, LINE, stream_copy
+from tegula.kernels.stream import LARGE, LINE, pays, stream_boxes
 from tegula.plan.table import Block, Table
 
-__all__ = ["Memory", "collect", "collect_slab", "empty", "fill", "memory", "place", "place_slab", "slab_pays"]
+__all__ = [
+    "Memory",
+    "collect",
+    "collect_slab",
+    "empty",
+    "fill",
+    "memory",
+    "place",
+    "place_slab",
+    "place_stream",
+    "slab_pays",
+    "stream_of",
+    "stream_rows",
+]
 
 SLAB_CHUNK = 16 << 10
 
@@ -67,8 +80,65 @@ def place(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> 
         _follow(table, block, row, chunk, block.chunk_offsets, table.chunk_deltas, array, outward=True)
         return
     target, source = _boxes(table, block, row, chunk, array)
-    if not (array.large and stream_copy(target, source)):
-        strided_copy(target, source)
+    strided_copy(target, source)
+
+
+class Stream(NamedTuple):
+    """A transfer of whole cache lines into a large array, prepared: all in words of eight bytes.
+
+    `axes` are the factors of the table with the one that runs along both sides last.
+    """
+
+    words: Words
+    axes: list[int]
+    chunk_strides: NDArray[np.int64]
+    array_strides: NDArray[np.int64]
+    item: int
+
+
+def stream_of(table: Table, array: Memory) -> Stream | None:
+    """Return how rows of a table are written into a large array by whole lines, None where they cannot be."""
+    item = array.words.itemsize
+    if not (array.large and table.partition.affine and pays(array.words.nbytes)):
+        return None
+    chunk, target = (table.chunk_strides * item).tolist(), (table.array_strides * item).tolist()
+    runs = [f for f, (x, y) in enumerate(zip(chunk, target, strict=True)) if x == y == item]
+    if not runs or array.words.__array_interface__["data"][0] % LINE:
+        return None
+    axes = [f for f in range(len(chunk)) if f != runs[-1]]
+    if any(target[f] % LINE or chunk[f] % 8 for f in axes):
+        return None
+    whole = array.words[: array.words.nbytes // 8 * 8 // item].view(np.uint64)
+    return Stream(
+        whole,
+        [*axes, runs[-1]],
+        np.array([chunk[f] // 8 for f in axes] + [1], np.int64),
+        np.array([target[f] // 8 for f in axes] + [1], np.int64),
+        item,
+    )
+
+
+def stream_rows(stream: Stream, block: Block, array: Memory) -> list[Any]:
+    """Return, for each row of a block, (chunk offset, array offset, shape) in words, or None for `place`."""
+    item = stream.item
+    shapes = np.ascontiguousarray(block.counts[:, stream.axes])
+    shapes[:, -1] *= item
+    targets = (block.array_offsets + array.offset) * item
+    sources = block.chunk_offsets * item
+    fits = (targets % LINE == 0) & (shapes[:, -1] % LINE == 0) & (sources % 8 == 0)
+    shapes[:, -1] //= 8
+    rows = zip(fits.tolist(), (sources // 8).tolist(), (targets // 8).tolist(), shapes, strict=True)
+    return [(source, target, shape) if fit else None for fit, source, target, shape in rows]
+
+
+def place_stream(stream: Stream, row: tuple[int, int, Any], chunk: Words) -> bool:
+    """Copy one row from the words of its chunk into the array, past the cache; False where it cannot be."""
+    source, target, shape = row
+    words64 = chunk.view(np.uint64)
+    if not words64.flags.aligned:
+        return False
+    stream_boxes(words64, source, stream.chunk_strides, stream.words, target, stream.array_strides, shape)
+    return True
 
 
 def collect(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> None:

@@ -25,7 +25,18 @@ from tegula.plan.blocks import BLOCK_ROWS, block_rows, span_count
 from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
-from tegula.plan.transfer import Memory, fill, memory, place, place_slab, slab_pays
+from tegula.plan.transfer import (
+    Memory,
+    Stream,
+    fill,
+    memory,
+    place,
+    place_slab,
+    place_stream,
+    slab_pays,
+    stream_of,
+    stream_rows,
+)
 from tegula.record import Record
 from tegula.source import Chunked
 from tegula.view import View
@@ -80,17 +91,21 @@ class _Job(Record, eq=False):
     table: Table
     block_rows: int
     slab: bool
+    stream: Stream | None
 
 
 async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
     """Read a view of stored chunks into `out`, at most `width` chunks at a time."""
     layout = source.layout
+    if not layout.chain.raw:
+        width = max(1, width - 1)  # decoding keeps the cores busy: no task to spare for waiting
     target = memory(out)
     part = partition(view.transform, layout.chunk_shape)
     table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
     chunk_bytes = layout.chain.nbytes
     slab = layout.chain.raw and not layout.chain.swap and slab_pays(len(table), chunk_bytes)
-    job = _Job(source, target, table, block_rows(chunk_bytes), slab)
+    stream = None if chunk_bytes % 8 else stream_of(table, target)
+    job = _Job(source, target, table, block_rows(chunk_bytes), slab, stream)
     spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _read_span(job, spans[0])
@@ -104,17 +119,19 @@ async def _read_span(job: _Job, span: Table) -> None:
     scratch = np.empty(0 if layout.chain.raw else layout.chain.nbytes, np.uint8)
     for rows in span.blocks(BLOCK_ROWS):  # expanding is cheap by the hundred; a request is a block
         columns = rows.expand()
+        lines = None if job.stream is None else stream_rows(job.stream, columns, job.memory)
         names = layout.keys.keys(columns.cells, source.path)
         for at in range(0, len(columns), job.block_rows):
             block = columns[at : at + job.block_rows]
             keys = names[at : at + job.block_rows]
+            boxes = None if lines is None else lines[at : at + job.block_rows]
             if source.cache is not None:
                 bound = source.recheck_before
                 chunks = await Decoded(source.store, keys, layout.chain, source.cache, bound)
-                await Compute(Call(_place_decoded, job, block, chunks))
+                await Compute(Call(_place_decoded, job, block, chunks, boxes))
             else:
                 values = (await ReadMany(source.store, keys)).values
-                await Compute(Call(_place_encoded, job, block, keys, values, scratch))
+                await Compute(Call(_place_encoded, job, block, keys, values, boxes, scratch))
                 del values  # so that the store may read the next block into the same memory
 
 
@@ -122,12 +139,18 @@ def _length(value: Any) -> int:
     return -1 if value is None else len(value)
 
 
-def _place_decoded(job: _Job, block: Block, chunks: Sequence[Any]) -> None:
+def _place_decoded(job: _Job, block: Block, chunks: Sequence[Any], boxes: Any) -> None:
     for row, chunk in enumerate(chunks):
         if chunk is None:
             fill(job.table, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
         else:
-            place(job.table, block, row, chunk, job.memory)
+            _place(job, block, row, chunk, boxes)
+
+
+def _place(job: _Job, block: Block, row: int, chunk: NDArray[Any], boxes: Any) -> None:
+    box = None if boxes is None else boxes[row]
+    if box is None or job.stream is None or not place_stream(job.stream, box, chunk):
+        place(job.table, block, row, chunk, job.memory)
 
 
 def _place_encoded(
@@ -135,6 +158,7 @@ def _place_encoded(
     block: Block,
     keys: Sequence[str],
     values: Sequence[Any],
+    boxes: Any,
     scratch: NDArray[np.uint8],
 ) -> None:
     chain = job.source.layout.chain
@@ -153,4 +177,4 @@ def _place_encoded(
         except TegulaError as error:
             where = describe(job.source.store, keys[row])
             raise annotated(error, f"Error reading {where}: ") from None
-        place(job.table, block, row, chunk, job.memory)
+        _place(job, block, row, chunk, boxes)

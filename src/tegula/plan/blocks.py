@@ -37,9 +37,9 @@ def span_count(rows: int, chunk_bytes: int, width: int) -> int:
     """Return into how many spans to cut `rows` chunks for `width` tasks at a time.
 
     >>> span_count(10, 1024, 8), span_count(512, 1 << 19, 8)
-    (1, 32)
+    (1, 64)
     """
-    return max(1, min(4 * width, rows * chunk_bytes // SPAN_BYTES))
+    return max(1, min(32 * width, rows * chunk_bytes // SPAN_BYTES))
 
 
 def tiles(lower: Sequence[int], upper: Sequence[int], cell_bytes: int, grains: Sequence[Grain]) -> list[Box]:

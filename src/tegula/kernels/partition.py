@@ -166,29 +166,45 @@ def expand_rows(
 ) -> Any:
     """Fill the columns of ``len(out_chunk)`` rows from row `lo` on; see `Columns`."""
     n = np.uint64(out_chunk.shape[0])
-    factors = np.uint64(sizes.shape[0])
-    rank = np.uint64(fixed_cells.shape[0])
-    one = np.uint64(1)
+    factors = np.int64(sizes.shape[0])
+    rank = np.int64(fixed_cells.shape[0])
+    # the digits of a row in the mixed radix of the factors: divided out once, then counted on
+    digits = np.empty(factors + 1, np.int64)
+    rest = np.int64(lo)
+    for back in range(factors):
+        f = np.uint64(factors - 1 - back)
+        digits[f] = rest % sizes[f]
+        rest = rest // sizes[f]
     for i in range(n):
         row = np.uint64(i)
-        rest = lo + np.int64(i)
         chunk, array, full = np.int64(fixed_offset), np.int64(0), np.uint8(fixed_whole)
+        cell_at = np.int64(i) * rank
         for d in range(rank):
-            out_cells[row * rank + np.uint64(d)] = fixed_cells[np.uint64(d)]
-        for back in range(factors):
-            f = factors - one - np.uint64(back)
-            digit = rest % sizes[f]
-            rest = rest // sizes[f]
-            at = np.uint64(first[f] + digit)
+            out_cells[np.uint64(cell_at + d)] = fixed_cells[np.uint64(d)]
+        factor_at = np.int64(i) * factors
+        for f in range(factors):
+            u = np.uint64(f)
+            digit = digits[u]
+            at = np.uint64(first[u] + digit)
             chunk += chunk_base[at]
             array += array_base[at]
             full &= whole[at]
-            out_counts[row * factors + f] = counts[at]
-            out_begins[row * factors + f] = begins[at]
-            width = widths[f]
+            out_counts[np.uint64(factor_at + f)] = counts[at]
+            out_begins[np.uint64(factor_at + f)] = begins[at]
+            width = widths[u]
+            start = cell_first[u] + digit * width
+            dim_at = dim_first[u]
             for w in range(width):
-                value = cells[np.uint64(cell_first[f] + digit * width + w)]
-                out_cells[row * rank + np.uint64(grid_dims[np.uint64(dim_first[f] + w)])] = value
+                target = cell_at + grid_dims[np.uint64(dim_at + w)]
+                out_cells[np.uint64(target)] = cells[np.uint64(start + w)]
         out_chunk[row] = chunk
         out_array[row] = array
         out_whole[row] = full
+        f = factors - 1
+        while f >= 0:
+            u = np.uint64(f)
+            digits[u] += 1
+            if digits[u] < sizes[u]:
+                break
+            digits[u] = 0
+            f -= 1

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from itertools import pairwise, product
 from math import prod
 
-__all__ = ["BLOCK_ROWS", "TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tiles"]
+__all__ = ["EXPANDED_ROWS", "TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tiles"]
 
 SPAN_BYTES = 4 << 20
 BLOCK_BYTES = 2 << 20
 BLOCK_ROWS = 256
+EXPANDED_ROWS = 2048  # rows whose columns are made by one kernel call, and stay in a core's cache
 TILE_BYTES = 16 << 20
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]

@@ -21,7 +21,7 @@ from tegula.effects.effect import Call
 from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
 from tegula.kv.spec import describe
-from tegula.plan.blocks import BLOCK_ROWS, block_rows, span_count
+from tegula.plan.blocks import EXPANDED_ROWS, block_rows, span_count
 from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
@@ -117,7 +117,7 @@ async def _read_span(job: _Job, span: Table) -> None:
     source = job.source
     layout = source.layout
     scratch = np.empty(0 if layout.chain.raw else layout.chain.nbytes, np.uint8)
-    for rows in span.blocks(BLOCK_ROWS):  # expanding is cheap by the hundred; a request is a block
+    for rows in span.blocks(EXPANDED_ROWS):
         columns = rows.expand()
         lines = None if job.stream is None else stream_rows(job.stream, columns, job.memory)
         names = layout.keys.keys(columns.cells, source.path)

@@ -172,9 +172,9 @@ def expand_rows(
     digits = np.empty(factors + 1, np.int64)
     rest = np.int64(lo)
     for back in range(factors):
-        f = np.uint64(factors - 1 - back)
-        digits[f] = rest % sizes[f]
-        rest = rest // sizes[f]
+        last = np.uint64(factors - 1 - back)
+        digits[last] = rest % sizes[last]
+        rest = rest // sizes[last]
     for i in range(n):
         row = np.uint64(i)
         chunk, array, full = np.int64(fixed_offset), np.int64(0), np.uint8(fixed_whole)
@@ -200,11 +200,9 @@ def expand_rows(
         out_chunk[row] = chunk
         out_array[row] = array
         out_whole[row] = full
-        f = factors - 1
-        while f >= 0:
-            u = np.uint64(f)
-            digits[u] += 1
-            if digits[u] < sizes[u]:
+        for back in range(factors):
+            last = np.uint64(factors - 1 - back)
+            digits[last] += 1
+            if digits[last] < sizes[last]:
                 break
-            digits[u] = 0
-            f -= 1
+            digits[last] = 0

@@ -387,3 +387,11 @@ def test_asyncio_awaits_handles(tmp_path: Path) -> None:
             await tegula.open({**spec, "kvstore": f"file://{tmp_path}/b/"})
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_an_array_is_written_from_a_view_of_itself(size: int) -> None:
+    """Law: what is written is what the source was, though it is the same memory."""
+    array = np.arange(size)
+    tegula.array(array).write(array[::-1]).result()
+    assert (array == np.arange(size)[::-1]).all()

@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""Handles, specifications, contexts and the pipe: spellings of views and programs, with no logic of their own."""

@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""The stores that touch the world, one class each, and nothing of policy."""

@@ -22,6 +22,7 @@ from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
 from tegula.errors import Aborted, Indeterminate, InvalidArgument, TegulaError, annotated
 from tegula.kernels.copy import strided_copy
+from tegula.kernels.fill import all_equal
 from tegula.kv.spec import describe
 from tegula.plan.blocks import block_rows, span_count
 from tegula.plan.gather import indices, strided
@@ -63,6 +64,8 @@ async def write(view: View, data: NDArray[Any], width: int = 8) -> None:
 def _write_memory(view: View, data: NDArray[Any]) -> None:
     source = view.source
     assert isinstance(source, InMemory)
+    if np.may_share_memory(source.array, data):
+        data = data.copy()  # a view of the very array: what is read must not change under the copy
     target = strided(view.transform, source.array)
     if target is not None and target.flags.writeable:
         strided_copy(target, data)
@@ -154,22 +157,9 @@ def _gathered(job: _Job, rows: Table, block: Block, row: int) -> NDArray[Any]:
 def _encoded(job: _Job, chunk: NDArray[Any]) -> Any:
     layout = job.source.layout
     value = layout.fill_value
-    if value is not None and not job.source.keep_fill and _equals(chunk, value):
+    if value is not None and not job.source.keep_fill and all_equal(chunk, value.view(chunk.dtype)):
         return None
     return layout.chain.encode_words(chunk)
-
-
-def _equals(chunk: NDArray[Any], value: NDArray[Any]) -> bool:
-    """Whether every word of `chunk` is, bit by bit, that of `value`."""
-    bits, word = chunk, value.reshape(1)
-    if chunk.dtype.kind == "c":  # compare bits, not numbers: 0.0 == -0.0 and nan != nan
-        bits = chunk.view(np.uint64).reshape(-1, 2)
-        word = word.view(np.uint64)
-    else:
-        word = word.view(chunk.dtype)
-    if bits.size == 0 or not (bits[-1] == word).all():
-        return bits.size == 0
-    return bool((bits == word).all())
 
 
 class _Merge(Record, eq=False):

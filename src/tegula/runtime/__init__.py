@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""Interpreters, futures, caches, and the table from store names to live stores."""

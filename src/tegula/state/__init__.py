@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""Pure state machines, for transactions and their like: empty so far."""

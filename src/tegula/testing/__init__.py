@@ -1,1 +1,1 @@
-"""To be described by the first module that lands here."""
+"""What the store of a user will be tested with: empty so far."""

@@ -1,1 +1,1 @@
-"""Handles, specifications, contexts and the pipe: spellings of views and programs, with no logic of their own."""
+"""Handles, specifications, contexts and the pipe: spellings of views and programs, without logic."""

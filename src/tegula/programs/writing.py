@@ -24,6 +24,7 @@ from tegula.errors import Aborted, Indeterminate, InvalidArgument, TegulaError, 
 from tegula.kernels.copy import strided_copy
 from tegula.kernels.fill import all_equal
 from tegula.kv.spec import describe
+from tegula.plan.arena import Arena
 from tegula.plan.blocks import block_rows, span_count
 from tegula.plan.gather import indices, strided
 from tegula.plan.partition import partition
@@ -74,13 +75,14 @@ def _write_memory(view: View, data: NDArray[Any]) -> None:
 
 
 class _Job(Record, eq=False):
-    """What every task of one write shares."""
+    """What every task of one write shares; `arenas` are those that no task is using."""
 
     source: Chunked
     memory: Memory
     table: Table
     block_rows: int
     slab: bool
+    arenas: list[Arena]
 
 
 async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width: int) -> None:
@@ -91,7 +93,7 @@ async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width:
     part = partition(view.transform, layout.chunk_shape)
     table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), origin.strides)
     chunk_bytes = layout.chain.nbytes
-    job = _Job(source, origin, table, block_rows(chunk_bytes), slab_pays(len(table), chunk_bytes))
+    job = _Job(source, origin, table, block_rows(chunk_bytes), slab_pays(len(table), chunk_bytes), [])
     spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _write_span(job, spans[0])
@@ -101,17 +103,19 @@ async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width:
 
 async def _write_span(job: _Job, span: Table) -> None:
     source = job.source
+    arena = job.arenas.pop() if job.arenas else Arena()
     for rows in span.blocks(job.block_rows):
         block = rows.expand()
         keys = source.layout.keys.keys(block.cells, source.path)
         whole = np.flatnonzero(block.whole).tolist()
         if whole:
-            values = await Compute(Call(_encode, job, rows, block, whole))
+            values = await Compute(Call(_encode, job, rows, block, whole, arena))
             named = [keys[row] for row in whole]
             try:
                 await WriteMany(source.store, named, values)
             except TegulaError as error:
                 raise _placed(error, source, named) from error
+            del values  # what they look at is the arena's again
         if len(whole) != len(block):
             partial = np.flatnonzero(block.whole == 0).tolist()
             merge = _Merge(job, rows, block, keys, partial)
@@ -120,6 +124,7 @@ async def _write_span(job: _Job, span: Table) -> None:
                 await update_many(source.store, named, merge)
             except TegulaError as error:
                 raise _placed(error, source, named) from error
+    job.arenas.append(arena)
 
 
 def _placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
@@ -129,10 +134,10 @@ def _placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaE
     return annotated(error, f"Error writing {describe(source.store, keys[0])}: ")
 
 
-def _encode(job: _Job, rows: Table, block: Block, whole: Sequence[int]) -> list[Any]:
+def _encode(job: _Job, rows: Table, block: Block, whole: Sequence[int], arena: Arena) -> list[Any]:
     """Return the encoded values of whole chunks, None where the chunk equals the fill value."""
     if not job.slab:
-        return [_encoded(job, _gathered(job, rows, block, row)) for row in whole]
+        return [_encoded(job, _gathered(job, rows, block, row, arena)) for row in whole]
     chain = job.source.layout.chain
     slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
     collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
@@ -148,8 +153,9 @@ def _encode(job: _Job, rows: Table, block: Block, whole: Sequence[int]) -> list[
     return values
 
 
-def _gathered(job: _Job, rows: Table, block: Block, row: int) -> NDArray[Any]:
-    chunk = np.empty(prod(job.source.layout.chunk_shape), job.memory.words.dtype)
+def _gathered(job: _Job, rows: Table, block: Block, row: int, arena: Arena) -> NDArray[Any]:
+    dtype = job.memory.words.dtype
+    chunk = np.frombuffer(arena.take(prod(job.source.layout.chunk_shape) * dtype.itemsize), dtype)
     collect(rows, block, row, chunk, job.memory)
     return chunk
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tegula.errors import InvalidArgument, Unimplemented
+from tegula.kernels.methods import METHODS
 from tegula.record import Record, replace
 from tegula.schema.dtypes import DataType
 from tegula.source import Cast, Downsample, Source
@@ -16,8 +17,6 @@ from tegula.space.indexable import Indexable
 from tegula.space.transform import IndexTransform
 
 __all__ = ["View", "cast", "downsample"]
-
-METHODS = ("stride", "mean", "min", "max", "median", "mode")
 
 
 class View(Indexable, Record, eq=False):

@@ -35,7 +35,6 @@ STORES = [
 ]
 NAMES = [
     "Batch",
-    "Indexable",
     "Transaction",
     "concat",
     "experimental_collect_matching_metrics",

@@ -1,21 +1,23 @@
-"""The functions that make handles from arrays and from other handles, and those that use them.
+"""The functions that make handles from arrays and from other handles.
 
-`downsample` and `cast` have two spellings: with a store they return a handle; without one they return
-the function of a store, for `tegula.pipe`.
+What this file knows: `array`, and the computed views `downsample` and `cast`, which have two spellings: with
+a store (or a `Spec`) they return one; without, they return the function of a store, for `tegula.pipe`.  What
+it must not know: how elements are converted or reduced.
+Law: ``cast(dtype)(x) == cast(x, dtype)``, and the same for `downsample`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import cast as cast_type
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tegula import view as views
+from tegula.api.steps import Applied, named
 from tegula.api.store import TensorStore
 from tegula.errors import InvalidArgument
-from tegula.record import Record
 from tegula.schema.dtypes import DataType
 from tegula.schema.dtypes import dtype as to_dtype
 from tegula.schema.dtypes import json as json_
@@ -28,14 +30,25 @@ from tegula.space.transform import IndexTransform
 from tegula.view import View
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tegula.api.context import Context
     from tegula.api.spec import Spec
     from tegula.api.specbody import ArrayBody, ComputedBody
+    from tegula.kernels.methods import DownsampleMethod
+    from tegula.plan.explain import Explanation
+    from tegula.schema.keys import DTypeLike
 
-__all__ = ["array", "array_of", "at", "cast", "computed", "downsample", "explain", "pipe", "read", "write"]
+__all__ = ["array", "array_of", "cast", "computed", "downsample", "explain"]
 
 
 def array(
-    array: Any, dtype: Any = None, *, context: Any = None, copy: bool | None = None, write: bool | None = None
+    array: npt.ArrayLike,
+    dtype: DTypeLike | None = None,
+    *,
+    context: Context | None = None,
+    copy: bool | None = None,
+    write: bool | None = None,
 ) -> TensorStore:
     """Return a handle over an array in memory.
 
@@ -83,36 +96,29 @@ def array_of(body: ArrayBody, seen: IndexTransform, readable: bool, writable: bo
 
 def computed(body: ComputedBody, asked: Spec, base: TensorStore) -> TensorStore:
     """Return the handle of a ``downsample`` or ``cast`` specification over its opened base."""
-    made: TensorStore = (
-        downsample(base, body.factors, body.method) if body.method else cast(base, asked.dtype)
-    )
+    made: TensorStore
+    if body.method:
+        made = downsample(base, body.factors, cast_type("DownsampleMethod", body.method))
+    else:
+        assert asked.dtype is not None
+        made = cast(base, asked.dtype)
     if asked._seen is None:
         return made
     return made._with_transform(compose(made._transform, propagate_bounds(made.domain, asked._seen)))
 
 
-class Downsampling(Record):
-    """The function of a store that reduces it; see `downsample`."""
-
-    factors: tuple[int, ...]
-    method: str
-
-    def __call__(self, base: Any) -> Any:
-        """Return `base` reduced."""
-        return downsample(base, self.factors, self.method)
-
-
-class Casting(Record):
-    """The function of a store that converts its elements; see `cast`."""
-
-    dtype: Any
-
-    def __call__(self, base: Any) -> Any:
-        """Return `base` converted."""
-        return cast(base, self.dtype)
+@overload
+def downsample(
+    base: TensorStore, downsample_factors: Sequence[SupportsIndex], method: DownsampleMethod
+) -> TensorStore: ...
+@overload
+def downsample(base: Spec, downsample_factors: Sequence[SupportsIndex], method: DownsampleMethod) -> Spec: ...
+@overload
+def downsample(downsample_factors: Sequence[SupportsIndex], method: DownsampleMethod) -> Applied: ...
 
 
-def downsample(*arguments: Any, **options: Any) -> Any:
+@named
+def downsample(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
     """Return a view reduced by integer factors: ``downsample(base, factors, method)``.
 
     Args:
@@ -132,7 +138,7 @@ def downsample(*arguments: Any, **options: Any) -> Any:
     given = dict(zip(names if len(arguments) + len(options) > 2 else names[1:], arguments, strict=False))
     given |= {name.removeprefix("downsample_"): value for name, value in options.items()}
     if "base" not in given:
-        return Downsampling(tuple(given["factors"]), given["method"])
+        return Applied(downsample, (tuple([int(factor) for factor in given["factors"]]), given["method"]))
     store = _based(given["base"])
     if not isinstance(store, TensorStore):
         return downsampled_spec(store, given["factors"], given["method"])
@@ -140,7 +146,16 @@ def downsample(*arguments: Any, **options: Any) -> Any:
     return TensorStore(made, store, store.readable, writable=False)
 
 
-def cast(*arguments: Any, **options: Any) -> Any:
+@overload
+def cast(base: TensorStore, dtype: DTypeLike) -> TensorStore: ...
+@overload
+def cast(base: Spec, dtype: DTypeLike) -> Spec: ...
+@overload
+def cast(dtype: DTypeLike) -> Applied: ...
+
+
+@named
+def cast(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
     """Return a view whose elements are converted: ``cast(base, dtype)``.
 
     Args:
@@ -162,7 +177,7 @@ def cast(*arguments: Any, **options: Any) -> Any:
     )
     given |= options
     if "base" not in given:
-        return Casting(given["dtype"])
+        return Applied(cast, (to_dtype(given["dtype"]).name,))
     store = _based(given["base"])
     if not isinstance(store, TensorStore):
         return cast_spec(store, to_dtype(given["dtype"]))
@@ -205,89 +220,8 @@ def _based(base: Any) -> TensorStore | Spec:
     raise TypeError(f"base is a TensorStore or a Spec, not {type(base).__name__}")
 
 
-def read(store: Any, order: str = "C") -> NDArray[Any]:
-    """Read a store and wait for the array: the last step of a pipe.
-
-    Args:
-        store: a store, or any view of one.
-        order: ``"C"`` or ``"F"``: the memory layout of the result.
-
-    Returns:
-        A new array of the shape and data type of `store`.
-
-    Raises:
-        OutOfRange: the view leaves the array.
-        DataLoss, FailedPrecondition: a stored chunk is damaged.
-
-    >>> import tegula
-    >>> tegula.read(tegula.array([[1, 2], [3, 4]])[1])
-    array([3, 4])
-    """
-    found: NDArray[Any] = store.read(order=order).result()
-    return found
-
-
-class Writing(Record):
-    """The function of a store that writes into it and waits; see `write`."""
-
-    source: Any
-
-    def __call__(self, store: Any) -> Any:
-        """Write, wait, and return `store`."""
-        store.write(self.source).result()
-        return store
-
-
-def write(source: Any) -> Callable[[Any], Any]:
-    """Return the function that writes `source` into a store, waits, and gives the store back.
-
-    Args:
-        source: an array, a number, nested lists or a store; broadcast to the shape of the store.
-
-    Raises (the function, not this call):
-        InvalidArgument: `source` does not fit.
-        TypeError: it does not convert safely.
-
-    >>> import numpy as np, tegula
-    >>> target = tegula.array(np.zeros(3))
-    >>> tegula.pipe(target, tegula.at[1:], tegula.write([1.0, 2.0]), tegula.read)
-    array([1., 2.])
-    """
-    return Writing(source)
-
-
-class Indexing(Record):
-    """The function of a view that indexes it; see `at`."""
-
-    key: Any
-
-    def __call__(self, view: Any) -> Any:
-        """Return ``view[key]``."""
-        return view[self.key]
-
-
-class _At:
-    """Makes functions that index: ``at[2:5]`` is the function of a view ``v`` that gives ``v[2:5]``.
-
-    >>> import tegula
-    >>> tegula.pipe(tegula.array([1, 2, 3]), tegula.at[1:], tegula.read)
-    array([2, 3])
-    """
-
-    __slots__ = ()
-    __iter__ = None
-
-    def __getitem__(self, key: Any) -> Indexing:
-        return Indexing(key)
-
-    def __repr__(self) -> str:
-        return "tegula.at"
-
-
-at = _At()
-
-
-def explain(store: TensorStore) -> Any:
+@named
+def explain(store: TensorStore) -> Explanation:
     """Say what reading a view would do, without doing it: chunks, requests, bytes and memory.
 
     Args:
@@ -306,18 +240,3 @@ def explain(store: TensorStore) -> Any:
     from tegula.plan.explain import explain as explained
 
     return explained(store._view, WIDTH)
-
-
-def pipe(value: Any, *functions: Callable[[Any], Any]) -> Any:
-    """Return `value` passed through `functions` from left to right.
-
-    >>> import tegula
-    >>> from tegula import at, cast, d, downsample, pipe, read
-    >>> image = tegula.array([[0, 2], [4, 6]])
-    >>> pipe(image, d[0].label["y"], downsample([1, 2], "mean"), cast("float32"), read)
-    array([[1.],
-           [5.]], dtype=float32)
-    """
-    for function in functions:
-        value = function(value)
-    return value

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from tegula.api.opened import Options
 from tegula.binding import array, at_member, at_position, boolean, expected, integer, text
 from tegula.errors import InvalidArgument, Unimplemented
+from tegula.kernels.methods import METHODS
 from tegula.record import replace
 from tegula.schema.fill import Fill, array_of_json
 from tegula.schema.fill import to_json as elements_json
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.space.domain import IndexDomain
-from tegula.view import METHODS
 
 if TYPE_CHECKING:
     from tegula.api.context import Collector

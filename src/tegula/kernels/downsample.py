@@ -32,10 +32,9 @@ import numpy as np
 from tegula.kernels import reduce
 from tegula.kernels._jit import worthwhile
 from tegula.kernels.copy import strided_copy
+from tegula.kernels.methods import METHODS
 
 __all__ = ["METHODS", "domain", "downsample", "downsample_rows", "supports", "twin"]
-
-METHODS = ("stride", "mean", "median", "mode", "min", "max")
 
 _NARROW = frozenset(
     "bfloat16 float16 float8_e3m4 float8_e4m3 float8_e4m3b11fnuz float8_e4m3fn float8_e4m3fnuz float8_e5m2 "

@@ -242,7 +242,7 @@ def _flags(argument: Any) -> tuple[bool | None, bool | None]:
     return (None if lower is None else bool(lower)), (None if upper is None else bool(upper))
 
 
-def _argument(name: str, given: Any) -> Any:
+def argument_of(name: str, given: Any) -> Any:
     """Return the argument of an operation in its one form; raise `TypeError` for a wrong one."""
     if name == "label":
         return _names(given)
@@ -253,7 +253,8 @@ def _argument(name: str, given: Any) -> Any:
     return _vector(given, name)
 
 
-def _argument_text(name: str, argument: Any) -> str:
+def argument_text(name: str, argument: Any) -> str:
+    """Return the argument of an operation as it is printed between brackets."""
     if name == "label":
         return ",".join(map(label_text, argument))
     if name == "mark_bounds_implicit":
@@ -304,7 +305,7 @@ class _Operation:
         owner, name = self._owner, self._name
         if name in ("oindex", "vindex"):
             return owner._indexed(argument, f".{name}")
-        return owner._then(name, _argument(name, argument))
+        return owner._then(name, argument_of(name, argument))
 
     def __repr__(self) -> str:
         return f"{self._owner!r}.{self._name}"
@@ -410,7 +411,7 @@ class DimExpression(Frozen, _RawExpression):
             elif name == "diagonal":
                 text += ".diagonal"
             else:
-                text += f".{name}[{_argument_text(name, argument)}]"
+                text += f".{name}[{argument_text(name, argument)}]"
         return text
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -478,7 +479,7 @@ def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
     """Return `t` after the operation `name`, applied to all its dimensions."""
     if name in ("oindex", "vindex"):
         return apply_terms(t, given, name)
-    seen: IndexTransform = _OPERATIONS[name](t, _ALL[t.domain.rank], _argument(name, given))[0]
+    seen: IndexTransform = _OPERATIONS[name](t, _ALL[t.domain.rank], argument_of(name, given))[0]
     return seen
 
 

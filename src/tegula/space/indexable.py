@@ -92,6 +92,11 @@ class Movable:
         return Subscript(self, "translate_backward_by")
 
     @property
+    def stride(self) -> Subscript[Any]:
+        """`x.stride[strides]`: the multiples of the given strides, counted from 0, divided by them."""
+        return Subscript(self, "stride")
+
+    @property
     def label(self) -> Subscript[Any]:
         """`x.label['a', 'b']`: the same elements, the dimensions called so."""
         return Subscript(self, "label")
@@ -100,6 +105,12 @@ class Movable:
     def mark_bounds_implicit(self) -> Subscript[Any]:
         """`x.mark_bounds_implicit[flag]` or `[lower:upper]`: bounds made implicit or explicit."""
         return Subscript(self, "mark_bounds_implicit")
+
+    @property
+    def diagonal(self) -> Any:
+        """The dimensions joined into one, over the indices common to all of them."""
+        me: Any = self
+        return me._with_transform(Operations.on_all(me._transform, "diagonal", None))
 
     @property
     def T(self) -> Any:  # noqa: N802 - the name in NumPy and the drop-in
@@ -117,7 +128,12 @@ class Movable:
 
 
 class Indexable(Movable):
-    """The operations of everything that views elements: all of `Movable`, and indexing expressions."""
+    """The operations of everything that views elements: all of `Movable`, and indexing expressions.
+
+    >>> from tegula import IndexTransform, Schema, Spec, TensorStore
+    >>> [issubclass(kind, Indexable) for kind in (TensorStore, Spec, Schema, IndexTransform)]
+    [True, True, True, True]
+    """
 
     __slots__ = ()
     __iter__ = None

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tegula.effects.storage import (
     UNCHANGED,
+    Children,
     DeleteRange,
     List,
     Read,
@@ -258,3 +259,23 @@ def test_native_blocks_equal_their_expansion(
             except OutOfRange as error:
                 answers.append(str(error))
         assert answers[0] == answers[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    keys=st.lists(KEYS, max_size=12, unique=True),
+    prefix=st.sampled_from(["", "a/", "a/b/", "d/"]),
+    file=st.booleans(),
+)
+def test_names_below_a_prefix_are_those_of_its_keys(keys: list[str], prefix: str, file: bool) -> None:
+    """Law: `Children` names what `List` finds below the prefix, up to the next slash, natively or not."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = f"{folder}/" if file else ""
+        ref = StoreRef("file", (("file_io_sync", False),)) if file else StoreRef("memory")
+        leaf: Any = FileLeaf(ref) if file else MemoryLeaf(ref)
+        native, expanded = Performer(lambda _: leaf), Performer(lambda _: Expanded(leaf))
+        native(WriteMany(ref, [root + key for key in keys], [b"x"] * len(keys)))
+        effect = Children(ref, root + prefix)
+        below = [key[len(prefix) :] for key in keys if key.startswith(prefix)]
+        cut = {name + slash for name, slash, _ in (key.partition("/") for key in below)} - {""}
+        assert native(effect) == expanded(effect) == sorted(cut, key=from_key)

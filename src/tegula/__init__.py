@@ -34,6 +34,7 @@ _HOMES = {
     "api.spec": "Spec",
     "api.openmode": "OpenMode",
     "api.store": "TensorStore",
+    "api.group": "Group open_group",
     "api.opening": "open",
     "api.functions": "array cast downsample explain",
     "api.actions": "pipe read resize resolve spec storage_statistics write",
@@ -97,6 +98,8 @@ if TYPE_CHECKING:
     from tegula.api.functions import cast as cast
     from tegula.api.functions import downsample as downsample
     from tegula.api.functions import explain as explain
+    from tegula.api.group import Group as Group
+    from tegula.api.group import open_group as open_group
     from tegula.api.kvstore import KvStore as KvStore
     from tegula.api.opening import open as open
     from tegula.api.spec import Spec as Spec

@@ -41,6 +41,12 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "transpose": "tegula.codecs.transpose:ZARR3",
         "zstd": "tegula.codecs.zstd:ZARR3",
     },
+    "groups": {
+        "n5": "tegula.formats.groups.n5:N5",
+        "zarr": "tegula.formats.groups.zarr2:ZARR2",
+        "zarr2": "tegula.formats.groups.zarr2:ZARR2",
+        "zarr3": "tegula.formats.groups.zarr3:ZARR3",
+    },
     "kvstores": {
         "memory": "tegula.kv.drivers:MEMORY",
         "file": "tegula.kv.drivers:FILE",

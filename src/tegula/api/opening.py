@@ -13,6 +13,7 @@ from tegula.api.spec import FLAGS, Spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody, directory
 from tegula.api.store import TensorStore
 from tegula.binding import compact
+from tegula.effects.effect import Program
 from tegula.effects.storage import Read
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
 from tegula.kv.spec import describe
@@ -25,7 +26,7 @@ from tegula.schema.schema import Schema
 from tegula.space.bounds import propagate_bounds
 from tegula.view import View
 
-__all__ = ["open", "reopened"]
+__all__ = ["open", "opening", "reopened"]
 
 
 def open(
@@ -163,6 +164,18 @@ def _start(asked: Spec, access: Access) -> Future[TensorStore]:
         return ready(run(program))
     except (ValueError, NotImplementedError) as error:
         return failed(error)
+
+
+def opening(spec: dict[str, Any], options: dict[str, Any]) -> Program[TensorStore]:
+    """Return the program of `open` for an array of a format; `options` are the arguments of `open`."""
+    asked = Spec(spec)
+    options = {"read": None, "write": None, **options}
+    access = Access.asked(options.pop("read"), options.pop("write"))
+    asked.update(**options)
+    if options.get("context") is None:
+        asked._bind(Context())
+    assert isinstance(asked._body, ChunkedBody)
+    return _opening(asked, asked._body, access)
 
 
 def _at_once(asked: Spec, access: Access, make: Any) -> Future[TensorStore]:

@@ -1,8 +1,8 @@
 """Handlers: effects answered by programs over other effects; and the definition of every fast path.
 
 `expansion` says what each optimisation effect *means*: `ReadMany` is all of its `Read`s, `WriteMany`
-all of its `Write`s, `Decoded` is `ReadMany` and decoding, `Compute` and `Memo` are calls.  An
-interpreter, leaf or cache may answer them natively; the law "native equals expanded" is tested for
+all of its `Write`s, `Children` a `List`, `Decoded` is `ReadMany` and decoding, `Compute` and `Memo` are
+calls.  An interpreter, leaf or cache may answer them natively; the law "native equals expanded" is tested for
 each that does.
 
 A handler is a function: effect -> program that answers it, or None where the effect is not its
@@ -24,7 +24,9 @@ from tegula.effects.effect import Call, Effect, Program
 from tegula.effects.storage import (
     UNCHANGED,
     Buffer,
+    Children,
     Decoded,
+    List,
     Read,
     ReadColumns,
     ReadMany,
@@ -37,10 +39,11 @@ from tegula.effects.storage import (
 )
 from tegula.effects.world import Now
 from tegula.errors import TegulaError, annotated
-from tegula.kv.spec import StoreRef, describe
+from tegula.kv.spec import KeyRange, StoreRef, describe, from_key
 
 __all__ = [
     "Handler",
+    "children_of",
     "decode",
     "decode_each",
     "expanded",
@@ -150,6 +153,17 @@ async def write_each(effect: WriteMany) -> WriteColumns:
     return WriteColumns([outcome.generation for outcome in outcomes], time)
 
 
+async def children_of(effect: Children) -> list[str]:
+    """What `Children` means: every key below the prefix, cut behind its next slash."""
+    listing = await List(effect.store, KeyRange.prefix(effect.prefix))
+    start = len(effect.prefix)
+    found = set()
+    for key in listing.keys:
+        name, slash, _ = key[start:].partition("/")
+        found.add(name + slash)
+    return sorted(found - {""}, key=from_key)
+
+
 async def _ask(effect: Effect[T]) -> T:
     return await effect
 
@@ -190,6 +204,7 @@ async def _memo(effect: Memo[T]) -> T:
 _DEFINITIONS: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {
     ReadMany: read_each,
     WriteMany: write_each,
+    Children: children_of,
     Decoded: decode_each,
     Compute: _compute,
     Memo: _memo,

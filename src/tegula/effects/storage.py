@@ -18,6 +18,7 @@ from tegula.record import Record
 __all__ = [
     "UNCHANGED",
     "Buffer",
+    "Children",
     "Decoded",
     "DeleteRange",
     "List",
@@ -129,6 +130,17 @@ class List(Effect[Listing]):
 
     store: StoreRef
     range: KeyRange
+
+
+class Children(Effect[list[str]]):
+    """Name what is directly below `prefix` (which ends in a slash, or is empty), in byte order.
+
+    Means: of every key that `List` finds below the prefix, what comes before its next slash, with that
+    slash.  So a name that ends in a slash is one that keys lie below.
+    """
+
+    store: StoreRef
+    prefix: str
 
 
 class DeleteRange(Effect[None]):

@@ -50,8 +50,10 @@ def _float(text: str) -> float:
     return number
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes, nan: bool = False) -> Any:
     """Return the JSON value of UTF-8 text; integers beyond 64 bits become floats.
+
+    `nan`: ``NaN`` and ``Infinity`` are numbers, as Python's own module writes them.
 
     >>> parse_json(b'{"a": [1, 18446744073709551616]}')
     {'a': [1, 1.8446744073709552e+19]}
@@ -64,7 +66,8 @@ def parse_json(data: bytes) -> Any:
         raise DataLoss(f"Invalid JSON: {len(data)} bytes exceed the limit of {MAX_BYTES}")
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
-        value = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+        constant = float if nan else _constant
+        value = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=constant)
         if "\\ud" in text or "\\uD" in text:
             binding.dumps(value).encode("utf-8")  # half of a surrogate pair is no text
     except (ValueError, OverflowError):

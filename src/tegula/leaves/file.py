@@ -23,6 +23,7 @@ from tegula.effects.effect import Effect
 from tegula.effects.storage import (
     UNCHANGED,
     Buffer,
+    Children,
     DeleteRange,
     List,
     Listing,
@@ -115,6 +116,10 @@ class FileLeaf:
         rows = [_read_row(key, wanted, had) for key, wanted, had in zip(keys, ranges, known, strict=True)]
         return ReadColumns([value for value, _ in rows], [generation for _, generation in rows], now)
 
+    def children(self, effect: Children) -> list[str]:
+        """Answer by looking into one directory, and below it only as far as the first file of each."""
+        return _children(effect.prefix)
+
     def write_many(self, effect: WriteMany) -> WriteColumns:
         """Answer a block of writes, one after the other."""
         for key in effect.keys:
@@ -177,6 +182,27 @@ def _read_rest(fd: int, key: str, got: bytes, size: int, first: int) -> bytes:
 def _list(wanted: KeyRange) -> Listing:
     keys = [to_key(key) for key in _files(wanted, remove=False)]
     return Listing(keys, [-1] * len(keys))
+
+
+def _children(prefix: str) -> list[str]:
+    folder = from_key(prefix)
+    if folder:
+        check_key(to_key(folder[:-1]) or "/")
+    found = set()
+    try:
+        with os.scandir(folder or b".") as entries:
+            for entry in entries:
+                key = folder + entry.name
+                if not entry.is_dir(follow_symlinks=False):
+                    if not key.endswith(_LOCK):
+                        found.add(entry.name)
+                elif next(_walk(entry.path, key + b"/", b"", b"", remove=False), None) is not None:
+                    found.add(entry.name + b"/")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise os_error(f"Failed to open directory: {quoted(prefix)}", error) from None
+    return [to_key(name) for name in sorted(found)]
 
 
 def _delete_range(wanted: KeyRange) -> None:

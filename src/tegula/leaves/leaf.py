@@ -4,8 +4,8 @@ Knows: the four storage effects, what a leaf may do natively, and how a byte ran
 Must not know: any store, any interpreter, any cache.
 
 A leaf answers `Read`, `Write`, `List` and `DeleteRange`, in the calling thread and to the end; it
-may be called from many threads at once.  A leaf that has `read_many` or `write_many` answers those
-natively (`reads_many`, `writes_many` find them).  Law: native equals expanded, row by row; and the
+may be called from many threads at once.  A leaf that has `read_many`, `write_many` or `children` answers
+those natively (`reads_many`, `writes_many` find them).  Law: native equals expanded, row by row; and the
 error of a block is the error of its lowest failing row.
 """
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from tegula.effects.effect import Effect, Program
-from tegula.effects.storage import DeleteRange, List, Read, ReadMany, Write, WriteMany
+from tegula.effects.storage import Children, DeleteRange, List, Read, ReadMany, Write, WriteMany
 from tegula.effects.world import Entropy, Sleep
 from tegula.errors import Indeterminate, Unavailable, annotated
 from tegula.kv.generation import UNKNOWN
@@ -48,7 +48,7 @@ class Retry(Record):
                 return self._persist(effect, (Unavailable,))
             case WriteMany() if effect.if_equal is not None:
                 return None
-            case Read() | ReadMany() | List() | Write() | WriteMany() | DeleteRange():
+            case Read() | ReadMany() | List() | Children() | Write() | WriteMany() | DeleteRange():
                 return self._persist(effect, (Unavailable, Indeterminate))
         return None
 

@@ -17,8 +17,9 @@ from typing import Any, Protocol
 
 from tegula.effects.control import Compute, Memo
 from tegula.effects.effect import Effect
-from tegula.effects.handler import read_each, write_each
+from tegula.effects.handler import children_of, read_each, write_each
 from tegula.effects.storage import (
+    Children,
     DeleteRange,
     List,
     Read,
@@ -64,6 +65,7 @@ class Performer:
             DeleteRange: self._single,
             ReadMany: self._read_many,
             WriteMany: self._write_many,
+            Children: self._children,
             Compute: _compute,
             Memo: self._memo,
             Now: _now,
@@ -95,6 +97,14 @@ class Performer:
         if native is not None:
             return native(effect)
         return run(write_each(effect), self)
+
+    def _children(self, effect: Children) -> list[str]:
+        native: Callable[[Children], list[str]] | None = getattr(
+            self._leaf_of(effect.store), "children", None
+        )
+        if native is not None:
+            return native(effect)
+        return run(children_of(effect), self)
 
     def _memo(self, effect: Memo[Any]) -> Any:
         me = threading.get_ident()

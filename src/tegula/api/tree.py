@@ -1,0 +1,91 @@
+"""A hierarchy to be printed: a line a node, with the shape and type of arrays.
+
+Knows: how nodes are drawn.  Must not know: how they were found.
+
+Law: drawing reads nothing.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from tegula.errors import TegulaError
+from tegula.formats.groups.group import Node
+from tegula.registry import lookup
+
+__all__ = ["Tree"]
+
+
+class Tree:
+    """The nodes below a group; printed as a tree, in a notebook as nested lists."""
+
+    __slots__ = ("_driver", "_name", "nodes")
+
+    nodes: dict[str, Node]
+    """The nodes by path."""
+
+    def __init__(self, driver: str, path: str, nodes: dict[str, Node]) -> None:
+        self._driver, self._name, self.nodes = driver, "/" + path, nodes
+
+    def __repr__(self) -> str:
+        below = _below(self.nodes)
+        return "\n".join([self._name, *self._lines(below, "", "")])
+
+    def _lines(self, below: dict[str, list[str]], path: str, front: str) -> list[str]:
+        lines = []
+        names = below.get(path, [])
+        for index, name in enumerate(names):
+            last = index == len(names) - 1
+            inner = f"{path}/{name}" if path else name
+            lines.append(f"{front}{'└── ' if last else '├── '}{self._line(name, self.nodes[inner])}")
+            lines += self._lines(below, inner, front + ("    " if last else "│   "))
+        return lines
+
+    def _line(self, name: str, node: Node) -> str:
+        return name if node.kind == "group" else f"{name} {described(self._driver, node.array)}"
+
+    def _repr_html_(self) -> str:
+        return f"<div><b>{escape(self._name)}</b>{self._items(_below(self.nodes), '')}</div>"
+
+    def _items(self, below: dict[str, list[str]], path: str) -> str:
+        items = []
+        for name in below.get(path, []):
+            inner = f"{path}/{name}" if path else name
+            node = self.nodes[inner]
+            if node.kind == "group":
+                items.append(
+                    f"<li><details open><summary>{escape(name)}</summary>"
+                    f"{self._items(below, inner)}</details></li>"
+                )
+            else:
+                items.append(f"<li>{escape(name)} <i>{escape(described(self._driver, node.array))}</i></li>")
+        return f"<ul>{''.join(items)}</ul>" if items else ""
+
+
+def _below(nodes: dict[str, Node]) -> dict[str, list[str]]:
+    """Return the names directly below each path."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(nodes):
+        above, _, name = path.rpartition("/")
+        found.setdefault(above, []).append(name)
+    return found
+
+
+def described(driver: str, array: dict[str, Any]) -> str:
+    """Return the shape and data type that an array's document states, as far as it can be read.
+
+    >>> described("n5", {"dimensions": [3, 4], "dataType": "uint8"})
+    '(3, 4) uint8'
+    """
+    from tegula.binding import compact
+
+    try:
+        form = lookup("formats", driver)
+        schema = form.schema(form.decode_metadata(compact(array), "metadata"), form.parse_members({}), None)
+        shape, dtype = schema.domain.shape, schema.dtype.name
+    except (KeyError, TegulaError):  # a format, a type or a codec that is not known here
+        shape = tuple(array.get("shape", array.get("dimensions", ())))
+        dtype = array.get("data_type", array.get("dtype", array.get("dataType", "")))
+        dtype = dtype if isinstance(dtype, str) else compact(dtype).decode()
+    return f"{shape} {dtype}"

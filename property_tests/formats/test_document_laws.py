@@ -129,10 +129,10 @@ HOSTILE = [
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_a_hostile_document_is_dealt_with_at_once(driver: str, number: int) -> None:
     text = json.dumps(HOSTILE[number](WHOLE[driver])).encode()
-    start = time.monotonic()
+    start = time.thread_time()  # of this thread: the machine may be busy
     with contextlib.suppress(TegulaError):
         lookup("formats", driver).decode_metadata(text, "it")
-    assert time.monotonic() - start < 1
+    assert time.thread_time() - start < 1
 
 
 @pytest.mark.parametrize("driver", ["zarr3", "zarr"])

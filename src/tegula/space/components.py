@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
 from tegula.errors import InvalidArgument
-from tegula.space.dim import int64, label_of
+from tegula.space.arguments import flag, label_of, number, row
 from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, domain, mask_of
 from tegula.space.interval import (
     END,
@@ -20,13 +20,16 @@ from tegula.space.interval import (
     check_closed,
     check_half_open,
     check_sized,
+    wrapped,
 )
 
 
 def _ints(values: Iterable[Any], what: str) -> tuple[int, ...]:
-    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{what} must be a sequence of integers, not {type(values).__name__}")
-    return tuple([int64(value, what) for value in values])
+    return tuple([number(value, what) for value in row(values, what)])
+
+
+def _flags(values: Iterable[Any] | None, what: str) -> tuple[bool, ...] | None:
+    return None if values is None else tuple([flag(value, what) for value in row(values, what)])
 
 
 def of_components(
@@ -46,15 +49,15 @@ def of_components(
     """
     known: list[tuple[str, int]] = []
     if rank is not None:
-        number = int64(rank, "rank")
-        if not 0 <= number <= MAX_RANK:
-            raise InvalidArgument(f"Invalid {prefix}rank: {number}")
-        known.append((f"{prefix}rank", number))
+        asked = number(rank, "rank")
+        if not 0 <= asked <= MAX_RANK:
+            raise InvalidArgument(f"Invalid {prefix}rank: {asked}")
+        known.append((f"{prefix}rank", asked))
     los = None if inclusive_min is None else _ints(inclusive_min, "inclusive_min")
-    lower = None if implicit_lower_bounds is None else tuple(map(bool, implicit_lower_bounds))
+    lower = _flags(implicit_lower_bounds, "implicit_lower_bounds")
     uppers = {"exclusive_max": exclusive_max, "inclusive_max": inclusive_max, "shape": shape}
     his = {name: _ints(values, name) for name, values in uppers.items() if values is not None}
-    upper = None if implicit_upper_bounds is None else tuple(map(bool, implicit_upper_bounds))
+    upper = _flags(implicit_upper_bounds, "implicit_upper_bounds")
     names = None if labels is None else _labels(labels)
     rows: list[tuple[str, tuple[Any, ...] | None]] = [
         (f"{prefix}inclusive_min", los),
@@ -89,9 +92,7 @@ def of_components(
 
 
 def _labels(labels: Iterable[str | None]) -> tuple[str, ...]:
-    if isinstance(labels, str):
-        raise TypeError("labels must be a sequence of strings, not a string")
-    return tuple([label_of(label) for label in labels])
+    return tuple([label_of(label) for label in row(labels, "labels")])
 
 
 def bounded(
@@ -119,7 +120,7 @@ def bounded(
         form, ends = "exclusive_max", (END,) * rank
     for lo, end in zip(los, ends, strict=True):
         if form == "shape":
-            check_sized(lo, end) if end != MAX_SIZE else check_half_open(lo, END)
+            check_sized(lo, end if end != MAX_SIZE else wrapped(END - lo))
         elif form == "inclusive_max":
             check_closed(lo, end)
         else:

@@ -12,14 +12,14 @@ Law: `eval(repr(x)) == x`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import index
 from typing import Any, SupportsIndex, overload
 
 from tegula.errors import InvalidArgument
+from tegula.space.arguments import flag, int64, label_of, number
 from tegula.space.interval import (
     END,
     INF,
-    MAX_INT64,
+    MAX_SIZE,
     MIN_INT64,
     check_closed,
     check_half_open,
@@ -30,17 +30,6 @@ from tegula.space.interval import (
     interval_text,
     quoted,
 )
-
-
-def int64(value: Any, what: str) -> int:
-    """Return `value` as an int of 64 bits; raise `TypeError` for anything else (floats included)."""
-    try:
-        number = index(value)
-    except TypeError:
-        raise TypeError(f"{what} must be an integer, not {type(value).__name__}") from None
-    if not MIN_INT64 <= number <= MAX_INT64:
-        raise TypeError(f"{what} {number} does not fit into 64 bits")
-    return number
 
 
 class Frozen:
@@ -149,13 +138,17 @@ class Dim(Frozen, _RawDim):
         implicit_lower = _optional_flag(given.pop("implicit_lower", None))
         implicit_upper = _optional_flag(given.pop("implicit_upper", None))
         first = args[0] if args else None
-        if len(args) <= 1 and (first is None or isinstance(first, str)) and given.keys() <= {"label"}:
+        if (
+            len(args) <= 1
+            and (first is None or isinstance(first, (str, bytes)))
+            and given.keys() <= {"label"}
+        ):
             if not (args and "label" in given):
                 label = label_of(first if args else given.get("label"))
                 return dim(-INF, END, label, implicit_lower is not False, implicit_upper is not False)
-        elif (len(args) == 1 or (len(args) == 2 and (args[1] is None or isinstance(args[1], str)))) and not (
-            given.keys() - ({"inclusive_min", "label"} if len(args) == 1 else {"inclusive_min"})
-        ):
+        elif (
+            len(args) == 1 or (len(args) == 2 and (args[1] is None or isinstance(args[1], (str, bytes))))
+        ) and not (given.keys() - ({"inclusive_min", "label"} if len(args) == 1 else {"inclusive_min"})):
             label = label_of(args[1] if len(args) == 2 else given.get("label"))
             return _sized(first, given.get("inclusive_min"), label, bool(implicit_lower), implicit_upper)
         elif not args and "size" in given and given.keys() <= {"size", "label", "inclusive_min"}:
@@ -213,8 +206,8 @@ class Dim(Frozen, _RawDim):
     def __contains__(self, other: SupportsIndex | Dim) -> bool:
         if isinstance(other, Dim):
             return contains(self.inclusive_min, self.exclusive_max, other.inclusive_min, other.exclusive_max)
-        number = int64(other, "index")
-        return self.inclusive_min <= number < self.exclusive_max and -INF < number < INF
+        i = number(other, "index")
+        return self.inclusive_min <= i < self.exclusive_max and -INF < i < INF
 
     def hull(self, other: Dim) -> Dim:
         """Return the least interval that holds both; labels must agree or one be empty.
@@ -222,7 +215,7 @@ class Dim(Frozen, _RawDim):
         >>> Dim(inclusive_min=1, exclusive_max=5, label="x").hull(Dim(3))
         Dim(inclusive_min=0, exclusive_max=5, label="x")
         """
-        lo, hi, lower, upper = hull(_fields(self), _fields(other))
+        lo, hi, lower, upper = hull(_fields(self), _fields(_checked(other)))
         return dim(lo, hi, merged_label(self.label, other.label), lower, upper)
 
     def intersect(self, other: Dim) -> Dim:
@@ -231,7 +224,7 @@ class Dim(Frozen, _RawDim):
         >>> Dim(1, 5).intersect(Dim(3))
         Dim(inclusive_min=1, exclusive_max=3)
         """
-        lo, hi, lower, upper = intersect(_fields(self), _fields(other))
+        lo, hi, lower, upper = intersect(_fields(self), _fields(_checked(other)))
         return dim(lo, hi, merged_label(self.label, other.label), lower, upper)
 
     def __eq__(self, other: object) -> bool:
@@ -267,16 +260,21 @@ class Dim(Frozen, _RawDim):
 
 
 def _optional_flag(value: object) -> bool | None:
-    return None if value is None else bool(value)
+    return None if value is None else flag(value, "an implicit bound")
 
 
-def label_of(value: object) -> str:
-    """Return a label given as a string or None."""
+def _bound(value: object, what: str) -> int | None:
+    """Return a bound; the least int64 says that there is none, as None does."""
     if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise TypeError(f"label must be a string, not {type(value).__name__}")
-    return str(value)
+        return None
+    number = int64(value, what)
+    return None if number == MIN_INT64 else number
+
+
+def _checked(value: object) -> Dim:
+    if not isinstance(value, Dim):
+        raise TypeError(f"a Dim is required, not {type(value).__name__}")
+    return value
 
 
 def _fields(value: Dim) -> tuple[int, int, bool, bool]:
@@ -284,12 +282,12 @@ def _fields(value: Dim) -> tuple[int, int, bool, bool]:
 
 
 def _sized(size: Any, lo: Any, label: str, implicit_lower: bool, implicit_upper: bool | None) -> Dim:
-    upper = (size is None) if implicit_upper is None else implicit_upper
-    first = 0 if lo is None else int64(lo, "inclusive_min")
-    if size is None:
+    count = _bound(size, "size")
+    upper = (count is None) if implicit_upper is None else implicit_upper
+    first = _bound(lo, "inclusive_min") or 0
+    if count is None or count == MAX_SIZE:
         check_half_open(first, END)
         return dim(first, END, label, implicit_lower, upper)
-    count = int64(size, "size")
     check_sized(first, count)
     return dim(first, first + count, label, implicit_lower, upper)
 
@@ -297,14 +295,15 @@ def _sized(size: Any, lo: Any, label: str, implicit_lower: bool, implicit_upper:
 def _bounded(
     lo: Any, hi: Any, form: str, label: str, implicit_lower: bool | None, implicit_upper: bool | None
 ) -> Dim:
-    lower = (lo is None) if implicit_lower is None else implicit_lower
-    upper = (hi is None) if implicit_upper is None else implicit_upper
-    first = -INF if lo is None else int64(lo, "inclusive_min")
+    given, last = _bound(lo, "inclusive_min"), _bound(hi, form)
+    lower = (given is None) if implicit_lower is None else implicit_lower
+    upper = (last is None) if implicit_upper is None else implicit_upper
+    first = -INF if given is None else given
     if form == "inclusive_max":
-        last = INF if hi is None else int64(hi, "inclusive_max")
+        last = INF if last is None else last
         check_closed(first, last)
         return dim(first, last + 1, label, lower, upper)
-    end = END if hi is None else int64(hi, "exclusive_max")
+    end = END if last is None else last
     check_half_open(first, end)
     return dim(first, end, label, lower, upper)
 

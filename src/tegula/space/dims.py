@@ -11,14 +11,15 @@ Law: `eval(repr(e)) == e`, and `x[e1][e2]` is what the operations do one after t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.space import dimops
 from tegula.space.align import restricted
+from tegula.space.arguments import flag, int64, label_of, row
 from tegula.space.compose import compose, indexing, propagated
-from tegula.space.dim import Frozen, int64
+from tegula.space.dim import Frozen
 from tegula.space.direct import directly
 from tegula.space.domain import IndexDomain, check_rank, dimension_of_label
 from tegula.space.indexable import HasTransform, Operations
@@ -216,20 +217,17 @@ def _vector(argument: Any, name: str) -> dimops.Vector:
     if hasattr(argument, "__index__") and not getattr(argument, "ndim", 0):
         number = int64(argument, name)
         return None if number == MIN_INT64 else number
-    if isinstance(argument, str) or not isinstance(argument, Iterable):
-        raise TypeError(f"{name} takes an integer, None, or a sequence of these, not {argument!r}")
-    return tuple([None if item is None else int64(item, name) for item in argument])
+    items = [None if item is None else int64(item, name) for item in row(argument, name)]
+    return tuple([None if item == MIN_INT64 else item for item in items])
 
 
 def _names(argument: Any) -> tuple[str, ...]:
-    if isinstance(argument, str):
-        return (str(argument),)
-    if not isinstance(argument, Iterable):
-        raise TypeError(f"label takes strings, not {argument!r}")
-    names = tuple(argument)
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"label takes strings, not {argument!r}")
-    return tuple(map(str, names))
+    if isinstance(argument, (str, bytes)):
+        return (label_of(argument),)
+    names = row(argument, "label")
+    if any(name is None for name in names):
+        raise TypeError("label takes strings, not None")
+    return tuple(map(label_of, names))
 
 
 def _flags(argument: Any) -> tuple[bool | None, bool | None]:
@@ -237,9 +235,13 @@ def _flags(argument: Any) -> tuple[bool | None, bool | None]:
         if argument.step is not None:
             raise TypeError("mark_bounds_implicit takes a slice without a step")
         lower, upper = argument.start, argument.stop
-    else:
-        lower = upper = argument
-    return (None if lower is None else bool(lower)), (None if upper is None else bool(upper))
+        return _optional(lower), _optional(upper)
+    both = None if argument is None else flag(argument, "mark_bounds_implicit")
+    return both, both
+
+
+def _optional(value: object) -> bool | None:
+    return None if value is None else flag(value, "mark_bounds_implicit")
 
 
 def argument_of(name: str, given: Any) -> Any:

@@ -64,7 +64,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             lower, upper = lowers >> i & 1, uppers >> i & 1
             a, b = los[i], his[i]
             change: Affine | None = None
-            if step is None or step == 1:
+            if step is None or (step == 1 and type(step) is int):
                 if start is not None:
                     if type(start) is not int:
                         return _again(t, terms, mode)
@@ -74,7 +74,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                 if stop is not None:
                     if type(stop) is not int:
                         return _again(t, terms, mode)
-                    if not -INF < stop < INF or (stop > b and not upper):
+                    if not 1 - INF < stop < INF or (stop > b and not upper):
                         return None
                     b, upper = stop, 0
                 if a > b:

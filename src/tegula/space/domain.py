@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import prod
-from operator import attrgetter, index, sub
+from operator import attrgetter, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from tegula.errors import IndexingError, InvalidArgument
+from tegula.space.arguments import int64, is_whole, label_of, row
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.indexable import Movable, Operations
 from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, quoted
@@ -125,7 +126,7 @@ class IndexDomain(Movable, Frozen, _RawDomain):
             from tegula.space.wire import domain_from_json
 
             return domain_from_json(json)
-        if dimensions is None and rank is not None and not hasattr(rank, "__index__"):
+        if dimensions is None and rank is not None and not is_whole(rank):
             rank, dimensions = None, rank
         if dimensions is not None:
             if rank is not None or not bare:
@@ -237,6 +238,8 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         return self._combined(other, Dim.intersect, "intersect")
 
     def _combined(self, other: IndexDomain, combine: Any, verb: str) -> IndexDomain:
+        if not isinstance(other, IndexDomain):
+            raise TypeError(f"an IndexDomain is required, not {type(other).__name__}")
         prefix = f"Cannot {verb} index domain {self} with index domain {other}: "
         if self.rank != other.rank:
             raise InvalidArgument(f"{prefix}Ranks do not match")
@@ -273,13 +276,13 @@ class IndexDomain(Movable, Frozen, _RawDomain):
 
     def __getitem__(self, key: Any) -> Dim | IndexDomain:
         """Return one dimension (by number or label), several, or this domain indexed by another value."""
-        if isinstance(key, str):
+        if isinstance(key, (str, bytes)):
             try:
-                return self.dim(dimension_of_label(self.labels, key))
+                return self.dim(dimension_of_label(self.labels, label_of(key)))
             except InvalidArgument as error:
                 raise IndexingError(error.message, error.code) from None
-        if type(key) is int or (hasattr(key, "__index__") and not hasattr(key, "__len__")):
-            i = index(key)
+        if type(key) is int or (hasattr(key, "__index__") and not getattr(key, "ndim", 0)):
+            i = int64(key, "dimension")
             rank = self.rank
             if not -rank <= i < rank:
                 text = f"Dimension index {i} is outside valid range [-{rank}, {rank})"
@@ -338,7 +341,7 @@ def mask_of(flags: Iterable[bool]) -> int:
 
 def of_dims(dimensions: Iterable[Dim]) -> IndexDomain:
     """Return the checked domain of a row of dimensions."""
-    dims = tuple(dimensions)
+    dims = row(dimensions, "dimensions")
     for item in dims:
         if not isinstance(item, Dim):
             raise TypeError(f"dimensions must be Dim values, not {type(item).__name__}")

@@ -241,6 +241,13 @@ def affine_range(lo: int, hi: int, offset: int, stride: int) -> tuple[int, int]:
     return (last, first + 1) if stride < 0 else (first, last + 1)
 
 
+def wrapped(value: int) -> int:
+    """Return `value` reduced to 64 bits, as C++ does; what is built and checked never needs it."""
+    if MIN_INT64 <= value <= MAX_INT64:
+        return value
+    return (value - MIN_INT64) % 2**64 + MIN_INT64
+
+
 def fits(number: int) -> bool:
     """Tell whether `number` is an int64."""
     return MIN_INT64 <= number <= MAX_INT64

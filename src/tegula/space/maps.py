@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 import numpy as np
 
 from tegula.errors import IndexingError
-from tegula.space.dim import Dim, Frozen, dim, int64
+from tegula.space.arguments import int64, number
+from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.interval import END, INF, MAX_RANK, interval_text
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class OutputIndexMethod(Enum):
     constant = 0
     single_input_dimension = 1
     array = 2
+
+    @classmethod
+    def _missing_(cls, value: object) -> OutputIndexMethod | None:
+        number = int64(value, "OutputIndexMethod")
+        return next((one for one in cls if one.value == number), None)
 
     def __int__(self) -> int:
         return self.value
@@ -173,7 +179,7 @@ class OutputIndexMap(Frozen, _RawMap):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> OutputIndexMap:  # noqa: PYI034 - the maker sets the class
         """Match the arguments against the three forms, in order."""
-        whole = bool(args) and hasattr(args[0], "__index__") and not isinstance(args[0], np.ndarray)
+        whole = bool(args) and hasattr(args[0], "__index__") and not getattr(args[0], "ndim", 0)
         single = len(args) > 1 or (bool(args) and bool(kwargs)) or "input_dimension" in kwargs
         if "index_array" in kwargs or "index_range" in kwargs or (args and not whole):
             form: tuple[str, ...] = ("index_array", "offset", "stride", "index_range")
@@ -185,19 +191,21 @@ class OutputIndexMap(Frozen, _RawMap):
         if len(args) > len(form) or (kwargs.keys() & given.keys()) or (kwargs.keys() - set(form)):
             raise TypeError(f"incompatible arguments for OutputIndexMap: {args} {kwargs}")
         given.update(kwargs)
-        offset = int64(given.get("offset", 0), "offset")
-        stride = int64(given.get("stride", 1), "stride")
+        offset = number(given.get("offset", 0), "offset")
+        stride = number(given.get("stride", 1), "stride")
         if form[0] == "offset":
             return constant_map(offset)
         if form[0] not in given:
             raise TypeError(f"incompatible arguments for OutputIndexMap: {form[0]} is missing")
         if form[0] == "input_dimension":
-            return single_map(int64(given["input_dimension"], "input_dimension"), offset, stride)
+            return single_map(number(given["input_dimension"], "input_dimension"), offset, stride)
         limits = given.get("index_range", UNBOUNDED)
+        if not isinstance(limits, Dim):
+            raise TypeError(f"index_range must be a Dim, not {type(limits).__name__}")
         limits = dim(limits.inclusive_min, limits.exclusive_max)
         try:
             array = frozen(given["index_array"])
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise TypeError(f"incompatible arguments for OutputIndexMap: {error}") from None
         return array_map(array, offset, stride, limits)
 
@@ -280,13 +288,18 @@ class OutputIndexMaps:
     def __getitem__(self, key: slice) -> list[OutputIndexMap]: ...
 
     def __getitem__(self, key: SupportsIndex | slice) -> OutputIndexMap | list[OutputIndexMap]:
-        """Return the map of one output dimension, or a list of several."""
+        """Return the map of one output dimension, or a list of several.
+
+        Raise `IndexError` for a number, and `ValueError` for a range, that leaves the rank.
+        """
         if isinstance(key, slice):
-            return list(self._maps[key])
-        rank = len(self._maps)
-        if not -rank <= key.__index__() < rank:
-            raise IndexingError(f"Index {key} is outside valid range [{-rank}, {rank})")
-        return self._maps[key]
+            from tegula.space.selection import in_range
+
+            return [self._maps[i] for i in in_range(key, len(self._maps))]
+        rank, i = len(self._maps), int64(key, "index")
+        if not -rank <= i < rank:
+            raise IndexingError(f"Index {i} is outside valid range [{-rank}, {rank})")
+        return self._maps[i]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Iterable):

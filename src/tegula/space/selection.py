@@ -14,9 +14,9 @@ from operator import index
 from typing import Any
 
 from tegula.errors import InvalidArgument
-from tegula.space.dim import int64
+from tegula.space.arguments import int64, label_of
 from tegula.space.domain import dimension_of_label
-from tegula.space.interval import quoted
+from tegula.space.interval import MAX_INT64, MIN_INT64, quoted
 
 Spec = int | str | slice
 
@@ -26,13 +26,13 @@ def specs_of(selection: Any) -> tuple[Spec, ...]:
 
     Raise `TypeError` for anything else.
     """
-    if type(selection) is int:
+    if type(selection) is int and MIN_INT64 <= selection <= MAX_INT64:
         return (selection,)
     chosen = getattr(selection, "_selected", None)
     if chosen is not None:
         return chosen  # type: ignore[no-any-return]
     if isinstance(selection, str):
-        return (str(selection),)
+        return (label_of(selection),)
     if isinstance(selection, slice):
         return (_range(selection),)
     if hasattr(selection, "__index__") and not getattr(selection, "ndim", 0):
@@ -46,7 +46,7 @@ def _range(given: slice) -> slice:
     parts = []
     for part in (given.start, given.stop, given.step):
         try:
-            parts.append(None if part is None else index(part))
+            parts.append(None if part is None else max(-MAX_INT64 - 1, min(index(part), MAX_INT64)))
         except TypeError:
             raise TypeError("a range of dimensions needs integers or None") from None
     if parts[2] == 1:

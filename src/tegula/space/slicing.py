@@ -13,13 +13,14 @@ for integers and unit slices is that, computed without the detour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
 import numpy as np
 
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
+from tegula.space.arguments import is_row
 from tegula.space.compose import compose, indexing
 from tegula.space.direct import directly
 from tegula.space.domain import IndexDomain, check_rank, domain, mask_of
@@ -98,9 +99,7 @@ class Expression:
                 terms.extend(term)
                 self.taken += len(term)
                 broken = arrays
-                if len(term) != 1 or isinstance(raw.start, Iterable) or isinstance(raw.stop, Iterable):
-                    self.scalar = False
-                if isinstance(raw.step, Iterable):
+                if len(term) != 1 or is_row(raw.start) or is_row(raw.stop) or is_row(raw.step):
                     self.scalar = False
             else:
                 shape = term.shape
@@ -288,12 +287,12 @@ def _term(raw: Any) -> Any:
 def _slices(raw: slice) -> list[slice]:
     """Return the slices of a slice whose parts may be vectors."""
     start, stop, step = raw.start, raw.stop, raw.step
-    if not (isinstance(start, Iterable) or isinstance(stop, Iterable) or isinstance(step, Iterable)):
+    if not (is_row(start) or is_row(stop) or is_row(step)):
         return [slice(_part(start), _part(stop), _part(step))]
     known: tuple[str, list[Any]] | None = None
     parts: list[Any] = []
     for name, value in (("start", start), ("stop", stop), ("step", step)):
-        if not isinstance(value, Iterable):
+        if not is_row(value):
             parts.append(_part(value))
             continue
         items = [_part(v) for v in value]

@@ -20,11 +20,12 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from tegula.errors import InvalidArgument, OutOfRange
+from tegula.space.arguments import int64, is_whole, number, row
 from tegula.space.components import of_components
-from tegula.space.dim import Frozen, int64
+from tegula.space.dim import Frozen
 from tegula.space.domain import IndexDomain
 from tegula.space.indexable import Indexable
-from tegula.space.interval import END, INF, MAX_INT64, MAX_RANK, MIN_INT64, interval_text, quoted
+from tegula.space.interval import END, INF, MAX_RANK, interval_text, quoted, wrapped
 from tegula.space.maps import (
     IDENTITY,
     IDENTITY_MAPS,
@@ -114,14 +115,15 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
             from tegula.space.wire import transform_from_json
 
             return transform_from_json(json)
-        rank: SupportsIndex | None = None
-        if input_rank is not None and not hasattr(input_rank, "__index__"):
+        rank: Any = None
+        if domain is not None and not isinstance(domain, IndexDomain):
+            raise TypeError(f"domain must be an IndexDomain, not {type(domain).__name__}")
+        if input_rank is not None and not is_whole(input_rank):
             if domain is not None:
                 raise TypeError("incompatible arguments for IndexTransform: two domains")
             domain = input_rank if isinstance(input_rank, IndexDomain) else IndexDomain(input_rank)
         else:
             rank = input_rank
-        maps = None if output is None else _maps(output)
         if domain is not None:
             if rank is not None or not bare:
                 raise TypeError("incompatible arguments for IndexTransform: domain stands for all bounds")
@@ -137,7 +139,7 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
                 input_labels,
                 "input_",
             )
-        return identity(domain) if maps is None else fitted(domain, maps)
+        return identity(domain) if output is None else fitted(domain, _maps(output))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -184,9 +186,7 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
         >>> IndexTransform(input_shape=[2, 3])([1, 2])
         (1, 2)
         """
-        if not isinstance(indices, Iterable):
-            raise TypeError(f"indices must be a sequence of integers, not {type(indices).__name__}")
-        point = tuple([i if type(i) is int else int64(i, "index") for i in indices])
+        point = tuple([i if type(i) is int else number(i, "index") for i in row(indices, "indices")])
         domain = self.domain
         if len(point) != domain.rank:
             raise InvalidArgument(
@@ -200,6 +200,7 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
             lo = -INF if domain.lower_mask >> i & 1 else domain.inclusive_min[i]
             hi = END if domain.upper_mask >> i & 1 else domain.exclusive_max[i]
             if not (lo <= x < hi and -INF < x < INF):
+                x = int64(x, "index")
                 shown = interval_text(
                     domain.inclusive_min[i],
                     domain.exclusive_max[i],
@@ -274,13 +275,6 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
         return transform, (self.domain, self.maps)
 
 
-def wrapped(value: int) -> int:
-    """Return `value` reduced to 64 bits, as evaluation at a point does (a built transform never needs it)."""
-    if MIN_INT64 <= value <= MAX_INT64:
-        return value
-    return (value - MIN_INT64) % 2**64 + MIN_INT64
-
-
 def explicitly_empty(domain: IndexDomain) -> bool:
     """Tell whether some dimension has no index, with both bounds explicit."""
     los, his = domain.inclusive_min, domain.exclusive_max
@@ -291,7 +285,7 @@ def explicitly_empty(domain: IndexDomain) -> bool:
 
 
 def _maps(output: Iterable[OutputIndexMap]) -> tuple[OutputIndexMap, ...]:
-    maps = tuple(output)
+    maps = row(output, "output")
     for m in maps:
         if not isinstance(m, OutputIndexMap):
             raise TypeError(f"output must hold OutputIndexMap values, not {type(m).__name__}")

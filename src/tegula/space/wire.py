@@ -11,19 +11,19 @@ Law: `domain_from_json(domain_to_json(d)) == d`, and the same for transforms.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 
-from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.binding import array, as_json, at, at_member, at_position, dumps, expected, integer, mapping, text
+from tegula.binding import members as only
+from tegula.errors import InvalidArgument
 from tegula.space.components import bounded
 from tegula.space.dim import Dim, dim
 from tegula.space.domain import NO_LABELS, IndexDomain, check_labels
 from tegula.space.interval import (
     END,
     INF,
-    MAX_INT64,
     MAX_RANK,
     MAX_SIZE,
     MIN_INT64,
@@ -44,16 +44,6 @@ from tegula.space.transform import IndexTransform, fitted, identity
 
 _UPPER_FORMS = ("shape", "inclusive_max", "exclusive_max")
 _UPPER_INFINITY = {"shape": MAX_SIZE, "inclusive_max": INF, "exclusive_max": END}
-
-
-def shown(value: Any) -> str:
-    """Return `value` as compact JSON, for error texts."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, default=repr)
-
-
-def expected(what: str, value: Any) -> InvalidArgument:
-    """Return the error for a value of the wrong kind."""
-    return InvalidArgument(f"Expected {what}, but received: {shown(value)}")
 
 
 def _wrapped(lo: int, implicit: bool, infinity: int, name: str) -> Any:
@@ -90,26 +80,12 @@ def domain_from_json(document: Any) -> IndexDomain:
     >>> domain_from_json({"inclusive_min": ["-inf", 7, ["-inf"]], "labels": ["x", "y", ""]})
     { "x": (-inf, +inf*), "y": [7, +inf*), (-inf*, +inf*) }
     """
-    try:
-        members = _object(document)
+    given = as_json(document)
+    with at("Error parsing index domain from JSON: "):
+        members = dict(mapping(given))
         parts = _domain_parts(members, "")
-        refuse_extra(members)
+        only(members, ())
         return bounded(*parts)
-    except TegulaError as error:
-        raise annotated(error, "Error parsing index domain from JSON: ") from None
-
-
-def _object(document: Any) -> dict[str, Any]:
-    if not isinstance(document, dict):
-        raise expected("object", document)
-    return dict(document)
-
-
-def refuse_extra(members: dict[str, Any]) -> None:
-    """Raise `InvalidArgument` if a member is left that nobody took."""
-    if members:
-        names = ",".join(quoted(str(name)) for name in sorted(members))
-        raise InvalidArgument(f"Object includes extra members: {names}")
 
 
 def _domain_parts(members: dict[str, Any], prefix: str) -> tuple[Any, ...]:
@@ -118,14 +94,13 @@ def _domain_parts(members: dict[str, Any], prefix: str) -> tuple[Any, ...]:
     if not any(name in members for name in names):
         listed = ", ".join(map(quoted, names))
         raise InvalidArgument(f"At least one of {listed} members must be specified")
-    rank = None
-    if f"{prefix}rank" in members:
-        with_path = f"{prefix}rank"
-        rank = in_member(with_path, _integer, members.pop(with_path), 0, MAX_RANK)
-    los = ends = lower = upper = None
-    if f"{prefix}inclusive_min" in members:
-        name = f"{prefix}inclusive_min"
-        los, lower = in_member(name, _bounds, members.pop(name), rank, -INF, '"-inf"')
+    rank = los = ends = lower = upper = labels = None
+    if (name := f"{prefix}rank") in members:
+        with at_member(name):
+            rank = integer(members.pop(name), 0, MAX_RANK)
+    if (name := f"{prefix}inclusive_min") in members:
+        with at_member(name):
+            los, lower = _bounds(members.pop(name), rank, -INF, '"-inf"')
         rank = len(los)
     given = [form for form in _UPPER_FORMS if prefix + form in members]
     if len(given) > 1:
@@ -133,58 +108,15 @@ def _domain_parts(members: dict[str, Any], prefix: str) -> tuple[Any, ...]:
         raise InvalidArgument(f"At most one of {listed} members is allowed")
     form = "exclusive_max"
     for form in given:
-        value = members.pop(prefix + form)
-        ends, upper = in_member(prefix + form, _bounds, value, rank, _UPPER_INFINITY[form], '"+inf"')
+        with at_member(prefix + form):
+            ends, upper = _bounds(members.pop(prefix + form), rank, _UPPER_INFINITY[form], '"+inf"')
         rank = len(ends)
-    labels = None
-    if f"{prefix}labels" in members:
-        name = f"{prefix}labels"
-        labels = in_member(name, _label_list, members.pop(name), rank)
+    if (name := f"{prefix}labels") in members:
+        with at_member(name):
+            labels = _label_list(members.pop(name), rank)
         rank = len(labels)
     assert rank is not None
     return rank, los, form, ends, lower, upper, labels or NO_LABELS[rank]
-
-
-def in_member(name: str, parse: Any, *args: Any) -> Any:
-    """Return `parse(*args)`; a complaint says which member it is about."""
-    try:
-        return parse(*args)
-    except TegulaError as error:
-        raise annotated(error, f"Error parsing object member {quoted(name)}: ") from None
-
-
-def in_position(i: int, parse: Any, *args: Any) -> Any:
-    """Return `parse(*args)`; a complaint says which element it is about."""
-    try:
-        return parse(*args)
-    except TegulaError as error:
-        raise annotated(error, f"Error parsing value at position {i}: ") from None
-
-
-def _is_int(value: Any) -> bool:
-    if isinstance(value, float):
-        return value.is_integer() and MIN_INT64 <= value <= MAX_INT64
-    return isinstance(value, int) and not isinstance(value, bool) and MIN_INT64 <= value <= MAX_INT64
-
-
-def _integer(value: Any, lo: int, hi: int) -> int:
-    if not _is_int(value) or not lo <= value <= hi:
-        raise expected(f"integer in the range [{lo}, {hi}]", value)
-    return int(value)
-
-
-def int64_value(value: Any) -> int:
-    """Return a JSON integer of 64 bits."""
-    if not _is_int(value):
-        raise expected("64-bit signed integer", value)
-    return int(value)
-
-
-def array(value: Any) -> list[Any]:
-    """Return a JSON array as a list."""
-    if not isinstance(value, list | tuple):
-        raise expected("array", value)
-    return list(value)
 
 
 def _check_length(length: int, rank: int | None) -> None:
@@ -195,16 +127,17 @@ def _check_length(length: int, rank: int | None) -> None:
 
 
 def _bound(value: Any, infinity: int, infinity_text: str) -> tuple[int, bool]:
-    implicit = isinstance(value, list | tuple)
+    implicit = isinstance(value, list)
     if implicit:
         if len(value) != 1:
             raise expected("array of size 1 indicating an implicit value", value)
         value = value[0]
     if isinstance(value, str) and quoted(value) == infinity_text:
         return infinity, implicit
-    if not _is_int(value) or (value < infinity if infinity < 0 else value > infinity):
-        raise expected(f"64-bit signed integer or {infinity_text}", value)
-    return int(value), implicit
+    try:
+        return (integer(value, infinity) if infinity < 0 else integer(value, MIN_INT64, infinity)), implicit
+    except InvalidArgument:
+        raise expected(f"64-bit signed integer or {infinity_text}", value) from None
 
 
 def _bounds(
@@ -212,22 +145,22 @@ def _bounds(
 ) -> tuple[tuple[int, ...], tuple[bool, ...]]:
     items = array(value)
     _check_length(len(items), rank)
-    pairs = [in_position(i, _bound, item, infinity, infinity_text) for i, item in enumerate(items)]
+    pairs = []
+    for i, item in enumerate(items):
+        with at_position(i):
+            pairs.append(_bound(item, infinity, infinity_text))
     return tuple([bound for bound, _ in pairs]), tuple([flag for _, flag in pairs])
-
-
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise expected("string", value)
-    return value
 
 
 def _label_list(value: Any, rank: int | None) -> tuple[str, ...]:
     items = array(value)
     _check_length(len(items), rank)
-    labels = tuple([in_position(i, _string, item) for i, item in enumerate(items)])
-    check_labels(labels)
-    return labels
+    labels = []
+    for i, item in enumerate(items):
+        with at_position(i):
+            labels.append(text(item))
+    check_labels(tuple(labels))
+    return tuple(labels)
 
 
 def interval_to_json(lo: int, hi: int) -> list[Any]:
@@ -238,21 +171,22 @@ def interval_to_json(lo: int, hi: int) -> list[Any]:
 
 def interval_from_json(value: Any) -> tuple[int, int]:
     """Return `[lo, hi)` from a pair that is a closed interval; raise `InvalidArgument`."""
-    items = array(value)
-    if len(items) != 2:
-        raise InvalidArgument(f"Array has length {len(items)} but should have length 2")
-    lo = in_position(0, _edge, items[0], -INF, '"-inf"')
-    last = in_position(1, _edge, items[1], INF, '"+inf"')
+    edges = []
+    for i, item in enumerate(array(value, 2)):
+        with at_position(i):
+            edges.append(_edge(item))
+    lo, last = edges
     check_closed(lo, last)
     return lo, last + 1
 
 
-def _edge(value: Any, infinity: int, infinity_text: str) -> int:
-    if isinstance(value, str) and quoted(value) == infinity_text:
-        return infinity
-    if not _is_int(value):
-        raise expected(f"64-bit signed integer or {infinity_text}", value)
-    return int(value)
+def _edge(value: Any) -> int:
+    if value in ("-inf", "+inf"):
+        return -INF if value == "-inf" else INF
+    try:
+        return integer(value, -INF, INF)
+    except InvalidArgument:
+        raise expected('64-bit signed integer or "-inf" or "+inf"', value) from None
 
 
 def transform_to_json(t: IndexTransform) -> dict[str, Any]:
@@ -291,48 +225,52 @@ def transform_from_json(document: Any) -> IndexTransform:
     >>> transform_from_json({"input_rank": 2, "output": [{"input_dimension": 1}]}).maps
     (OutputIndexMap(offset=0, stride=1, input_dimension=1),)
     """
-    try:
-        members = _object(document)
+    given = as_json(document)
+    with at("Error parsing index transform from JSON: "):
+        members = dict(mapping(given))
         parts = _domain_parts(members, "input_")
         maps = None
         if "output" in members:
-            maps = in_member("output", _output, members.pop("output"))
-        refuse_extra(members)
+            with at_member("output"):
+                maps = _output(members.pop("output"))
+        only(members, ())
         domain = bounded(*parts)
         return identity(domain) if maps is None else fitted(domain, maps)
-    except TegulaError as error:
-        raise annotated(error, "Error parsing index transform from JSON: ") from None
 
 
 def _output(value: Any) -> tuple[OutputIndexMap, ...]:
     items = array(value)
     if len(items) > MAX_RANK:
         raise InvalidArgument(f"Rank {len(items)} is outside valid range [0, {MAX_RANK}]")
-    return tuple([in_position(i, _map, item) for i, item in enumerate(items)])
+    maps = []
+    for i, item in enumerate(items):
+        with at_position(i):
+            maps.append(_map(item))
+    return tuple(maps)
 
 
 def _map(value: Any) -> OutputIndexMap:
-    members = _object(value)
-    offset = 0
+    members = dict(mapping(value))
+    offset, stride, limits = 0, 1, UNBOUNDED
     if "offset" in members:
-        offset = in_member("offset", int64_value, members.pop("offset"))
+        with at_member("offset"):
+            offset = integer(members.pop("offset"))
     if "input_dimension" in members and "index_array" in members:
         raise InvalidArgument('At most one of "input_dimension", "index_array" members is allowed')
     input_dimension = index_array = None
     if "input_dimension" in members:
-        input_dimension = in_member("input_dimension", int64_value, members.pop("input_dimension"))
+        with at_member("input_dimension"):
+            input_dimension = integer(members.pop("input_dimension"))
     if "index_array" in members:
-        index_array = in_member("index_array", nested_array, members.pop("index_array"))
-    limits = UNBOUNDED
+        with at_member("index_array"):
+            index_array = nested_array(members.pop("index_array"))
     if "index_array_bounds" in members:
-        limits = in_member(
-            "index_array_bounds", _array_bounds, members.pop("index_array_bounds"), index_array is not None
-        )
-    stride = 1
+        with at_member("index_array_bounds"):
+            limits = _array_bounds(members.pop("index_array_bounds"), index_array is not None)
     if "stride" in members:
-        able = input_dimension is not None or index_array is not None
-        stride = in_member("stride", _stride, members.pop("stride"), able)
-    refuse_extra(members)
+        with at_member("stride"):
+            stride = _stride(members.pop("stride"), input_dimension is not None or index_array is not None)
+    only(members, ())
     if index_array is not None:
         return array_map(index_array, offset, stride, limits)
     if input_dimension is not None:
@@ -351,43 +289,44 @@ def _stride(value: Any, able: bool) -> int:
         raise InvalidArgument(
             'Either "input_dimension" or "index_array" must be specified in conjunction with "stride"'
         )
-    return int64_value(value)
+    return integer(value)
 
 
 def nested_array(value: Any) -> IndexArray:
     """Return nested JSON lists of integers as a frozen int64 array; raise `InvalidArgument` if ragged."""
     shape: list[int] = []
     level = value
-    while isinstance(level, list | tuple):
+    while isinstance(level, list):
         shape.append(len(level))
         if not level:
             break
         level = level[0]
     flat: list[int] = []
-    _flatten(value, shape, (), flat)
+    if 0 not in shape:
+        _flatten(value, shape, (), flat)
     return frozen(np.array(flat, dtype=np.int64).reshape(shape))
 
 
 def _flatten(value: Any, shape: list[int], at: tuple[int, ...], out: list[int]) -> None:
     place = f"position {{{', '.join(map(str, at))}}}"
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         if len(at) >= len(shape):
             raise InvalidArgument(
-                f"Expected rank-{len(shape)} array, but found array element {shown(value)} at {place}."
+                f"Expected rank-{len(shape)} array, but found array element {dumps(value)} at {place}."
             )
         if len(value) != shape[len(at)]:
             raise InvalidArgument(
                 f"Expected array of shape {{{', '.join(map(str, shape))}}}, "
-                f"but found array element of length {len(value)} at {place}."
+                f"but found array element {dumps(value)} of length {len(value)} at {place}."
             )
         for i, item in enumerate(value):
             _flatten(item, shape, (*at, i), out)
         return
     if len(at) != len(shape):
         raise InvalidArgument(
-            f"Expected rank-{len(shape)} array, but found non-array element {shown(value)} at {place}."
+            f"Expected rank-{len(shape)} array, but found non-array element {dumps(value)} at {place}."
         )
     try:
-        out.append(int64_value(value))
+        out.append(integer(value))
     except InvalidArgument as error:
         raise InvalidArgument(f"Error parsing array element at {place}: {error.message}") from None

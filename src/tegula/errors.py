@@ -149,15 +149,17 @@ class ResourceExhausted(TegulaError, ValueError):
 
 
 class Unavailable(TegulaError, ValueError):
-    """The store surely did not act; the same request may be sent again."""
+    """The store surely did not act; the same request may be sent again, `after` seconds where it says so."""
 
     code = "UNAVAILABLE"
+    after = 0.0
 
 
 class Indeterminate(TegulaError, ValueError):
-    """The store may or may not have acted; read back before writing again."""
+    """The store may or may not have acted; read back before writing again, `after` seconds if it says so."""
 
     code = "UNAVAILABLE"
+    after = 0.0
 
 
 class Internal(TegulaError, ValueError):

@@ -50,10 +50,12 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "kvstores": {
         "memory": "tegula.kv.drivers:MEMORY",
         "file": "tegula.kv.drivers:FILE",
+        "gcs": "tegula.kv.drivers:GCS",
     },
     "leaves": {
         "memory": "tegula.leaves.memory:MemoryLeaf",
         "file": "tegula.leaves.file:FileLeaf",
+        "gcs": "tegula.leaves.gcs:GcsLeaf",
     },
 }
 

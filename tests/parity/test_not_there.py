@@ -23,7 +23,6 @@ DRIVERS = [
     "virtual_chunked",
 ]
 STORES = [
-    "gcs",
     "s3",
     "http",
     "zip",
@@ -64,7 +63,7 @@ def test_store_drivers_are_named(driver: str) -> None:
         ts.KvStore.open({"driver": driver})
 
 
-@pytest.mark.parametrize("url", ["gs://bucket/a", "s3://bucket/a", "https://host/a", "memory://a|zip:"])
+@pytest.mark.parametrize("url", ["gcs_grpc://bucket/a", "s3://bucket/a", "https://host/a", "memory://a|zip:"])
 def test_urls_name_the_scheme(url: str) -> None:
     with pytest.raises(InvalidArgument, match="unsupported URL scheme"):
         ts.KvStore.open(url)

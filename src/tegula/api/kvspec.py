@@ -20,16 +20,16 @@ from tegula.api.context import (
     dump_member,
     parse_member,
 )
-from tegula.binding import as_json, at, at_member, boolean, expected, members, pretty, text
+from tegula.binding import as_json, at, at_member, expected, pretty, text
 from tegula.errors import InvalidArgument
 from tegula.kv.drivers import KvDriver
 from tegula.kv.paths import quoted
 from tegula.kv.resources import KINDS
 from tegula.kv.spec import StoreRef, to_key
-from tegula.kv.url import SCHEMES, split_pipeline
-from tegula.registry import lookup
+from tegula.kv.url import DRIVERS, SCHEMES, split_pipeline
+from tegula.registry import lookup, names
 
-__all__ = ["KvStoreSpec", "bind", "driver_named", "joined"]
+__all__ = ["KvStoreSpec", "bind", "driver_named", "is_store", "joined"]
 
 
 def driver_named(name: str) -> KvDriver:
@@ -44,6 +44,11 @@ def driver_named(name: str) -> KvDriver:
         raise InvalidArgument(f"{quoted(name)} is not a registered KvStore driver") from None
     assert isinstance(found, KvDriver)
     return found
+
+
+def is_store(name: str) -> bool:
+    """Return whether a driver or URL scheme of this name is a key-value store."""
+    return name in names("kvstores")
 
 
 def joined(path: str, component: str | bytes) -> str:
@@ -70,17 +75,17 @@ class KvStoreSpec:
         InvalidArgument: it is not one.
     """
 
-    __slots__ = ("_context", "_driver", "_flags", "_members", "_path")
+    __slots__ = ("_context", "_driver", "_members", "_own", "_path")
 
     _driver: KvDriver
     _path: str
-    _flags: dict[str, bool]
+    _own: dict[str, Any]
     _members: dict[str, str | InPlace | ContextResource]
     _context: ContextSpec | None
 
     def __init__(self, json: Any) -> None:
         self._context = None
-        self._flags = {}
+        self._own = {}
         self._members = {}
         if isinstance(json, KvStoreSpec):
             for name in self.__slots__:
@@ -96,11 +101,12 @@ class KvStoreSpec:
         with at(f"Parsing spec from url: {quoted(url)}: "):
             (scheme, rest), *later = split_pipeline(url)
             component = url.partition("|")[0]
-            if scheme not in ("file", "memory"):
+            name = DRIVERS.get(scheme, scheme)
+            if not is_store(name) or (name == scheme and scheme in DRIVERS.values()):
                 raise _unsupported(scheme, component)
-            self._driver = driver_named(scheme)
+            self._driver = driver_named(name)
             with at(f"Invalid kvstore URL component {quoted(component)}: "):
-                self._path = self._driver.from_url(rest)
+                self._path, self._own = self._driver.from_url(rest)
             for (scheme, _), component in zip(later, url.split("|")[1:], strict=True):
                 raise _unsupported(scheme, component)
         self._driver.check_path(self._path)
@@ -117,17 +123,12 @@ class KvStoreSpec:
         if "context" in json:
             with at_member("context"):
                 self._context = ContextSpec(json["context"])
-        for name, default in driver.flags:
-            with at_member(name):
-                flag = boolean(json.get(name, default))
-            if flag != default:
-                self._flags[name] = flag
         for name in driver.resources:
             if name in json:
                 with at_member(name):
                     self._members[name] = _member(name, json[name])
-        allowed = ("driver", "path", "context", *driver.resources, *(name for name, _ in driver.flags))
-        members(json, allowed)
+        common = ("driver", "path", "context", *driver.resources)
+        self._own = driver.parse_own({name: json[name] for name in json if name not in common})
         driver.check_path(self._path)
 
     def _with_path(self, path: str) -> KvStoreSpec:
@@ -148,13 +149,13 @@ class KvStoreSpec:
     @property
     def url(self) -> str:
         """The URL; what it cannot say is left out."""
-        return self._driver.to_url(self._path)
+        return self._driver.to_url(self._path, self._own)
 
     def copy(self) -> KvStoreSpec:
         """Return a copy, which may be updated for itself."""
         made = KvStoreSpec(self)
         made._members = dict(self._members)
-        made._flags = dict(self._flags)
+        made._own = dict(self._own)
         return made
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
@@ -166,14 +167,14 @@ class KvStoreSpec:
     ) -> dict[str, Any]:
         """Return JSON; a `nested` specification leaves its ``context`` to whoever owns the collector."""
         json: dict[str, Any] = {}
-        for name, default in self._driver.flags:
-            if include_defaults or name in self._flags:
-                json[name] = self._flags.get(name, default)
+        if include_defaults:
+            json.update(self._driver.own_defaults)
+        json.update(self._own)
         for name in self._driver.resources:
             item = self._members.get(name, name)
             if isinstance(item, ContextResource):
                 shown = collector.member(item)
-            elif item == name and not include_defaults:
+            elif item == name and not (include_defaults and name not in self._driver.optional):
                 continue
             else:
                 shown = dump_member(name, item, include_defaults)
@@ -224,6 +225,8 @@ class KvStoreSpec:
             scope = Context(self._context, scope)
         found = {}
         for name in self._driver.resources:
+            if name in self._driver.optional and name not in self._members:
+                continue
             item = self._members.get(name, name)
             if isinstance(item, InPlace):
                 found[name] = ContextResource(name, item.value)
@@ -250,19 +253,19 @@ class KvStoreSpec:
         return f"KvStore.Spec({pretty(self._json(Collector(marked=True)))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = (self._driver.name, self._path, self._flags, self._members, self._context)
+        state = (self._driver.name, self._path, self._own, self._members, self._context)
         return _remake_spec, state
 
 
 def _remake_spec(
     driver: str,
     path: str,
-    flags: dict[str, bool],
+    own: dict[str, Any],
     members: dict[str, str | InPlace | ContextResource],
     context: ContextSpec | None,
 ) -> KvStoreSpec:
     made = object.__new__(KvStoreSpec)
-    made._driver, made._path, made._flags = driver_named(driver), path, flags
+    made._driver, made._path, made._own = driver_named(driver), path, own
     made._members, made._context = members, context
     return made
 
@@ -275,7 +278,7 @@ def bind(spec: KvStoreSpec, context: Context | None) -> tuple[StoreRef, dict[str
     """
     resources = spec._bound(context)
     driver = spec._driver
-    options = driver.options({name: resource.value for name, resource in resources.items()})
+    options = driver.options({name: resource.value for name, resource in resources.items()}, spec._own)
     identity = None if driver.identity is None else resources[driver.identity]
     return StoreRef(driver.name, options, identity), resources
 

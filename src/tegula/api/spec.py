@@ -528,7 +528,7 @@ def ordered(json: Any) -> Any:
     return [ordered(item) for item in json] if isinstance(json, list) else json
 
 
-KVSTORES = ("file", "memory")
+KVSTORES = ("file", "gcs", "memory")
 
 
 def made_spec(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tegula.api.kvspec import is_store
 from tegula.binding import at, quoted
 from tegula.errors import InvalidArgument
 from tegula.kv.url import SCHEMES, split_pipeline
@@ -39,7 +40,7 @@ def _parsed(url: str) -> dict[str, Any]:
     (scheme, _), *rest = split_pipeline(url)
     if scheme in FORMATS:
         raise _misplaced(first, "as the first URL pipeline component")
-    if scheme not in SCHEMES and scheme not in ("file", "memory"):
+    if scheme not in SCHEMES and not is_store(scheme):
         raise InvalidArgument(f"unsupported URL scheme: {quoted(scheme)}")
     found: dict[str, Any] | None = None
     for (scheme, path), component in zip(rest, later, strict=True):

@@ -15,7 +15,7 @@ Must not know any interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from types import coroutine
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -27,10 +27,16 @@ from tegula.effects.storage import (
     Children,
     Decoded,
     List,
+    ListPage,
+    Origin,
+    Page,
+    Provenance,
     Read,
     ReadColumns,
     ReadMany,
     ReadOutcome,
+    Tried,
+    TriedColumns,
     Unchanged,
     Write,
     WriteColumns,
@@ -39,7 +45,7 @@ from tegula.effects.storage import (
 )
 from tegula.effects.world import Now
 from tegula.errors import TegulaError, annotated
-from tegula.kv.spec import KeyRange, StoreRef, describe, from_key
+from tegula.kv.spec import ByteRange, KeyRange, StoreRef, describe, from_key
 
 __all__ = [
     "Handler",
@@ -49,8 +55,11 @@ __all__ = [
     "expanded",
     "expansion",
     "handled",
+    "origin_of",
+    "page_of",
     "read_each",
     "stacked",
+    "try_each",
     "write_each",
 ]
 
@@ -120,22 +129,27 @@ def _pass(effect: Any) -> Generator[Any, Any, Any]:
     return (yield effect)
 
 
+def _reads(block: ReadMany) -> Iterator[Read]:
+    ranges, if_not_equal = block.ranges, block.if_not_equal
+    for row, key in enumerate(block.keys):
+        if ranges is None and if_not_equal is None:
+            yield Read(block.store, key)
+        else:
+            known = b"" if if_not_equal is None else if_not_equal[row]
+            yield Read(block.store, key, None if ranges is None else ranges[row], known)
+
+
+def _writes(block: WriteMany) -> Iterator[Write]:
+    conditions, stamps = block.if_equal, block.stamps
+    for row, (key, value) in enumerate(zip(block.keys, block.values, strict=True)):
+        condition = b"" if conditions is None else conditions[row]
+        yield Write(block.store, key, value, condition, b"" if stamps is None else stamps[row])
+
+
 async def read_each(effect: ReadMany) -> ReadColumns:
     """What `ReadMany` means: every `Read`, in any order; the error of the lowest row."""
     time = await Now()
-    ranges, if_not_equal = effect.ranges, effect.if_not_equal
-    reads = [
-        Read(effect.store, key)
-        if ranges is None and if_not_equal is None
-        else Read(
-            effect.store,
-            key,
-            None if ranges is None else ranges[row],
-            b"" if if_not_equal is None else if_not_equal[row],
-        )
-        for row, key in enumerate(effect.keys)
-    ]
-    outcomes: list[ReadOutcome] = await All([Call(_ask, read) for read in reads])
+    outcomes: list[ReadOutcome] = await All([Call(_ask, read) for read in _reads(effect)])
     return ReadColumns(
         [_row(outcome) for outcome in outcomes], [outcome.generation for outcome in outcomes], time
     )
@@ -144,12 +158,7 @@ async def read_each(effect: ReadMany) -> ReadColumns:
 async def write_each(effect: WriteMany) -> WriteColumns:
     """What `WriteMany` means: every `Write`, in any order; the error of the lowest row."""
     time = await Now()
-    conditions = effect.if_equal
-    writes = [
-        Write(effect.store, key, value, b"" if conditions is None else conditions[row])
-        for row, (key, value) in enumerate(zip(effect.keys, effect.values, strict=True))
-    ]
-    outcomes: list[WriteOutcome] = await All([Call(_ask, write) for write in writes])
+    outcomes: list[WriteOutcome] = await All([Call(_ask, write) for write in _writes(effect)])
     return WriteColumns([outcome.generation for outcome in outcomes], time)
 
 
@@ -162,6 +171,39 @@ async def children_of(effect: Children) -> list[str]:
         name, slash, _ = key[start:].partition("/")
         found.add(name + slash)
     return sorted(found - {""}, key=from_key)
+
+
+async def try_each(effect: Tried) -> TriedColumns:
+    """What `Tried` means: every row of the block, and the errors of those that have one."""
+    time = await Now()
+    block = effect.block
+    reads = isinstance(block, ReadMany)
+    rows: list[Effect[Any]] = list(_reads(block)) if isinstance(block, ReadMany) else list(_writes(block))
+    outcomes = await All([Call(_attempt, row) for row in rows])
+    errors = {row: outcome for row, outcome in enumerate(outcomes) if isinstance(outcome, TegulaError)}
+    generations = [b"" if isinstance(outcome, TegulaError) else outcome.generation for outcome in outcomes]
+    if not reads:
+        return TriedColumns(WriteColumns(generations, time), errors)
+    values = [None if isinstance(outcome, TegulaError) else _row(outcome) for outcome in outcomes]
+    return TriedColumns(ReadColumns(values, generations, time), errors)
+
+
+async def _attempt(effect: Effect[T]) -> T | TegulaError:
+    try:
+        return await effect
+    except TegulaError as error:
+        return error
+
+
+async def origin_of(effect: Origin) -> Provenance:
+    """What to answer to `Origin` where nobody keeps stamps: the generation, and no more."""
+    found = await Read(effect.store, effect.key, ByteRange(0, 0))
+    return Provenance(found.generation)
+
+
+async def page_of(effect: ListPage) -> Page:
+    """What `ListPage` means where there are no pages: everything is on the first."""
+    return Page(await List(effect.store, effect.range), "")
 
 
 async def _ask(effect: Effect[T]) -> T:
@@ -206,6 +248,8 @@ _DEFINITIONS: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {
     WriteMany: write_each,
     Children: children_of,
     Decoded: decode_each,
+    Tried: try_each,
+    ListPage: page_of,
     Compute: _compute,
     Memo: _memo,
 }

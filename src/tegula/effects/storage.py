@@ -1,5 +1,8 @@
 """Storage effects: one key (`Read`, `Write`, `List`, `DeleteRange`) and blocks of keys.
 
+`Origin`, `ListPage` and `Tried` are for stores that are far away: they let a program settle a write whose
+answer was lost, list by pages, and ask again for the rows of a block that failed.
+
 `ReadMany` and `WriteMany` mean *all of the single effects, in any order*; a leaf may answer them
 natively, and the law "native equals expanded" is tested for each that does.  Expected outcomes are
 values: a missing key, an unchanged value and a refused condition are answers, not exceptions.
@@ -7,10 +10,11 @@ values: a missing key, an unchanged value and a refused condition are answers, n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from tegula.effects.effect import Effect
+from tegula.errors import TegulaError
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef
 from tegula.record import Record
@@ -22,11 +26,17 @@ __all__ = [
     "Decoded",
     "DeleteRange",
     "List",
+    "ListPage",
     "Listing",
+    "Origin",
+    "Page",
+    "Provenance",
     "Read",
     "ReadColumns",
     "ReadMany",
     "ReadOutcome",
+    "Tried",
+    "TriedColumns",
     "Unchanged",
     "Write",
     "WriteColumns",
@@ -117,12 +127,34 @@ class Read(Effect[ReadOutcome]):
 
 
 class Write(Effect[WriteOutcome]):
-    """Write the value of one key (None deletes it), only if its generation is `if_equal` where given."""
+    """Write the value of one key (None deletes it), only if its generation is `if_equal` where given.
+
+    A store whose answers can get lost keeps `stamp` beside the value, so that `Origin` tells this write
+    from every other; the others ignore it.
+    """
 
     store: StoreRef
     key: str
     value: Buffer | None
     if_equal: bytes = UNKNOWN
+    stamp: bytes = b""
+
+
+class Provenance(Record):
+    """Answer of `Origin`: the current generation, the stamp of the write that made it (empty: unknown), and
+    the condition of that write (`UNKNOWN`: it had none, or nobody knows).
+    """
+
+    generation: bytes
+    stamp: bytes = b""
+    condition: bytes = UNKNOWN
+
+
+class Origin(Effect[Provenance]):
+    """Ask which write made the value that a key has now."""
+
+    store: StoreRef
+    key: str
 
 
 class List(Effect[Listing]):
@@ -141,6 +173,21 @@ class Children(Effect[list[str]]):
 
     store: StoreRef
     prefix: str
+
+
+class Page(Record):
+    """Answer of `ListPage`: some keys, and the token of the page that follows (empty: none does)."""
+
+    listing: Listing
+    token: str
+
+
+class ListPage(Effect[Page]):
+    """List one page of the keys in a range; `token` is empty, or what the page before says."""
+
+    store: StoreRef
+    range: KeyRange
+    token: str = ""
 
 
 class DeleteRange(Effect[None]):
@@ -165,13 +212,27 @@ class ReadMany(Effect[ReadColumns]):
 class WriteMany(Effect[WriteColumns]):
     """Write a block of keys of one store: all of the `Write`s, in any order.
 
-    `if_equal` is a column as long as `keys`, or None for unconditional writes.
+    `if_equal` is a column as long as `keys`, or None for unconditional writes; `stamps` is one, or None.
     """
 
     store: StoreRef
     keys: Sequence[str]
     values: Sequence[Buffer | None]
     if_equal: Sequence[bytes] | None = None
+    stamps: Sequence[bytes] | None = None
+
+
+class TriedColumns(Record):
+    """Answer of `Tried`: the columns, and the errors of the rows that have no answer, by row number."""
+
+    columns: Any
+    errors: Mapping[int, TegulaError]
+
+
+class Tried(Effect[TriedColumns]):
+    """Do a block (`ReadMany` or `WriteMany`) whose rows may fail one by one."""
+
+    block: ReadMany | WriteMany
 
 
 class Decoded(Effect[list[Any]]):

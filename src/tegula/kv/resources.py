@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from tegula.binding import at_member, boolean, expected, integer, mapping, members, text
+from tegula.binding import at_member, boolean, expected, integer, mapping, members, number, text
 from tegula.errors import InvalidArgument
 from tegula.kv.duration import format_duration, parse_duration
 
@@ -135,6 +135,21 @@ def _retries(count: int) -> tuple[Member, ...]:
     )
 
 
+def _rate(json: Any) -> float:
+    found = number(json)
+    if not 0 <= found < float("inf"):
+        raise expected("non-negative number", json)
+    return found
+
+
+def _rates() -> tuple[Member, ...]:
+    return (
+        Member("read_rate", _rate, 0.0, silent=True),
+        Member("write_rate", _rate, 0.0, silent=True),
+        Member("doubling_time", _duration, 0, format_duration, silent=True),
+    )
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -158,6 +173,7 @@ KINDS: dict[str, Kind] = {
             shared=False,
         ),
         Kind("file_io_retries", _retries(0), shared=False),
+        Kind("experimental_gcs_rate_limiter", _rates()),
         Kind("gcs_request_concurrency", _LIMIT),
         Kind("gcs_request_retries", _retries(32), shared=False),
         Kind("gcs_user_project", (Member("project_id", text, None, silent=True),), shared=False),

@@ -117,4 +117,10 @@ def describe(store: StoreRef, key: str) -> str:
     >>> describe(StoreRef("file"), "/tmp/x"), describe(StoreRef("memory"), "x")
     ('local file "/tmp/x"', '"x"')
     """
-    return f'local file "{key}"' if store.driver == "file" else f'"{key}"'
+    if store.driver == "file":
+        return f'local file "{key}"'
+    if store.driver == "gcs":
+        from tegula.kv.gcs_names import gcs_url
+
+        return gcs_url(str(store.option("bucket")), key)
+    return f'"{key}"'

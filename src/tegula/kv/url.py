@@ -16,7 +16,9 @@ from tegula.kv.paths import quoted as shown
 from tegula.kv.spec import from_key
 
 __all__ = [
+    "DRIVERS",
     "SCHEMES",
+    "after_slashes",
     "decoded_path",
     "file_path",
     "file_url",
@@ -38,6 +40,9 @@ _KINDS = {
 }
 SCHEMES: dict[str, str] = {scheme: kind for kind, schemes in _KINDS.items() for scheme in schemes.split()}
 """What each known scheme is, as errors say it."""
+
+DRIVERS: dict[str, str] = {"gs": "gcs"}
+"""The driver of a root scheme that has another name."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-_]*):")
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-_]*\Z")
@@ -105,7 +110,7 @@ def memory_path(rest: str) -> str:
     >>> memory_path("//a%20b")
     'a b'
     """
-    return decoded_path(_after_slashes("memory", rest))
+    return decoded_path(after_slashes("memory", rest))
 
 
 def memory_url(path: str) -> str:
@@ -123,7 +128,7 @@ def file_path(rest: str) -> str:
     >>> file_path("///a/./b/../c//d/")
     '/a/c/d/'
     """
-    authority, slash, path = _after_slashes("file", rest).partition("/")
+    authority, slash, path = after_slashes("file", rest).partition("/")
     if authority not in ("", "localhost"):
         raise InvalidArgument(f"file: URIs do not support authority: {shown(authority)}")
     if not slash:
@@ -155,7 +160,8 @@ def file_url(path: str) -> str:
     return "file://" + quoted_path(path)
 
 
-def _after_slashes(scheme: str, rest: str) -> str:
+def after_slashes(scheme: str, rest: str) -> str:
+    """Return the rest of a component behind ``//``, which the scheme needs."""
     if not rest.startswith("//"):
         raise InvalidArgument(f'Scheme "{scheme}://" not present in url')
     return rest[2:]

@@ -12,7 +12,17 @@ from collections.abc import Callable
 from typing import Any
 
 from tegula.effects.effect import Effect
-from tegula.effects.storage import DeleteRange, List, Listing, Read, ReadOutcome, Write, WriteOutcome
+from tegula.effects.storage import (
+    DeleteRange,
+    List,
+    Listing,
+    Origin,
+    Provenance,
+    Read,
+    ReadOutcome,
+    Write,
+    WriteOutcome,
+)
 from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange
@@ -41,6 +51,7 @@ class ModelStore:
 
     def __init__(self, clock: Callable[[], float] = _epoch) -> None:
         self.values: dict[str, tuple[bytes, bytes]] = {}
+        self.stamps: dict[bytes, tuple[bytes, bytes]] = {}
         self.written = 0
         self._clock = clock
 
@@ -60,6 +71,9 @@ class ModelStore:
                 return self._read(effect)
             case Write():
                 return self._write(effect)
+            case Origin():
+                generation = self.values.get(effect.key, (b"", NO_VALUE))[1]
+                return Provenance(generation, *self.stamps.get(generation, ()))
             case List():
                 chosen = [key for key in self.values if key in effect.range]
                 return Listing(chosen, [len(self.values[key][0]) for key in chosen])
@@ -86,6 +100,8 @@ class ModelStore:
         self.written += 1
         generation = b"generation-%d" % self.written
         self.values[effect.key] = (bytes(effect.value), generation)
+        if effect.stamp:
+            self.stamps[generation] = (effect.stamp, effect.if_equal)
         return WriteOutcome(generation, self._clock())
 
 

@@ -17,14 +17,27 @@ from typing import Any, Protocol
 
 from tegula.effects.control import Compute, Memo
 from tegula.effects.effect import Effect
-from tegula.effects.handler import children_of, read_each, write_each
+from tegula.effects.handler import (
+    children_of,
+    origin_of,
+    page_of,
+    read_each,
+    try_each,
+    write_each,
+)
 from tegula.effects.storage import (
     Children,
     DeleteRange,
     List,
+    ListPage,
+    Origin,
+    Page,
+    Provenance,
     Read,
     ReadColumns,
     ReadMany,
+    Tried,
+    TriedColumns,
     Write,
     WriteColumns,
     WriteMany,
@@ -66,6 +79,9 @@ class Performer:
             ReadMany: self._read_many,
             WriteMany: self._write_many,
             Children: self._children,
+            Tried: self._tried,
+            Origin: self._origin,
+            ListPage: self._page,
             Compute: _compute,
             Memo: self._memo,
             Now: _now,
@@ -106,6 +122,21 @@ class Performer:
             return native(effect)
         return run(children_of(effect), self)
 
+    def _tried(self, effect: Tried) -> TriedColumns:
+        leaf = self._leaf_of(effect.block.store)
+        tried: TriedColumns = leaf.perform(effect) if _far(leaf) else run(try_each(effect), self)
+        return tried
+
+    def _origin(self, effect: Origin) -> Provenance:
+        leaf = self._leaf_of(effect.store)
+        found: Provenance = leaf.perform(effect) if _far(leaf) else run(origin_of(effect), self)
+        return found
+
+    def _page(self, effect: ListPage) -> Page:
+        leaf = self._leaf_of(effect.store)
+        page: Page = leaf.perform(effect) if _far(leaf) else run(page_of(effect), self)
+        return page
+
     def _memo(self, effect: Memo[Any]) -> Any:
         me = threading.get_ident()
         with self._lock:
@@ -135,6 +166,11 @@ class Performer:
             flight = self._flights.get(key)
             if flight is not None and flight[2] is future:
                 del self._flights[key]
+
+
+def _far(leaf: Answering) -> bool:
+    """Whether a leaf answers by itself what only stores far away are asked."""
+    return getattr(leaf, "far", False)
 
 
 def _compute(effect: Compute[Any]) -> Any:

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from tegula.effects.effect import Program
-from tegula.effects.storage import Decoded, DeleteRange, ReadMany, Write, WriteMany
+from tegula.effects.storage import Decoded, DeleteRange, List, Read, ReadMany, Write, WriteMany
 from tegula.kv.spec import StoreRef
+from tegula.programs.retry import far, policy
 from tegula.runtime import inline
 from tegula.runtime.cache import ChunkPool, answer
 from tegula.runtime.future import Future
@@ -42,6 +43,9 @@ class Session(Performer):
 
     def __init__(self, leaf_of: Callable[[StoreRef], Any]) -> None:
         super().__init__(leaf_of)
+        bare = Performer(leaf_of)
+        for kind in (Read, ReadMany, Write, WriteMany, List, DeleteRange):
+            self._table[kind] = _Retried(self._table[kind], bare)
         written = {kind: self._table[kind] for kind in (Write, WriteMany, DeleteRange)}
         self._table[Decoded] = self._decoded
         self._table[Write] = lambda effect: _heard(effect, [effect.key], written[Write])
@@ -51,6 +55,23 @@ class Session(Performer):
     def _decoded(self, effect: Decoded) -> list[Any]:
         read: Callable[[ReadMany], Any] = self._table[ReadMany]
         return answer(pool_of(effect.cache), effect, read)
+
+
+class _Retried:
+    """A storage effect, asked again as often as its store's policy says."""
+
+    __slots__ = ("bare", "native")
+
+    def __init__(self, native: Callable[[Any], Any], bare: Performer) -> None:
+        self.native = native
+        self.bare = bare
+
+    def __call__(self, effect: Any) -> Any:
+        retry = policy(effect.store)
+        if retry is None:
+            return self.native(effect)
+        program = far(effect, retry)
+        return inline.run(program, self.bare)
 
 
 def _heard(effect: Any, keys: Any, perform: Callable[[Any], Any]) -> Any:

@@ -24,9 +24,19 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from tegula.effects.control import Compute, Memo
 from tegula.effects.effect import Effect, Program
 from tegula.effects.handler import expanded, expansion, handled
-from tegula.effects.storage import DeleteRange, Write, WriteMany
+from tegula.effects.storage import (
+    DeleteRange,
+    ListPage,
+    ReadColumns,
+    Tried,
+    TriedColumns,
+    Write,
+    WriteColumns,
+    WriteMany,
+)
 from tegula.effects.world import Entropy, Now, Sleep
-from tegula.errors import Indeterminate, ResourceExhausted, Unavailable
+from tegula.errors import Indeterminate, ResourceExhausted, TegulaError, Unavailable
+from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import StoreRef
 from tegula.runtime.machine import Machine, Requests, Task
 from tegula.runtime.model_store import ModelStore
@@ -303,4 +313,18 @@ class World:
 
 
 def _calls_only(effect: Effect[Any]) -> Program[Any] | None:
-    return expansion(effect) if isinstance(effect, (Compute, Memo)) else None
+    if isinstance(effect, Tried):
+        return _tried(effect)
+    return expansion(effect) if isinstance(effect, (Compute, Memo, ListPage)) else None
+
+
+async def _tried(effect: Tried) -> TriedColumns:
+    """A native block fails as a whole: then each of its rows has failed, as far as anybody can tell."""
+    try:
+        return TriedColumns(await effect.block, {})
+    except TegulaError as error:
+        rows = len(effect.block.keys)
+        unknown = [UNKNOWN] * rows
+        writes = isinstance(effect.block, WriteMany)
+        columns = WriteColumns(unknown, 0.0) if writes else ReadColumns([None] * rows, unknown, 0.0)
+        return TriedColumns(columns, dict.fromkeys(range(rows), error))

@@ -1,0 +1,574 @@
+"""Connections: many requests at once over kept-alive HTTP/1.1, by one thread that waits for all of them.
+
+Knows sockets, TLS and deadlines.  Must not know what a request is for: who asks gets the `Reply`, or why
+there is none, and decides what that means.
+
+One poller thread serves the process.  It sends, receives and parses; a thousand requests under way need no
+thousand threads, and a request costs some tens of microseconds.  `Limit` says how many may be under way at
+once.  One that adapts starts at a number that suits a near server and goes beyond it only while nothing
+has come back meanwhile: that is what waiting for latency looks like, and not what a busy processor does.
+
+A connection that closes while idle is forgotten at once; one that turns out closed when it is used again,
+before a byte of the reply is replaced, once, where the request may be sent twice.
+
+Law: `done` is called exactly once for each request.  After a fork the child has no connections and no thread
+until it asks for something; what is under way belongs to the parent.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import socket
+import threading
+import time
+from _thread import allocate_lock
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+from weakref import WeakSet
+
+from tegula.effects.storage import Buffer
+from tegula.leaves.wire.http1 import BadReply, Reader, Reply
+
+__all__ = ["Exchange", "Limit", "NoReply", "Origin", "submit"]
+
+SCRATCH = 1 << 18
+PIECES = 16  # sendmsg takes at most so many
+STEP = 16  # requests more at a look that finds nothing come back
+IDLE_SECONDS = 50.0  # servers close after a minute or more
+RESOLVED_SECONDS = 120.0
+
+
+class NoReply(Exception):
+    """There is no reply.  `sent` says whether the server may have seen the whole request."""
+
+    def __init__(self, message: str, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class Limit:
+    """How many requests may be under way at once.
+
+    At most `base`; or, where `most` is given, up to that as far as latency asks for it.
+    """
+
+    __slots__ = ("__weakref__", "active", "base", "most", "waiting")
+
+    def __init__(self, base: int, most: int | None = None) -> None:
+        self.base = base
+        self.most = base if most is None else max(base, most)
+        self._reset()
+        _limits.add(self)
+
+    def _reset(self) -> None:
+        self.active = 0
+        self.waiting: deque[Exchange] = deque()
+
+
+class Origin:
+    """A server: scheme, host and port, its idle connections, and how long to wait for it in seconds."""
+
+    def __init__(
+        self,
+        scheme: str,
+        host: str,
+        port: int,
+        *,
+        connect_seconds: float = 20.0,
+        silence_seconds: float = 60.0,
+        tls: Callable[[], Any] | None = None,
+    ) -> None:
+        self.scheme, self.host, self.port = scheme, host, port
+        self.connect_seconds = connect_seconds
+        self.silence_seconds = silence_seconds
+        self.authority = host if port == (443 if scheme == "https" else 80) else f"{_bracketed(host)}:{port}"
+        self._tls = tls
+        self._context: Any = None
+        self._reset()
+        _origins.add(self)
+
+    def _reset(self) -> None:
+        self.idle: list[_Connection] = []
+        self._addresses: list[Any] = []
+        self._resolved = 0.0
+        self._lock = threading.Lock()
+
+    def addresses(self) -> list[Any]:
+        """Return what the name resolves to; asked again every two minutes.
+
+        Raises:
+            OSError: it resolves to nothing.
+        """
+        if not self._addresses or time.monotonic() - self._resolved > RESOLVED_SECONDS:
+            with self._lock:
+                found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+                self._addresses, self._resolved = found, time.monotonic()
+        return self._addresses
+
+    def context(self) -> Any:
+        """Return the TLS context, made on first use."""
+        if self._context is None and self.scheme == "https":
+            with self._lock:
+                if self._context is None:
+                    import ssl
+
+                    self._context = ssl.create_default_context() if self._tls is None else self._tls()
+        return self._context
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+class Exchange:
+    """One request and who waits for its reply.
+
+    `pieces` are the bytes to send, head first.  `again` says that sending it twice does no harm.
+    `done` gets the reply or the `NoReply`, on the poller's thread: it must be quick.  When `dropped` answers
+    true, a request that was not sent yet is not sent any more.
+    """
+
+    __slots__ = ("again", "done", "dropped", "limit", "method", "origin", "pieces", "replaced")
+
+    def __init__(
+        self,
+        origin: Origin,
+        limit: Limit,
+        method: str,
+        pieces: Sequence[Buffer],
+        done: Callable[[Reply | NoReply], None],
+        *,
+        again: bool,
+        dropped: Callable[[], bool] | None = None,
+    ) -> None:
+        self.origin, self.limit, self.method, self.pieces = origin, limit, method, pieces
+        self.done, self.again, self.dropped = done, again, dropped
+        self.replaced = False
+
+
+class _Connection:
+    """One socket: connecting, shaking hands, at work on an exchange, or idle."""
+
+    __slots__ = (
+        "addresses",
+        "deadline",
+        "exchange",
+        "fresh",
+        "origin",
+        "poller",
+        "reader",
+        "registered",
+        "sending",
+        "since",
+        "sock",
+        "state",
+    )
+
+    def __init__(self, poller: _Poller, origin: Origin, exchange: Exchange) -> None:
+        self.poller, self.origin = poller, origin
+        self.exchange: Exchange | None = exchange
+        self.addresses = list(origin.addresses())
+        self.fresh = True
+        self.reader: Reader | None = None
+        self.sending: list[memoryview] = []
+        self.registered = 0
+        self.since = 0.0
+        self.sock: Any = None
+        self.state = "new"
+        self.deadline = 0.0
+
+    def due(self, seconds: float) -> None:
+        self.deadline = deadline = time.monotonic() + seconds
+        if deadline < self.poller.check:
+            self.poller.check = deadline
+
+    # ------------------------------------------------------------ coming up
+
+    def connect(self) -> None:
+        family, kind, protocol, _, address = self.addresses.pop(0)
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = sock
+        self.due(self.origin.connect_seconds)
+        error = sock.connect_ex(address)
+        self.state = "connecting"
+        if error and error not in _UNDER_WAY:
+            raise OSError(error, os.strerror(error))
+        self.watch(selectors.EVENT_WRITE)
+
+    def connected(self) -> None:
+        error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error))
+        context = self.origin.context()
+        if context is None:
+            self.begin()
+            return
+        self.unwatch()
+        self.sock = context.wrap_socket(
+            self.sock, server_hostname=self.origin.host, do_handshake_on_connect=False
+        )
+        self.state = "handshake"
+        self.handshake()
+
+    def handshake(self) -> None:
+        import ssl
+
+        try:
+            self.sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self.watch(selectors.EVENT_READ)
+        except ssl.SSLWantWriteError:
+            self.watch(selectors.EVENT_WRITE)
+        else:
+            self.begin()
+
+    # ------------------------------------------------------------ at work
+
+    def begin(self) -> None:
+        """Send the request of the exchange."""
+        exchange = self.exchange
+        assert exchange is not None
+        self.reader = Reader(exchange.method)
+        self.sending = [view for piece in exchange.pieces if (view := memoryview(piece).cast("B")).nbytes]
+        self.state = "active"
+        self.push()
+
+    def push(self) -> None:
+        sending, sock = self.sending, self.sock
+        self.due(self.origin.silence_seconds)
+        while sending:
+            try:
+                if self.origin.scheme == "https":
+                    count = sock.send(sending[0][: 1 << 20])
+                else:
+                    count = sock.sendmsg(sending[:PIECES])
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                if type(error).__name__ not in _WAITING:
+                    raise
+                break
+            while count:
+                size = sending[0].nbytes
+                if count < size:
+                    sending[0] = sending[0][count:]
+                    break
+                count -= size
+                del sending[0]
+        self.watch(selectors.EVENT_READ | (selectors.EVENT_WRITE if sending else 0))
+
+    def pull(self) -> None:
+        """Receive what has come."""
+        reader, sock, scratch = self.reader, self.sock, self.poller.scratch
+        assert reader is not None
+        encrypted = self.origin.scheme == "https"
+        while True:
+            room = reader.room()
+            into = scratch if room is None else room
+            try:
+                count = sock.recv_into(into)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if type(error).__name__ not in _WAITING:
+                    raise
+                return
+            if not count:
+                reader.end()
+                self.finish()
+                return
+            complete = reader.feed(scratch[:count]) if room is None else reader.filled(count)
+            if complete:
+                self.finish()
+                return
+            self.due(self.origin.silence_seconds)
+            if count < into.nbytes and not encrypted:
+                return
+
+    def finish(self) -> None:
+        """Hand over the reply; keep the connection where it may be used again."""
+        exchange, reader = self.exchange, self.reader
+        assert exchange is not None
+        assert reader is not None
+        self.exchange = self.reader = None
+        kept = reader.reusable and not self.sending
+        self.fresh = False
+        if kept:
+            self.state = "idle"
+            self.since = time.monotonic()
+            self.poller.busy.discard(self)
+            self.origin.idle.append(self)
+        else:
+            self.close()
+        self.poller.answer(exchange, reader.reply())
+
+    # ------------------------------------------------------------ events and ends
+
+    def ready(self, events: int) -> None:
+        """The socket may be read or written."""
+        try:
+            if self.state == "active":
+                if events & selectors.EVENT_READ:
+                    self.pull()
+                if events & selectors.EVENT_WRITE and self.state == "active":
+                    self.push()
+            elif self.state == "connecting":
+                self.connected()
+            elif self.state == "handshake":
+                self.handshake()
+            elif self.state == "idle":  # it was closed, or says what nobody asked for
+                self.forget()
+        except (OSError, BadReply) as error:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Give the connection up: try another address or connection, or say that there is no reply."""
+        exchange, reader = self.exchange, self.reader
+        state = self.state
+        self.exchange = self.reader = None
+        self.close()
+        if exchange is None:
+            return
+        if state in ("new", "connecting", "handshake"):
+            if self.addresses and state != "handshake":
+                self.exchange = exchange
+                self.poller.busy.add(self)
+                self.attempt()
+                return
+            message = f"cannot connect to {self.origin.host}:{self.origin.port}: {_said(error)}"
+            self.poller.answer(exchange, NoReply(message, False))
+            return
+        untouched = reader is not None and not reader.begun
+        if untouched and not self.fresh and exchange.again and not exchange.replaced:
+            exchange.replaced = True
+            self.poller.start(exchange)
+            return
+        # until the last byte is handed to the system, no server can have the whole request
+        self.poller.answer(exchange, NoReply(_said(error), not self.sending))
+
+    def attempt(self) -> None:
+        try:
+            self.connect()
+        except OSError as error:
+            self.fail(error)
+
+    def forget(self) -> None:
+        """Drop an idle connection."""
+        if self in self.origin.idle:
+            self.origin.idle.remove(self)
+        self.close()
+
+    def close(self) -> None:
+        self.unwatch()
+        self.state = "closed"
+        self.poller.busy.discard(self)
+        if self.sock is not None:
+            self.sock.close()
+
+    def watch(self, events: int) -> None:
+        if self.registered != events:
+            if self.registered:
+                self.poller.selector.modify(self.sock, events, self)
+            else:
+                self.poller.selector.register(self.sock, events, self)
+            self.registered = events
+
+    def unwatch(self) -> None:
+        if self.registered:
+            self.registered = 0
+            self.poller.selector.unregister(self.sock)
+
+
+_UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR})
+_WAITING = ("SSLWantReadError", "SSLWantWriteError")
+
+
+def _said(error: BaseException) -> str:
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(
+        error
+    ).__name__
+
+
+class _Poller:
+    """The thread that serves all connections of the process."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.scratch = memoryview(bytearray(SCRATCH))
+        self.busy: set[_Connection] = set()
+        self.check = 0.0
+        self._inbox: deque[Exchange] = deque()
+        self._crowded: set[Limit] = set()
+        self._asleep = False
+        self._listen, self._call = socket.socketpair()
+        self._listen.setblocking(False)
+        self._call.setblocking(False)
+        self.selector.register(self._listen, selectors.EVENT_READ, None)
+        threading.Thread(target=self._serve, name="tegula-connections", daemon=True).start()
+
+    def submit(self, exchanges: Sequence[Exchange]) -> None:
+        """Take exchanges, from any thread."""
+        self._inbox.extend(exchanges)
+        if self._asleep:
+            self.wake()
+
+    def wake(self) -> None:
+        self._asleep = False
+        with suppress(OSError):  # it is full: the poller is being woken already
+            self._call.send(b"x")
+
+    def _serve(self) -> None:
+        inbox, select = self._inbox, self.selector.select
+        while True:
+            if inbox:
+                self._take()
+            events = select(0)
+            if not events and self._widen():
+                events = select(0)
+            if not events:
+                self._asleep = True
+                events = select(0 if inbox else self._pause())
+                self._asleep = False
+            self._handle(events)
+            del events
+            if time.monotonic() >= self.check:
+                self._expire()
+
+    def _take(self) -> None:
+        while self._inbox:
+            exchange = self._inbox.popleft()
+            limit = exchange.limit
+            limit.waiting.append(exchange)
+            self._admit(limit, limit.base)
+            if limit.waiting:
+                self._crowded.add(limit)
+
+    def _widen(self) -> bool:
+        """Start more than the base where nothing came back though that many are under way."""
+        started = False
+        for limit in tuple(self._crowded):
+            started |= self._admit(limit, min(limit.most, max(limit.base, limit.active + STEP)))
+        return started
+
+    def _admit(self, limit: Limit, most: int) -> bool:
+        started = False
+        while limit.waiting and limit.active < most:
+            exchange = limit.waiting.popleft()
+            limit.active += 1
+            started = True
+            if exchange.dropped is not None and exchange.dropped():
+                self.answer(exchange, NoReply("nobody waits for it any more", False))
+            else:
+                self.start(exchange)
+        if not limit.waiting:
+            self._crowded.discard(limit)
+        return started
+
+    def start(self, exchange: Exchange) -> None:
+        """Send an exchange over an idle connection, or over a new one."""
+        origin = exchange.origin
+        while origin.idle:
+            connection = origin.idle.pop()
+            if time.monotonic() - connection.since > IDLE_SECONDS:
+                connection.close()
+                continue
+            connection.exchange = exchange
+            self.busy.add(connection)
+            try:
+                connection.begin()
+            except OSError as error:
+                connection.fail(error)
+            return
+        connection = _Connection(self, origin, exchange)
+        self.busy.add(connection)
+        connection.attempt()
+
+    def answer(self, exchange: Exchange, answer: Reply | NoReply) -> None:
+        """Hand over the end of an exchange."""
+        limit = exchange.limit
+        limit.active -= 1
+        exchange.done(answer)
+        if limit.waiting:
+            self._admit(limit, max(limit.base, min(limit.most, limit.active + 1)))
+
+    def _handle(self, events: list[Any]) -> None:
+        for key, mask in events:
+            if key.data is not None:
+                key.data.ready(mask)
+                continue
+            with suppress(OSError):
+                while self._listen.recv(4096):
+                    pass
+
+    def _pause(self) -> float | None:
+        if self.busy:
+            return max(0.0, self.check - time.monotonic())
+        return IDLE_SECONDS if any(origin.idle for origin in tuple(_origins)) else None
+
+    def _expire(self) -> None:
+        """Give up connections that are past their deadline, and those that were idle for long."""
+        now = time.monotonic()
+        for connection in tuple(self.busy):
+            if connection.deadline <= now:
+                waited = "a connection" if connection.state != "active" else "progress"
+                connection.fail(TimeoutError(f"timed out waiting for {waited}"))
+        for origin in tuple(_origins):
+            while origin.idle and now - origin.idle[0].since > IDLE_SECONDS:
+                origin.idle[0].forget()
+        self.check = min([now + IDLE_SECONDS, *[connection.deadline for connection in self.busy]])
+
+    def abandon(self) -> None:
+        """Close what a forked child inherited; nothing is said to any server."""
+        self.selector.close()
+        for connection in tuple(self.busy):
+            connection.sock.close()
+        for sock in (self._listen, self._call):
+            sock.close()
+
+
+_origins: WeakSet[Origin] = WeakSet()
+_limits: WeakSet[Limit] = WeakSet()
+_poller: _Poller | None = None
+_lock = allocate_lock()
+
+
+def submit(exchanges: Sequence[Exchange]) -> None:
+    """Send requests; each one's `done` is called when it has ended.
+
+    Raises:
+        OSError: the name of a server resolves to nothing.
+        RuntimeError: the interpreter is shutting down.
+    """
+    global _poller
+    for origin in {exchange.origin for exchange in exchanges}:
+        origin.addresses()
+        origin.context()
+    if _poller is None:
+        with _lock:
+            if _poller is None:
+                _poller = _Poller()
+    _poller.submit(exchanges)
+
+
+def _after_fork() -> None:
+    global _poller, _lock
+    _lock = allocate_lock()
+    poller, _poller = _poller, None
+    for origin in tuple(_origins):
+        for connection in origin.idle:
+            connection.sock.close()
+        origin._reset()
+    for limit in tuple(_limits):
+        limit._reset()
+    if poller is not None:
+        poller.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

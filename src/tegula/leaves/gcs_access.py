@@ -1,0 +1,167 @@
+"""Where Google Cloud Storage is, and who asks: endpoint and credentials from the environment.
+
+Knows the environment variables of google-cloud-storage and of TensorStore, and google-auth, which is imported
+only where there may be credentials.  Must not know requests or objects.
+
+Endpoint: ``TENSORSTORE_GCS_HTTP_URL``, else ``STORAGE_EMULATOR_HOST``, else the service.  Credentials:
+``GOOGLE_AUTH_TOKEN_FOR_TESTING`` (a token), else google-auth's default ones (a key file named by
+``GOOGLE_APPLICATION_CREDENTIALS``, gcloud's, the machine's own), else none: anonymous.  An endpoint without
+TLS gets no credentials but those that the environment names: a token is not for whoever listens.
+
+Law: a token is in no repr, no error and no pickle.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+from tegula.errors import InvalidArgument, PermissionDenied, Unavailable
+from tegula.leaves.connections import Origin
+
+__all__ = ["Access", "origin_of"]
+
+SERVICE = "https://storage.googleapis.com"
+SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
+
+
+def endpoint() -> str:
+    """Return the base URL that the environment names."""
+    named = os.environ.get("TENSORSTORE_GCS_HTTP_URL") or os.environ.get("STORAGE_EMULATOR_HOST") or SERVICE
+    return (named if "://" in named else "http://" + named).rstrip("/")
+
+
+def _seconds(name: str, default: float) -> float:
+    try:
+        found = float(os.environ.get(name, ""))
+    except ValueError:
+        return default
+    return found if found > 0 else default
+
+
+def _context() -> Any:
+    import ssl
+
+    bundle, folder = os.environ.get("TENSORSTORE_CA_BUNDLE"), os.environ.get("TENSORSTORE_CA_PATH")
+    made = ssl.create_default_context(cafile=bundle or None, capath=folder or None)
+    if (
+        not (bundle or folder)
+        and not made.get_ca_certs()
+        and not os.path.isdir(ssl.get_default_verify_paths().capath or "")
+    ):
+        import certifi
+
+        made.load_verify_locations(certifi.where())
+    return made
+
+
+_origins: dict[tuple[str, float, float], Origin] = {}
+
+
+def origin_of(url: str) -> Origin:
+    """Return the server of a base URL; one for all stores that use it.
+
+    Raises:
+        InvalidArgument: it is no URL of a server.
+    """
+    connect = _seconds("TENSORSTORE_CURL_CONNECT_TIMEOUT_SECONDS", 20.0)
+    silence = _seconds("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", 60.0)
+    found = _origins.get((url, connect, silence))
+    if found is None:
+        parts = urlsplit(url)
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            port = 0
+        if parts.scheme not in ("http", "https") or not parts.hostname or not port or parts.path.strip("/"):
+            raise InvalidArgument(f'Invalid GCS endpoint: "{url}"')
+        made = Origin(
+            parts.scheme,
+            parts.hostname,
+            port,
+            connect_seconds=connect,
+            silence_seconds=silence,
+            tls=_context,
+        )
+        found = _origins.setdefault((url, connect, silence), made)
+    return found
+
+
+class Access:
+    """The credentials for one endpoint, looked up on first use and refreshed when they expire."""
+
+    def __init__(self, url: str) -> None:
+        self._secure = url.startswith("https:")
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._ready = False
+        self._credentials: Any = None
+        self._headers: dict[str, str] = {}
+        self._token: str | None = None
+
+    def __repr__(self) -> str:
+        return "Access()"
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that say who asks; none for anonymous access.
+
+        Raises:
+            PermissionDenied: there are credentials, and they do not work.
+            Unavailable: whoever grants tokens cannot be reached.
+        """
+        credentials = self._credentials
+        if self._ready and (credentials is None or (credentials.token == self._token and credentials.valid)):
+            return self._headers
+        with self._lock:
+            if not self._ready:
+                self._find()
+            if self._credentials is not None and not self._credentials.valid:
+                self._refresh()
+            return self._headers
+
+    def refused(self, used: dict[str, str]) -> bool:
+        """Say that a request with these headers was refused; return whether others are worth a try."""
+        if self._credentials is None or "authorization" not in {name.lower() for name in used}:
+            return False
+        with self._lock:
+            if used == self._headers:
+                self._refresh()
+            return used != self._headers
+
+    def _find(self) -> None:
+        token = os.environ.get("GOOGLE_AUTH_TOKEN_FOR_TESTING")
+        if token:
+            self._headers = {"authorization": f"Bearer {token}"}
+        elif self._secure or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            import google.auth
+            import google.auth.exceptions
+
+            try:
+                self._credentials, _ = google.auth.default(scopes=SCOPES)
+            except google.auth.exceptions.DefaultCredentialsError as error:
+                if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+                    raise PermissionDenied(f"Failed to load credentials: {error}") from None
+        self._ready = True
+
+    def _refresh(self) -> None:
+        import google.auth.exceptions
+        import google.auth.transport.requests
+
+        try:
+            self._credentials.refresh(google.auth.transport.requests.Request())
+        except google.auth.exceptions.TransportError as error:
+            raise Unavailable(f"Failed to get a token: {type(error).__name__}") from None
+        except google.auth.exceptions.GoogleAuthError as error:
+            raise PermissionDenied(f"Failed to get a token: {_reason(error)}") from None
+        headers: dict[str, str] = {}
+        self._credentials.apply(headers)
+        self._headers, self._token = headers, self._credentials.token
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says, without the answer of the server that it may quote."""
+    return str(error.args[0]) if error.args and isinstance(error.args[0], str) else type(error).__name__

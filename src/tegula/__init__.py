@@ -31,6 +31,7 @@ _HOMES = {
     "schema.schema": "Schema",
     "api.context": "Context",
     "api.kvstore": "KvStore",
+    "api.stores": "LostUpdates register_store",
     "api.spec": "Spec",
     "api.openmode": "OpenMode",
     "api.store": "TensorStore",
@@ -115,6 +116,8 @@ if TYPE_CHECKING:
     from tegula.api.steps import transpose as transpose
     from tegula.api.steps import vindex as vindex
     from tegula.api.store import TensorStore as TensorStore
+    from tegula.api.stores import LostUpdates as LostUpdates
+    from tegula.api.stores import register_store as register_store
     from tegula.api.typing import DimSelectionLike as DimSelectionLike
     from tegula.api.typing import DownsampleMethod as DownsampleMethod
     from tegula.api.typing import DTypeLike as DTypeLike

@@ -1,8 +1,9 @@
 """The one registry: (kind, name) to the import string of a record.
 
 Nothing is imported until it is named; a plug-in adds a name through an entry point in the group
-``tegula.<kind>`` (``tegula.codecs``, ``tegula.formats``, ``tegula.kvstores``, ``tegula.leaves``).  Names
-come from specs and metadata, import strings never do: an unknown name is an error, not an import.
+``tegula.<kind>`` (``tegula.codecs``, ``tegula.formats``, ``tegula.stores``, and for those who write a leaf
+``tegula.kvstores`` with ``tegula.leaves``), or for this process by `register`.  Names come from specs and
+metadata, import strings never do: an unknown name is an error, not an import.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-__all__ = ["lookup", "names"]
+__all__ = ["kind_of", "lookup", "names", "register"]
 
 _BUILT_IN: dict[str, dict[str, str]] = {
     "formats": {
@@ -57,7 +58,12 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "file": "tegula.leaves.file:FileLeaf",
         "gcs": "tegula.leaves.gcs:GcsLeaf",
     },
+    "stores": {
+        "fsspec": "tegula.leaves.fsspec:FsspecStore",
+        "obstore": "tegula.leaves.obstore:ObstoreStore",
+    },
 }
+_added: dict[tuple[str, str], Any] = {}
 
 
 @cache
@@ -67,13 +73,18 @@ def _plugins(kind: str) -> dict[str, Any]:
     return {point.name: point for point in entry_points(group=f"tegula.{kind}")}
 
 
-@cache
 def lookup(kind: str, name: str) -> Any:
     """Return the object registered as `name` of `kind`.
 
     Raises:
         KeyError: no such name is registered.
     """
+    found = _added.get((kind, name))
+    return _found(kind, name) if found is None else found
+
+
+@cache
+def _found(kind: str, name: str) -> Any:
     target = _BUILT_IN.get(kind, {}).get(name)
     if target is not None:
         from importlib import import_module
@@ -83,6 +94,24 @@ def lookup(kind: str, name: str) -> Any:
     return _plugins(kind)[name].load()
 
 
+def register(kind: str, name: str, value: Any) -> None:
+    """Add `value` as `name` of `kind` for this process; a second one of the same name takes its place."""
+    _added[kind, name] = value
+
+
+def kind_of(name: str, *kinds: str) -> str | None:
+    """Return the first of `kinds` that has `name`, without importing it; what is built in comes first.
+
+    >>> kind_of("memory", "formats", "kvstores"), kind_of("nothing", "kvstores")
+    ('kvstores', None)
+    """
+    for kind in kinds:
+        if (kind, name) in _added or name in _BUILT_IN.get(kind, {}):
+            return kind
+    return next((kind for kind in kinds if name in _plugins(kind)), None)
+
+
 def names(kind: str) -> list[str]:
     """Return every registered name of `kind`, sorted, without importing any."""
-    return sorted({*_BUILT_IN.get(kind, {}), *_plugins(kind)})
+    added = {name for of, name in _added if of == kind}
+    return sorted({*_BUILT_IN.get(kind, {}), *_plugins(kind), *added})

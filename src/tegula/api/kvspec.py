@@ -24,10 +24,11 @@ from tegula.binding import as_json, at, at_member, expected, pretty, text
 from tegula.errors import InvalidArgument
 from tegula.kv.drivers import KvDriver
 from tegula.kv.paths import quoted
+from tegula.kv.plugin import plugin_driver
 from tegula.kv.resources import KINDS
 from tegula.kv.spec import StoreRef, to_key
 from tegula.kv.url import DRIVERS, SCHEMES, split_pipeline
-from tegula.registry import lookup, names
+from tegula.registry import kind_of, lookup
 
 __all__ = ["KvStoreSpec", "bind", "driver_named", "is_store", "joined"]
 
@@ -41,6 +42,8 @@ def driver_named(name: str) -> KvDriver:
     try:
         found = lookup("kvstores", name)
     except KeyError:
+        if is_store(name):
+            return plugin_driver(name)
         raise InvalidArgument(f"{quoted(name)} is not a registered KvStore driver") from None
     assert isinstance(found, KvDriver)
     return found
@@ -48,7 +51,7 @@ def driver_named(name: str) -> KvDriver:
 
 def is_store(name: str) -> bool:
     """Return whether a driver or URL scheme of this name is a key-value store."""
-    return name in names("kvstores")
+    return kind_of(name, "kvstores", "stores") is not None
 
 
 def joined(path: str, component: str | bytes) -> str:

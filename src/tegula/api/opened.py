@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tegula.api.stores import deletes_chunks
 from tegula.record import Record
 from tegula.source import ALWAYS, Chunked
 from tegula.space.transform import IndexTransform
@@ -93,6 +94,6 @@ def view_of(opened: Opened) -> View:
         pool if pool is not None and pool.total_bytes_limit > 0 else None,
         before(opened.options.recheck_cached_data, opened.opened_at),
         opened.options.fill_missing_data_reads,
-        opened.options.store_data_equal_to_fill_value,
+        opened.options.store_data_equal_to_fill_value or not deletes_chunks(opened.kvstore._ref),
     )
     return View(source, IndexTransform(opened.layout.domain))

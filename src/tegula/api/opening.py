@@ -12,6 +12,7 @@ from tegula.api.running import failed
 from tegula.api.spec import FLAGS, Spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody, directory
 from tegula.api.store import TensorStore
+from tegula.api.stores import warn_of_lost_updates
 from tegula.binding import compact
 from tegula.effects.effect import Program
 from tegula.effects.storage import Read
@@ -158,6 +159,8 @@ def _start(asked: Spec, access: Access) -> Future[TensorStore]:
     # looking at a local store costs less than a thread; writing to it may not
     if body.kvstore is not None:
         store = _bound(body)._ref
+        if access.writable:
+            warn_of_lost_updates(store)
         if not ((leaf(store).local and "create" not in asked._flags) or leaf(store).local_writes):
             return submit(program)
     try:

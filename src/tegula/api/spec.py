@@ -26,7 +26,7 @@ from tegula.api.specbody import Body, ChunkedBody, ComputedBody, bound, director
 from tegula.binding import as_json, at_member, boolean, expected, integer, members, pretty, text
 from tegula.errors import InvalidArgument
 from tegula.kv.resources import KINDS
-from tegula.registry import lookup
+from tegula.registry import kind_of, lookup
 from tegula.schema.dtypes import DataType
 from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
@@ -100,8 +100,8 @@ class Spec(Indexable):
             raise expected("object", json)
         rest = dict(json)
         driver = _driver(rest)
-        if driver in KVSTORES:
-            driver, rest = "auto", {"kvstore": rest | {"driver": driver}}
+        if driver is None:
+            driver, rest = "auto", {"kvstore": rest}
         self._context = None
         if "context" in rest:
             with at_member("context"):
@@ -528,9 +528,6 @@ def ordered(json: Any) -> Any:
     return [ordered(item) for item in json] if isinstance(json, list) else json
 
 
-KVSTORES = ("file", "gcs", "memory")
-
-
 def made_spec(
     body: Body,
     schema: Schema,
@@ -561,18 +558,21 @@ def _remade(
     return made_spec(kind(*state), schema, seen, resources, flags, context)
 
 
-def _driver(rest: dict[str, Any]) -> str:
+def _driver(rest: dict[str, Any]) -> str | None:
+    """Take the driver out of JSON; None, and it stays, where it is that of a key-value store."""
     with at_member("driver"):
         if "driver" not in rest:
             raise InvalidArgument("Expected string, but member is missing")
-        name = text(rest.pop("driver"))
-        if name in ("auto", "array", "cast", "downsample", *KVSTORES):
-            return name
-        try:
-            form = lookup("formats", name)
-        except KeyError:
-            raise InvalidArgument(f'"{name}" is not a registered TensorStore driver') from None
-    return str(form.name)
+        name = text(rest["driver"])
+        if name not in ("auto", "array", "cast", "downsample"):
+            kind = kind_of(name, "formats", "kvstores", "stores")
+            if kind is None:
+                raise InvalidArgument(f'"{name}" is not a registered TensorStore driver')
+            if kind != "formats":
+                return None
+            name = str(lookup("formats", name).name)
+    del rest["driver"]
+    return name
 
 
 def _flag(rest: dict[str, Any], name: str) -> bool:

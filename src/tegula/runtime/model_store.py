@@ -23,9 +23,9 @@ from tegula.effects.storage import (
     Write,
     WriteOutcome,
 )
-from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange
+from tegula.leaves.leaf import span
 
 __all__ = ["ModelStore"]
 
@@ -108,8 +108,5 @@ class ModelStore:
 def _cut(value: bytes, byte_range: ByteRange | None) -> bytes:
     if byte_range is None:
         return value
-    start = byte_range.start if byte_range.start >= 0 else len(value) + byte_range.start
-    stop = len(value) if byte_range.stop is None else byte_range.stop
-    if not 0 <= start <= stop <= len(value):
-        raise OutOfRange(f"Requested byte range {byte_range} is not valid for value of size {len(value)}")
-    return value[start:stop]
+    first, last = span(byte_range, len(value))
+    return value[first:last]

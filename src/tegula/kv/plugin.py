@@ -1,0 +1,128 @@
+"""Stores that users write: what one has to offer, and how a specification names one.
+
+Knows: the protocol, the members of the JSON, the URL.  Must not know: any live store, nor how methods
+are called (`leaves.plugin`).
+
+A store is a class that is registered by a name (an entry point in the group ``tegula.stores``, or
+`tegula.register_store`).  In JSON, ``{"driver": name, "path": ..., **options}``: the options are the
+keywords of the class.  In a URL, ``name://path``, unless the class has `from_url` and `to_url`.  What is
+registered may also be an instance; it has no options.
+
+Law: equal options give one live store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Hashable, Iterable, Mapping
+from functools import partial
+from json import dumps
+from typing import Any, Protocol, TypeAlias
+
+from tegula.binding import pretty
+from tegula.errors import InvalidArgument, Unimplemented
+from tegula.kv.drivers import KvDriver
+from tegula.kv.url import decoded_path, quoted_path
+from tegula.registry import lookup
+
+__all__ = ["OPTIONS", "Conditional", "Found", "Store", "Version", "plugin_driver"]
+
+Version: TypeAlias = bytes | str | int
+"""What a store calls the state of one value; it must differ whenever the value was replaced."""
+
+Found: TypeAlias = "bytes | tuple[bytes, Version] | None"
+"""A value, or a value and its version; None where there is none."""
+
+OPTIONS = "options"
+"""The option of a `StoreRef` that holds the keywords of the class, as JSON text."""
+
+
+class Store(Protocol):
+    """What a store of a user has to offer; methods may also be ``async def``.
+
+    Only `get` is required.  Without `put` the store is read-only; without `delete` or `list`, what needs
+    them is an error.  Methods are called from several threads at once, up to ``concurrency`` (an
+    attribute of the class; 8, and 32 where `get` is ``async def``) for one block of keys.  Their exceptions
+    reach the caller as they are; `tegula.errors.Unavailable` says that asking again may help.
+
+    A store that gives no versions has those of its contents.  Further methods make it better, and none
+    changes what it means: `Conditional`, and
+
+    - ``get_range(key, start, stop)``: a part of the value, with the version of the whole, as `get`; `start`
+      may be negative (the last bytes) where `stop` is None, which means to the end;
+    - ``version(key)``: the version without the value, or None, so that what is cached is not sent again.
+    """
+
+    def get(self, key: str) -> Found | Awaitable[Found]:
+        """Return the value of a key."""
+        ...
+
+    def put(self, key: str, value: bytes) -> Version | Awaitable[Version | None] | None:
+        """Store a value, and return its version where the store has any."""
+        ...
+
+    def delete(self, key: str) -> Awaitable[None] | None:
+        """Remove a key; one that is not there is fine."""
+        ...
+
+    def list(self, prefix: str) -> Iterable[str] | Awaitable[Iterable[str]]:
+        """Return the keys that start with `prefix`, in any order; more do no harm."""
+        ...
+
+
+class Conditional(Store, Protocol):
+    """A store on which concurrent writers lose nothing of each other's: it compares and writes in one step.
+
+    `version` is what the store said of the value, and None where there must be none.
+    """
+
+    def put_if(
+        self, key: str, value: bytes, version: Version | None
+    ) -> Version | Awaitable[Version | None] | None:
+        """Store a value if the version still is that one; return the new version, or None where it is not."""
+        ...
+
+    def delete_if(self, key: str, version: Version) -> bool | Awaitable[bool]:
+        """Remove a key if its version still is that one; return whether it was."""
+        ...
+
+
+def plugin_driver(name: str) -> KvDriver:
+    """Return the record of the store that is registered as `name`."""
+    return KvDriver(
+        name=name,
+        resources=(),
+        identity=None,
+        check_path=_any_path,
+        options=_options,
+        from_url=partial(_from_url, name),
+        to_url=partial(_to_url, name),
+        parse_own=dict,
+    )
+
+
+def _any_path(path: str) -> None:
+    del path
+
+
+def _options(values: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[tuple[str, Hashable], ...]:
+    del values
+    return ((OPTIONS, dumps(own, sort_keys=True)),) if own else ()
+
+
+def _from_url(name: str, rest: str) -> tuple[str, dict[str, Any]]:
+    hook = getattr(lookup("stores", name), "from_url", None)
+    if hook is not None:
+        members = dict(hook(rest))
+        return str(members.pop("path", "")), members
+    if not rest.startswith("//"):
+        raise InvalidArgument(f'Scheme "{name}://" not present in url')
+    return decoded_path(rest[2:]), {}
+
+
+def _to_url(name: str, path: str, own: Mapping[str, Any]) -> str:
+    hook = getattr(lookup("stores", name), "to_url", None)
+    if hook is not None:
+        return f"{name}:{hook({**own, 'path': path})}"
+    if own:
+        raise Unimplemented(f"URL representation not supported: {pretty(dict(own))} is not in the path")
+    return f"{name}://{quoted_path(path)}"

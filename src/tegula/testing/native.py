@@ -1,0 +1,134 @@
+"""Checks of the law that a block means all of its rows: native equals expanded, whatever the store does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tegula.effects.effect import Program
+from tegula.effects.handler import expanded
+from tegula.effects.storage import UNCHANGED, ReadMany, WriteMany
+from tegula.errors import OutOfRange
+from tegula.kv.generation import NO_VALUE, UNKNOWN
+from tegula.kv.spec import ByteRange
+from tegula.runtime.session import run
+from tegula.testing.values import raises
+
+__all__ = ["NativeChecks"]
+
+
+def _as_it_is(program: Program[Any]) -> Program[Any]:
+    return program
+
+
+async def _ask(effect: Any) -> Any:
+    return await effect
+
+
+def both(effect: Any) -> list[Any]:
+    """Return the answers of a block as the store gives it and as its definition does."""
+    return [run(_ask(effect)), run(expanded(_ask(effect)))]
+
+
+class NativeChecks:
+    """Blocks of keys."""
+
+    def _key(self, store: Any, key: str) -> str:
+        return f"{store.path}{key}"
+
+    def _read(self, store: Any, keys: list[str], **columns: Any) -> list[Any]:
+        whole = [self._key(store, key) for key in keys]
+        answers = both(ReadMany(store._ref, whole, **columns))
+        native, defined = (
+            [
+                (bytes(value) if isinstance(value, (bytearray, memoryview)) else value, generation)
+                for value, generation in zip(answer.values, answer.generations, strict=True)
+            ]
+            for answer in answers
+        )
+        assert native == defined
+        return native
+
+    def test_a_block_is_its_keys(self, store: Any) -> None:
+        for number in range(0, 40, 2):
+            store[f"{number}"] = b"%d" % number
+        found = self._read(store, [f"{number}" for number in range(40)])
+        assert [value for value, _ in found] == [b"%d" % n if n % 2 == 0 else None for n in range(40)]
+        assert [generation == NO_VALUE for _, generation in found] == [n % 2 == 1 for n in range(40)]
+
+    def test_a_block_of_one_and_of_none(self, store: Any) -> None:
+        store["a"] = b"1"
+        assert [value for value, _ in self._read(store, ["a"])] == [b"1"]
+        assert self._read(store, []) == []
+
+    def test_a_block_may_name_a_key_twice(self, store: Any) -> None:
+        store["a"] = b"1"
+        assert [value for value, _ in self._read(store, ["a", "b", "a"])] == [b"1", None, b"1"]
+
+    def test_a_block_of_parts(self, store: Any) -> None:
+        for key in ("a", "b", "c"):
+            store[key] = b"0123456789"
+        ranges = [ByteRange(2, 5), None, ByteRange(-3), ByteRange(0, 0)]
+        found = self._read(store, ["a", "b", "c", "missing"], ranges=ranges)
+        assert [value for value, _ in found] == [b"234", b"0123456789", b"789", None]
+
+    def test_a_block_of_what_is_known(self, store: Any) -> None:
+        known = [store.write(key, b"1").result().generation for key in ("a", "b", "c")]
+        store["b"] = b"2"
+        found = self._read(store, ["a", "b", "c", "d"], if_not_equal=[*known[:2], UNKNOWN, known[0]])
+        assert [value for value, _ in found] == [UNCHANGED, b"2", b"1", None]
+
+    def test_a_large_block(self, store: Any) -> None:
+        keys = [f"{number // 10}/{number}" for number in range(300)]
+        whole = [self._key(store, key) for key in keys]
+        run(_ask(WriteMany(store._ref, whole, [key.encode() for key in keys])))
+        assert [value for value, _ in self._read(store, keys)] == [key.encode() for key in keys]
+
+    def test_the_error_of_a_block_is_that_of_its_lowest_row(self, store: Any) -> None:
+        for number in range(6):
+            store[f"{number}"] = b"x" * number
+        effect = ReadMany(
+            store._ref,
+            [self._key(store, f"{number}") for number in range(6)],
+            ranges=[None, None, ByteRange(0, 50), None, ByteRange(0, 60), ByteRange(0, 70)],
+        )
+        errors = [
+            raises(OutOfRange, lambda: run(_ask(effect))),
+            raises(OutOfRange, lambda: run(expanded(_ask(effect)))),
+        ]
+        assert [str(error) for error in errors] == [str(errors[0])] * 2
+        assert "[0, 50)" in str(errors[0])
+
+    def test_a_block_of_writes(self, store: Any) -> None:
+        for name, answer in (("native", _as_it_is), ("defined", expanded)):
+            below = store / f"{name}/"
+            below["old"] = b"1"
+            effect = WriteMany(
+                store._ref, [self._key(below, key) for key in ("new", "old", "gone")], [b"n", b"o", None]
+            )
+            done = run(answer(_ask(effect)))
+            assert UNKNOWN not in done.generations
+            assert done.generations[2] == NO_VALUE
+            assert (below["new"], below["old"], "gone" in below) == (b"n", b"o", False)
+            assert [below.read(key).result().stamp.generation for key in ("new", "old")] == (
+                done.generations[:2]
+            )
+
+    def test_a_block_of_writes_on_conditions(self, store: Any) -> None:
+        for name, answer in (("native", _as_it_is), ("defined", expanded)):
+            below = store / f"{name}/"
+            now, old = (below.write(key, b"1").result().generation for key in ("now", "old"))
+            below["old"] = b"2"
+            effect = WriteMany(
+                store._ref,
+                [self._key(below, key) for key in ("now", "old", "made", "there", "any")],
+                [b"3"] * 5,
+                [now, old, NO_VALUE, NO_VALUE, UNKNOWN],
+            )
+            below["there"] = b"1"
+            done = run(answer(_ask(effect)))
+            assert [generation != UNKNOWN for generation in done.generations] == (
+                [True, False, True, False, True]
+            ), name
+            assert [below[key] for key in ("now", "old", "made", "there", "any")] == (
+                [b"3", b"2", b"3", b"1", b"3"]
+            )

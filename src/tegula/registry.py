@@ -39,6 +39,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "bytes": "tegula.codecs.bytes:ZARR3",
         "crc32c": "tegula.codecs.crc32c:ZARR3",
         "gzip": "tegula.codecs.gzip:ZARR3",
+        "sharding_indexed": "tegula.codecs.sharding:ZARR3",
         "transpose": "tegula.codecs.transpose:ZARR3",
         "zstd": "tegula.codecs.zstd:ZARR3",
     },

@@ -15,6 +15,7 @@ import numpy as np
 
 from tegula import binding
 from tegula.codecs.declare import LAYOUT, Declaration, Member
+from tegula.errors import InvalidArgument
 
 __all__ = ["ZARR3", "in_byte_order"]
 
@@ -25,10 +26,15 @@ def _endian(value: Any) -> str:
     raise binding.expected('one of "little", "big"', value)
 
 
-def _settle(members: dict[str, Any], dtype: np.dtype[Any]) -> tuple[dict[str, Any], np.dtype[Any]]:
+def _settle(members: dict[str, Any], given: Any) -> tuple[dict[str, Any], np.dtype[Any]]:
     """Return the byte order to store and the element type that has it."""
+    dtype: np.dtype[Any] = given.dtype
     if dtype.itemsize == 1 and not dtype.fields:
         return {}, dtype
+    if members["endian"] is None and given.stored:
+        raise InvalidArgument(
+            f'"bytes" codec requires that "endian" option is specified for data type {dtype.name}'
+        )
     endian = members["endian"] or "little"
     return {"endian": endian}, in_byte_order(dtype, endian == "big")
 

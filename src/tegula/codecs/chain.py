@@ -5,8 +5,12 @@ are laid down, and which byte codecs follow.  What it must not know: metadata do
 values, views.
 
 A chain is three things in a row, whatever a document calls them: a permutation of dimensions
-(`order`), a layout of elements (`stored_dtype`), and byte codecs (`steps`).  A later `sharding_indexed`
-replaces the layout by a table of inner chunks; then `steps` apply to the shard as a whole.
+(`order`), a layout of elements (`stored_dtype`), and byte codecs (`steps`).  Where the chunk is a shard
+(`shard`), the layout is a table of inner chunks, each with a chain of its own; then `order` is only how
+the decoded chunk lies in memory, and `steps` apply to the shard as a whole.
+
+`finest` is the chain of the smallest chunks that can be read without their neighbours: the chain itself,
+or that of the inner chunks of a shard that no byte codec is wrapped around.
 
 Laws:
     decode(encode(a)) == a
@@ -17,14 +21,17 @@ Laws:
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.codecs.codec import SLACK, Buffer, ByteCodec, not_enough, too_much
+from tegula.codecs.codec import SLACK, Buffer, ByteCodec, destination, not_enough, too_much
 from tegula.errors import FailedPrecondition, InvalidArgument
 from tegula.record import Record, derived
+
+if TYPE_CHECKING:
+    from tegula.codecs.shard import Sharding
 
 __all__ = ["CodecChain"]
 
@@ -42,8 +49,9 @@ class CodecChain(Record):
     order           the stored elements are the C-contiguous array of shape `chunk_shape` permuted by
                     `order`: the identity for C, reversed for Fortran
     steps           byte codecs, in the order of encoding
+    shard           how the chunk is cut into inner chunks, None where it is not
     nbytes          size of the decoded chunk in bytes
-    raw             no byte codec: the stored bytes are the elements
+    raw             neither byte codec nor shard: the stored bytes are the elements
     swap            the stored byte order is not the native one
 
     >>> import numpy as np
@@ -59,9 +67,11 @@ class CodecChain(Record):
     stored_dtype: np.dtype[Any]
     order: tuple[int, ...]
     steps: tuple[ByteCodec, ...] = ()
+    shard: Sharding | None = None
     nbytes: int = derived()
     raw: bool = derived()
     swap: bool = derived()
+    finest: CodecChain = derived()
     _stored_shape: tuple[int, ...] = derived()
     _axes: tuple[int, ...] | None = derived()
     _sizes: tuple[int | None, ...] = derived()
@@ -73,7 +83,9 @@ class CodecChain(Record):
         put = object.__setattr__
         nbytes = prod(self.chunk_shape) * self.stored_dtype.itemsize
         put(self, "nbytes", nbytes)
-        put(self, "raw", not self.steps)
+        shard = self.shard
+        put(self, "raw", not self.steps and shard is None)
+        put(self, "finest", self if shard is None or self.steps else shard.inner.finest)
         put(self, "swap", not self.stored_dtype.isnative)
         put(self, "_stored_shape", tuple(self.chunk_shape[axis] for axis in self.order))
         identity = self.order == tuple(range(len(self.order)))
@@ -84,12 +96,31 @@ class CodecChain(Record):
         put(self, "_word", word)  # what moves an element whole
         part = np.dtype(_WORDS[size // 2]) if self.dtype.kind == "c" else word
         put(self, "_part", part)  # what has a byte order: the halves of a complex number
-        sizes: list[int | None] = [nbytes]
+        sizes: list[int | None] = [nbytes if shard is None else None]
         for step in self.steps:
             previous = sizes[-1]
             sizes.append(None if previous is None else step.encoded_size(previous))
         put(self, "_sizes", tuple(sizes))
         put(self, "_boolean", self.dtype == _BOOL)
+
+    @property
+    def stored_size(self) -> int | None:
+        """The exact size of every stored chunk in bytes, None where it depends on the elements."""
+        return self._sizes[-1]
+
+    @property
+    def most(self) -> int:
+        """How many bytes a stored chunk may have before it is refused without being read."""
+        size = self.stored_size
+        if size is not None:
+            return size
+        return 2 * self.nbytes + SLACK + self._tables
+
+    @property
+    def _tables(self) -> int:
+        """How many bytes the indices of the shards in a chunk have."""
+        shard = self.shard
+        return 0 if shard is None else shard.index_bytes + shard.entries * shard.inner._tables
 
     def decode_bytes(self, data: Buffer, out: memoryview | None = None) -> Buffer:
         """Undo the byte codecs: return the stored elements, exactly `nbytes` bytes.
@@ -103,6 +134,8 @@ class CodecChain(Record):
             DataLoss: a checksum does not match.
         """
         steps = self.steps
+        if self.shard is not None:
+            return self._decode_shard(data, out)
         if not steps:
             if len(data) != self.nbytes:
                 raise self._wrong_size(len(data))
@@ -114,6 +147,15 @@ class CodecChain(Record):
             _check_bools(data)
         return data
 
+    def _decode_shard(self, data: Buffer, out: memoryview | None) -> Buffer:
+        assert self.shard is not None
+        if self.steps:
+            data = self._decode_steps(data, None)
+        if out is None:
+            out = destination(self.nbytes)
+        self.shard.assemble(data, self.array_of(np.frombuffer(out, self._word)))
+        return out
+
     def _wrong_size(self, length: int) -> FailedPrecondition:
         if length < self.nbytes:
             return not_enough(self.nbytes, length, f"; at byte {length}")
@@ -123,7 +165,7 @@ class CodecChain(Record):
         for index in range(len(self.steps) - 1, -1, -1):
             size = self._sizes[index]
             if size is None:
-                data = self.steps[index].decode(data, self.nbytes + SLACK, False, None)
+                data = self.steps[index].decode(data, self.nbytes + self._tables + SLACK, False, None)
             else:
                 data = self.steps[index].decode(data, size, True, None if index else out)
         return data
@@ -161,12 +203,25 @@ class CodecChain(Record):
         array = words.view(self.dtype).reshape(self._stored_shape)
         return array if self._axes is None else array.transpose(self._axes)
 
-    def encode_words(self, words: NDArray[Any]) -> Buffer:
-        """Return the stored bytes of a chunk given as its words: the inverse of `words`."""
-        flat = words.view(self._part)
-        if self.swap:
-            flat = flat.byteswap()
-        data: Buffer = flat.view(_UINT8).data
+    def words_of(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return the words of a chunk given as an array of its shape: the inverse of `array_of`."""
+        if self._axes is not None:
+            array = array.transpose(self.order)
+        return np.ascontiguousarray(array).reshape(-1).view(self._word)
+
+    def encode_words(self, words: NDArray[Any], keep: bool = False) -> Buffer:
+        """Return the stored bytes of a chunk given as its words: the inverse of `words`.
+
+        Of a shard, unless `keep`, the inner chunks that equal the fill value are left out.
+        """
+        data: Buffer
+        if self.shard is not None:
+            data = self.shard.disassemble(self.array_of(words), keep)
+        else:
+            flat = words.view(self._part)
+            if self.swap:
+                flat = flat.byteswap()
+            data = flat.view(_UINT8).data
         for step in self.steps:
             data = step.encode(data)
         return data
@@ -179,6 +234,8 @@ class CodecChain(Record):
         """
         if array.shape != self.chunk_shape:
             raise InvalidArgument(f"Chunk of shape {array.shape} given where {self.chunk_shape} is stored")
+        if self.shard is not None:
+            return self.encode_words(self.words_of(np.asarray(array, self.dtype)))
         if self._axes is not None:
             array = array.transpose(self.order)
         array = np.asarray(array, dtype=self.dtype, order="C")

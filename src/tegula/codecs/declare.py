@@ -21,17 +21,22 @@ from typing import Any, NamedTuple
 from tegula import binding
 from tegula.errors import FailedPrecondition, InvalidArgument
 
-__all__ = ["ARRAY", "BYTES", "LAYOUT", "Constraint", "Declaration", "Member", "integer_member", "merged"]
+__all__ = ["ARRAY", "BYTES", "LAYOUT", "Constraint", "Declaration", "Member", "Unfit", "integer_member", "merged"]
 
 ARRAY = "array -> array"
 LAYOUT = "array -> bytes"
 BYTES = "bytes -> bytes"
 
 
+class Unfit(InvalidArgument):
+    """What is wrong with a codec once its members are settled: told without a word of where it stands."""
+
+
 class Member(NamedTuple):
     """One member of a codec's configuration.
 
-    `parse` checks a JSON value; `default` is what a request means that leaves it out; `absent`, where not
+    `parse` checks a JSON value (where `nested`, it is also told whether the document is a stored one);
+    `default` is what a request means that leaves it out; `absent`, where not
     empty, is the error of a stored document that does (and, where `required`, of a request too).
     """
 
@@ -40,6 +45,7 @@ class Member(NamedTuple):
     default: Any = None
     absent: str = ""
     required: bool = False
+    nested: bool = False
 
 
 class Constraint(NamedTuple):
@@ -48,15 +54,14 @@ class Constraint(NamedTuple):
     name: str
     members: tuple[tuple[str, Any], ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the zarr v3 form.
+    def to_json(self, brief: bool = False) -> dict[str, Any]:
+        """Return the zarr v3 form; `brief` leaves out what a stored document leaves out.
 
         >>> Constraint("gzip", (("level", 5),)).to_json()
         {'name': 'gzip', 'configuration': {'level': 5}}
         """
-        if not self.members:
-            return {"name": self.name}
-        return {"name": self.name, "configuration": _listed(dict(self.members))}
+        members = _listed(dict(self.members), brief)
+        return {"name": self.name, "configuration": members} if members else {"name": self.name}
 
 
 class Declaration(NamedTuple):
@@ -64,13 +69,15 @@ class Declaration(NamedTuple):
 
     `stage` is one of `ARRAY`, `LAYOUT`, `BYTES`.  `settle` takes the members with their defaults and
     what is known of the codec's input, and returns the members to store and what the codec does: a
-    `ByteCodec`, or for the first two stages what `sequence.py` makes of it.
+    `ByteCodec`, or for the first two stages what `sequence.py` makes of it.  `merge`, where it is not
+    `merged`, takes two constraints and whether nothing may be left out of either.
     """
 
     name: str
     stage: str
     members: tuple[Member, ...]
     settle: Callable[[dict[str, Any], Any], tuple[dict[str, Any], Any]]
+    merge: Callable[[Constraint, Constraint, bool], Constraint] | None = None
 
     def parse(self, configuration: Mapping[str, Any], stored: bool = False) -> Constraint:
         """Return the constraint that a JSON object states.
@@ -82,7 +89,9 @@ class Declaration(NamedTuple):
         for member in self.members:
             if member.name in configuration:
                 with binding.at_member(member.name):
-                    found.append((member.name, member.parse(configuration[member.name])))
+                    value = configuration[member.name]
+                    parsed = member.parse(value, stored) if member.nested else member.parse(value)
+                    found.append((member.name, parsed))
             elif (stored or member.required) and member.absent:
                 with binding.at_member(member.name):
                     raise InvalidArgument(member.absent)
@@ -100,8 +109,10 @@ class Declaration(NamedTuple):
         return Constraint(self.name, kept), made
 
 
-def merged(a: Constraint, b: Constraint) -> Constraint:
-    """Return both constraints in one.
+def merged(
+    a: Constraint, b: Constraint, shown: tuple[Constraint, Constraint] | None = None
+) -> Constraint:
+    """Return both constraints in one; errors show them, or those of which they are parts.
 
     >>> merged(Constraint("gzip"), Constraint("gzip", (("level", 5),)))
     Constraint(name='gzip', members=(('level', 5),))
@@ -109,16 +120,15 @@ def merged(a: Constraint, b: Constraint) -> Constraint:
     Raises:
         FailedPrecondition: they are of different codecs, or a member has two values.
     """
-    shown = (
-        f"Cannot merge zarr codec constraints {binding.dumps(a.to_json())} and {binding.dumps(b.to_json())}"
-    )
+    pair = " and ".join(binding.dumps(each.to_json(brief=True)) for each in shown or (a, b))
+    prefix = f"Cannot merge zarr codec constraints {pair}"
     if a.name != b.name:
-        raise FailedPrecondition(shown)
+        raise FailedPrecondition(prefix)
     both = dict(a.members)
     for name, value in b.members:
         if both.setdefault(name, value) != value:
             was, new = (binding.dumps(binding.as_json(v)) for v in (both[name], value))
-            raise FailedPrecondition(f'{shown}: Incompatible "{name}": {was} vs {new}')
+            raise FailedPrecondition(f'{prefix}: Incompatible "{name}": {was} vs {new}')
     return Constraint(a.name, tuple(sorted(both.items())))
 
 
@@ -128,5 +138,13 @@ def integer_member(name: str, low: int, high: int, default: int | None, stored: 
     return Member(name, partial(binding.integer, low=low, high=high), default, absent if stored else "")
 
 
-def _listed(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in members.items()}
+def _listed(members: dict[str, Any], brief: bool) -> dict[str, Any]:
+    if brief and members.get("index_location") == "end":
+        members = {name: value for name, value in members.items() if name != "index_location"}
+    return {name: _plain(value, brief) for name, value in members.items()}
+
+
+def _plain(value: Any, brief: bool) -> Any:
+    if hasattr(value, "to_json"):
+        return value.to_json(brief)
+    return list(value) if isinstance(value, tuple) else value

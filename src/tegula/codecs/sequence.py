@@ -16,12 +16,30 @@ import numpy as np
 from tegula import binding
 from tegula.codecs.chain import CodecChain
 from tegula.codecs.codec import ByteCodec
-from tegula.codecs.declare import ARRAY, BYTES, LAYOUT, Constraint, Declaration, merged
+from tegula.codecs.declare import ARRAY, BYTES, LAYOUT, Constraint, Declaration, Unfit, merged
 from tegula.codecs.transpose import aligned, braced
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
 from tegula.registry import lookup
 
-__all__ = ["Sequence3", "parse"]
+__all__ = ["SHARDING", "Given", "Sequence3", "parse"]
+
+SHARDING = "sharding_indexed"
+
+
+class Given(NamedTuple):
+    """What a chain of codecs is given to store.
+
+    `shape` is in the order of the array's dimensions, and `order` how what comes to the codecs is
+    permuted.  `fill` is one element; `read`, where it is known, the shape of the smallest chunks wanted.
+    `stored`: the codecs are those of a stored document, in which nothing is left open.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    order: tuple[int, ...]
+    fill: bytes
+    read: tuple[int, ...] | None = None
+    stored: bool = False
 
 
 class Sequence3(NamedTuple):
@@ -31,57 +49,152 @@ class Sequence3(NamedTuple):
     layout: Constraint | None = None
     bytes: tuple[Constraint, ...] = ()
 
-    def to_json(self) -> list[Any]:
-        """Return the JSON form.
+    def to_json(self, brief: bool = False) -> list[Any]:
+        """Return the JSON form; `brief` leaves out what a stored document leaves out.
 
         >>> parse(["gzip"]).to_json()
         [{'name': 'gzip'}]
         """
         layout = () if self.layout is None else (self.layout,)
-        return [constraint.to_json() for constraint in (*self.array, *layout, *self.bytes)]
+        return [constraint.to_json(brief) for constraint in (*self.array, *layout, *self.bytes)]
+
+    @property
+    def inner(self) -> Sequence3 | None:
+        """The codecs of the inner chunks, where these are sharded, as far as they are stated."""
+        if self.layout is None or self.layout.name != SHARDING:
+            return None
+        found: Sequence3 = dict(self.layout.members).get("codecs", Sequence3())
+        return found
+
+    @property
+    def innermost(self) -> Sequence3:
+        """The codecs of the smallest chunks that can be read without their neighbours."""
+        inner = None if self.bytes else self.inner
+        return self if inner is None else inner.innermost
+
+    def with_innermost(self, codecs: Sequence3) -> Sequence3:
+        """Return these codecs with others for the smallest chunks."""
+        inner = None if self.bytes else self.inner
+        return codecs if inner is None else self.with_inner(inner.with_innermost(codecs))
+
+    def with_inner(self, inner: Sequence3) -> Sequence3:
+        """Return these sharded codecs with others for the inner chunks."""
+        assert self.layout is not None
+        members = {**dict(self.layout.members), "codecs": inner}
+        return self._replace(layout=Constraint(SHARDING, tuple(sorted(members.items()))))
+
+    @property
+    def height(self) -> int:
+        """How many shardings there are one in the other."""
+        return 0 if self.inner is None else 1 + self.inner.height
+
+    def order(self, rank: int) -> tuple[int, ...]:
+        """Return the order of the dimensions in the smallest chunks: all transposes, one after the other."""
+        found = tuple(range(rank))
+        part: Sequence3 | None = self
+        while part is not None:
+            for constraint in part.array:
+                found = tuple(found[axis] for axis in _resolved(constraint, rank)[1])
+            part = None if part.bytes else part.inner
+        return found
+
+    def read_shape(self, rank: int) -> tuple[int, ...] | None:
+        """Return the shape of the smallest chunks, where that is stated: in the array's own dimensions.
+
+        Raises:
+            InvalidArgument: a chunk shape is of another rank.
+        """
+        found, order, part = None, tuple(range(rank)), self
+        while part.inner is not None and not part.bytes:
+            assert part.layout is not None
+            for constraint in part.array:
+                order = tuple(order[axis] for axis in _resolved(constraint, rank)[1])
+            shape = dict(part.layout.members).get("chunk_shape")
+            found = None
+            if shape is not None:
+                if len(shape) != rank:
+                    shown = binding.dumps(part.layout.to_json(brief=True))
+                    raise InvalidArgument(
+                        f"Error propagating chunk layout through codec {shown}: sharding_indexed sub-chunk "
+                        f"shape of {braced(shape)} is not compatible with array of rank {rank}"
+                    )
+                sizes = dict(zip(order, shape, strict=True))
+                found = tuple(sizes[dim] for dim in range(rank))
+            part = part.inner
+        return found
 
     def merge(self, other: Sequence3, strict: bool = False) -> Sequence3:
         """Return both in one; unless `strict`, no array -> array codecs go with any.
 
+        Unless `strict`, codecs without sharding also go with the inner chunks' of those that have it.
+
         Raises:
             FailedPrecondition: they contradict each other.
         """
+        if not strict:
+            mine, theirs = self.inner, other.inner
+            if mine is not None and self.height > other.height and not (self.array or self.bytes):
+                return self.with_inner(mine.merge(other))
+            if theirs is not None and other.height > self.height and not (other.array or other.bytes):
+                return other.with_inner(theirs.merge(self))
         if not strict and not (self.array and other.array):
             array = self.array or other.array
         else:
             array = _merged_stage(self.array, other.array, ARRAY)
         layout = self.layout or other.layout
         if self.layout and other.layout:
-            layout = merged(self.layout, other.layout)
+            merge = _declaration(self.layout.name).merge
+            if merge is None or self.layout.name != other.layout.name:
+                layout = merged(self.layout, other.layout)
+            else:
+                layout = merge(self.layout, other.layout, strict)
         return Sequence3(array, layout, _merged_stage(self.bytes, other.bytes, BYTES))
 
-    def resolve(self, dtype: np.dtype[Any], chunk_shape: tuple[int, ...]) -> tuple[Sequence3, CodecChain]:
+    def resolve(
+        self,
+        dtype: np.dtype[Any],
+        chunk_shape: tuple[int, ...],
+        fill: bytes | None = None,
+        read: tuple[int, ...] | None = None,
+        stored: bool = False,
+    ) -> tuple[Sequence3, CodecChain]:
         """Return the sequence with nothing left open, and the chain for chunks of a shape and type.
+
+        `fill` is one native element, that of which missing inner chunks are made (zeros where None);
+        `read` the shape of inner chunks for which none is stated.
 
         Raises:
             InvalidArgument: a codec cannot take its input, or a chunk has more than 2**63 bytes.
         """
-        rank = len(chunk_shape)
-        order: tuple[int, ...] = tuple(range(rank))
+        order = tuple(range(len(chunk_shape)))
+        element = bytes(dtype.itemsize) if fill is None else fill
+        return self.resolved(Given(dtype, chunk_shape, order, element, read, stored))
+
+    def resolved(self, given: Given) -> tuple[Sequence3, CodecChain]:
+        """Return what `resolve` does, for what comes from the codecs before."""
+        dtype, chunk_shape, rank, order = given.dtype, given.shape, len(given.shape), given.order
         array = []
         for constraint in self.array:
             settled, permutation = _resolved(constraint, rank)
             array.append(settled)
             order = tuple(order[axis] for axis in permutation)
-        layout, stored_dtype = _resolved(self.layout or Constraint("bytes"), dtype)
+        layout, made = _resolved(self.layout or Constraint("bytes"), given._replace(order=order))
         if prod(chunk_shape) * dtype.itemsize > 2**63 - 1:
             raise InvalidArgument(
                 f"Integer overflow computing encoded size of array of shape {braced(chunk_shape)}"
             )
         last, steps = [], []
-        itemsize: int | None = dtype.itemsize
+        itemsize: int | None = dtype.itemsize if isinstance(made, np.dtype) else None
         for constraint in self.bytes:
             settled, step = _resolved(constraint, itemsize)
             last.append(settled)
             steps.append(step)
             itemsize = None
-        made: tuple[ByteCodec, ...] = tuple(steps)
-        chain = CodecChain(chunk_shape, dtype, stored_dtype, order, made)
+        byte_codecs: tuple[ByteCodec, ...] = tuple(steps)
+        if isinstance(made, np.dtype):
+            chain = CodecChain(chunk_shape, dtype, made, order, byte_codecs)
+        else:
+            chain = CodecChain(chunk_shape, dtype, dtype, order, byte_codecs, made)
         return Sequence3(tuple(array), layout, tuple(last)), chain
 
 
@@ -144,8 +257,10 @@ def _declaration(name: str) -> Declaration:
 def _resolved(constraint: Constraint, given: Any) -> tuple[Constraint, Any]:
     try:
         return _declaration(constraint.name).resolve(constraint, given)
+    except Unfit:
+        raise
     except TegulaError as error:
-        shown = binding.dumps(constraint.to_json())
+        shown = binding.dumps(constraint.to_json(brief=True))
         raise annotated(error, f"Error resolving codec spec through codec {shown}: ") from None
 
 

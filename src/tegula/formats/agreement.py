@@ -66,11 +66,15 @@ def known(
     return made
 
 
-def constrained(schema: Schema, chunk_shape: tuple[int, ...] | None, rank: int) -> ChunkLayout:
+def constrained(
+    schema: Schema, chunk_shape: tuple[int, ...] | None, rank: int, sharded: bool = False
+) -> ChunkLayout:
     """Return the schema's chunk layout with the grid's origin at 0 and, where given, its chunk shape.
 
+    `sharded`: the shape is only that of the chunks that are written.
+
     Raises:
-        InvalidArgument: they contradict each other, or chunks within chunks are wanted.
+        InvalidArgument: they contradict each other, or chunks within chunks within those are wanted.
     """
     layout = schema.chunk_layout
     layout.set_rank(rank)
@@ -79,12 +83,15 @@ def constrained(schema: Schema, chunk_shape: tuple[int, ...] | None, rank: int) 
         raise InvalidArgument("codec_chunk_shape not supported")
     layout.merge(ChunkLayout(grid_origin=(0,) * rank))
     if chunk_shape is not None and rank:
-        layout.merge(ChunkLayout(write_chunk_shape=chunk_shape, read_chunk_shape=chunk_shape))
+        read = None if sharded else chunk_shape
+        layout.merge(ChunkLayout(write_chunk_shape=chunk_shape, read_chunk_shape=read))
     return layout
 
 
-def precise(chunk_shape: tuple[int, ...], order: tuple[int, ...]) -> ChunkLayout:
-    """Return the finalised layout of a grid."""
+def precise(
+    chunk_shape: tuple[int, ...], order: tuple[int, ...], read: tuple[int, ...] | None = None
+) -> ChunkLayout:
+    """Return the finalised layout of a grid; `read` is the shape of the chunks that are read, if another."""
     rank = len(chunk_shape)
     layout = ChunkLayout(rank=rank)
     if rank:
@@ -92,7 +99,7 @@ def precise(chunk_shape: tuple[int, ...], order: tuple[int, ...]) -> ChunkLayout
             grid_origin=(0,) * rank,
             inner_order=order,
             write_chunk_shape=chunk_shape,
-            read_chunk_shape=chunk_shape,
+            read_chunk_shape=chunk_shape if read is None else read,
         )
     layout.finalize()
     return layout
@@ -161,8 +168,12 @@ def implied(
     order: tuple[int, ...] | None,
     codec: CodecSpec,
     fill: bytes | None,
+    read: tuple[int, ...] | None = None,
+    sharded: bool = False,
 ) -> Schema:
     """Return `schema`, which knows of data type and rank, with the parts that members imply merged in.
+
+    `sharded`: `chunk_shape` is only that of the chunks that are written, `read` of those that are read.
 
     Raises:
         InvalidArgument: they contradict each other.
@@ -171,7 +182,9 @@ def implied(
     if made.domain is not None:
         made._domain = sizes_domain(made.domain.exclusive_max, made.domain.labels)
     if rank is not None:
-        layout = constrained(schema, chunk_shape, rank)
+        layout = constrained(schema, chunk_shape, rank, sharded)
+        if read is not None:
+            layout.merge(ChunkLayout(read_chunk_shape=read))
         if order is not None:
             layout.merge(ChunkLayout(inner_order=order))
         made.set_layout(layout)
@@ -185,7 +198,7 @@ def effective(layout: ArrayLayout, order: tuple[int, ...], codec: CodecSpec) -> 
     """Return the finalised schema of an open array."""
     made = Schema(dtype=layout.dtype, domain=layout.domain, codec=codec)
     if layout.shape:
-        made._layout = precise(layout.chunk_shape, order)
+        made._layout = precise(layout.chunk_shape, order, layout.chain.finest.chunk_shape)
     if layout.fill_value is not None:
         made.update(fill_value=layout.fill_value)
     if any(unit is not None for unit in layout.units):

@@ -3,7 +3,8 @@
 What this file knows: what each member defaults to, and how a schema and a document must agree.  What it
 must not know: stores, and how a document is spelled (`zarr3_document.py`).
 
-Laws: those of `format.py`.  Chunks within chunks (sharding) are refused, not ignored.
+Laws: those of `format.py`.  Where chunks to read and chunks to write are of different shapes, the codecs
+are those of shards; an inner order that the codecs do not have is made by one more transpose.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tegula import binding
 from tegula.codecs.declare import Constraint
-from tegula.codecs.sequence import Sequence3, parse
+from tegula.codecs.sequence import SHARDING, Sequence3, parse
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, Unimplemented
 from tegula.formats import agreement, document, zarr3_document
 from tegula.formats.agreement import CREATING
@@ -23,6 +24,7 @@ from tegula.record import replace
 from tegula.schema.choose import choose_read_write_chunk_shapes
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.dtypes import DataType
+from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema, merge_domains
 from tegula.schema.units import Unit
 from tegula.space.domain import IndexDomain
@@ -119,11 +121,16 @@ def wanted(members: Members, schema: Schema) -> Schema:
     made = known(members, schema)
     if parts.shape is None and schema.domain is None:
         made._domain = None
-    rank, order = made.rank, None
-    if parts.codecs is not None and rank is not None and parts.codecs.layout is not None:
-        order = parts.codecs.resolve(_BYTE, (1,) * rank)[1].order
+    rank, order, read = made.rank, None, None
+    sharded = parts.codecs is not None and parts.codecs.height > 0
+    if parts.codecs is not None and rank is not None:
+        if parts.codecs.innermost.layout is not None:
+            order = parts.codecs.order(rank)
+        # the drop-in tells of the chunks that are read only where there is a codec before the sharding
+        if parts.chunk_shape is not None and parts.codecs.array:
+            read = parts.codecs.read_shape(rank)
     codec = CodecSpec.of(_codec_json(parts.codecs))
-    made = agreement.implied(made, rank, parts.chunk_shape, order, codec, parts.fill)
+    made = agreement.implied(made, rank, parts.chunk_shape, order, codec, parts.fill, read, sharded)
     if parts.units is not None:
         made.set_units(parts.units)
     return made
@@ -153,7 +160,7 @@ def decode_metadata(data: bytes, where: str) -> Metadata:
 
 def encode_metadata(md: Metadata) -> bytes:
     """Return the document, compact and sorted."""
-    return binding.compact(zarr3_document.to_json(md))
+    return binding.compact(zarr3_document.to_json(md, brief=True))
 
 
 # ---------------------------------------------------------------- a new array
@@ -191,12 +198,16 @@ def _created(parts: Constraints, schema: Schema) -> Metadata:
     shape = agreement.shape_of(wanted)
     assert wanted is not None
     rank = len(shape)
-    chunk_shape, order = _chunks(parts, schema, wanted)
-    codecs = _codecs(parts, schema, order, rank)
-    codecs, _ = codecs.resolve(dtype.array_dtype, chunk_shape)
     if parts.fill is not None:
         agreement.agree_fill(schema, dtype, parts.fill, FailedPrecondition)
     fill = parts.fill or agreement.fill_bytes(schema, dtype) or bytes(dtype.itemsize)
+    codecs = _requested(parts.codecs, schema.codec)
+    read, chunk_shape, order = _chunks(parts, schema, wanted, codecs)
+    codecs = _ordered(codecs, schema, order, rank)
+    if read != chunk_shape and not codecs.height:
+        members = (("chunk_shape", read), ("codecs", codecs))
+        codecs = Sequence3(layout=Constraint(SHARDING, members))
+    codecs, _ = codecs.resolve(dtype.array_dtype, chunk_shape, fill, read)
     names = parts.names
     if names is None and any(wanted.labels):
         names = tuple(label or None for label in wanted.labels)
@@ -218,41 +229,49 @@ def _created(parts: Constraints, schema: Schema) -> Metadata:
 
 
 def _chunks(
-    parts: Constraints, schema: Schema, wanted: IndexDomain
-) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-    """Return the chunk shape, and the inner order where one is asked for."""
+    parts: Constraints, schema: Schema, wanted: IndexDomain, codecs: Sequence3
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...] | None]:
+    """Return the shapes of chunks to read and to write, and the inner order where one is asked for."""
     rank = wanted.rank
-    layout = agreement.constrained(schema, parts.chunk_shape, rank)
+    layout = agreement.constrained(schema, parts.chunk_shape, rank, sharded=True)
+    inner = codecs.read_shape(rank)
     if not rank:
-        return (), None
-    read, write = choose_read_write_chunk_shapes(layout, wanted)
-    if read != write:
-        raise Unimplemented(
-            f"read chunks of {list(read)} in write chunks of {list(write)} need sharding_indexed, "
-            "which is not supported yet"
-        )
-    order = layout.inner_order or layout.inner_order_soft_constraint
-    return write, order
+        return (), (), None
+    if inner is not None:
+        layout.merge(ChunkLayout(read_chunk_shape=inner))
+    if parts.codecs is not None and not codecs.height:
+        layout.merge_grid("write", layout.grid("read"))
+        layout.merge_grid("read", layout.grid("write"))
+    hard = layout.write_chunk.shape or ()
+    if inner is not None and all(hard) and any(b % a for a, b in zip(inner, hard, strict=False) if b):
+        read, write = inner, hard  # the codecs say what is wrong with them
+    else:
+        read, write = choose_read_write_chunk_shapes(layout, wanted)
+    return read, write, layout.inner_order or layout.inner_order_soft_constraint
 
 
-def _codecs(parts: Constraints, schema: Schema, order: tuple[int, ...] | None, rank: int) -> Sequence3:
-    """Return the codecs asked for, with a transpose where only the inner order asks for one."""
-    codecs = _requested(parts.codecs, schema.codec)
-    identity = tuple(range(rank))
-    if order is not None and order != identity and not codecs.array:
-        codecs = codecs._replace(array=(Constraint("transpose", (("order", order),)),))
+def _ordered(codecs: Sequence3, schema: Schema, order: tuple[int, ...] | None, rank: int) -> Sequence3:
+    """Return the codecs with a transpose more, where only the inner order asks for one.
+
+    Raises:
+        InvalidArgument: the codecs say another order.
+    """
+    if order is None or not rank:
+        return codecs
+    found = codecs.order(rank)
+    if found == order:
+        return codecs
     hard = schema.chunk_layout.inner_order
-    if hard is not None and codecs.array:
-        found = codecs.resolve(_BYTE, (1,) * rank)[1].order
-        if found != hard:
-            raise InvalidArgument(
-                "Error setting inner_order: New hard constraint "
-                f"({_braced(found)}) does not match existing hard constraint ({_braced(hard)})"
-            )
-    return codecs
-
-
-_BYTE = DataType("uint8").array_dtype
+    last = codecs.innermost
+    if last.array and (hard is None or not codecs.height):
+        if hard is None:
+            return codecs
+        raise InvalidArgument(
+            "Error setting inner_order: New hard constraint "
+            f"({_braced(found)}) does not match existing hard constraint ({_braced(hard)})"
+        )
+    more = Constraint("transpose", (("order", tuple(found.index(dim) for dim in order)),))
+    return codecs.with_innermost(last._replace(array=(*last.array, more)))
 
 
 def _braced(order: tuple[int, ...]) -> str:
@@ -300,8 +319,9 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
     if schema.domain is not None:
         _agree("Mismatch between metadata and schema: ", merge_domains, schema.domain, found.domain)
     if schema.layout is not None:
-        layout = agreement.constrained(schema, md.chunk_shape, len(md.shape))
-        layout.merge(agreement.precise(md.chunk_shape, md.chain.order))
+        finest = md.chain.finest
+        layout = agreement.constrained(schema, md.chunk_shape, len(md.shape), sharded=True)
+        layout.merge(agreement.precise(md.chunk_shape, finest.order, finest.chunk_shape))
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             codec_spec(md).merge(schema.codec)
@@ -386,7 +406,7 @@ def layout(md: Metadata, members: Members, schema: Schema | None = None) -> Arra
 
 def schema(md: Metadata, members: Members, request: Schema | None = None) -> Schema:
     """Return the effective schema, finalised."""
-    return agreement.effective(layout(md, members, request), md.chain.order, codec_spec(md))
+    return agreement.effective(layout(md, members, request), md.chain.finest.order, codec_spec(md))
 
 
 def metadata_json(md: Metadata) -> dict[str, Any]:

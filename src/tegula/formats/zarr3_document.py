@@ -100,20 +100,13 @@ def metadata(found: dict[str, Any]) -> Metadata:
     Raises:
         InvalidArgument: it is malformed or incomplete.
     """
-    parts = _parsed(found, stored=True)
-    dtype, first = _given(parts.dtype), _given(parts.codecs).layout
-    if first is not None and first.name == "bytes" and not first.members and dtype.itemsize > 1:
-        raise InvalidArgument(
-            'Error resolving codec spec through codec {"name":"bytes"}: "bytes" codec requires that '
-            f'"endian" option is specified for data type {dtype.name}'
-        )
-    return complete(parts)
+    return complete(_parsed(found, stored=True), stored=True)
 
 
-def complete(parts: Constraints) -> Metadata:
+def complete(parts: Constraints, stored: bool = False) -> Metadata:
     """Return the metadata of constraints in which shape, type, chunks, keys, codecs and fill are given."""
     dtype, chunk_shape, codecs = _given(parts.dtype), _given(parts.chunk_shape), _given(parts.codecs)
-    chain = codecs.resolve(dtype.array_dtype, chunk_shape)[1]
+    chain = codecs.resolve(dtype.array_dtype, chunk_shape, parts.fill, stored=stored)[1]
     names = parts.names
     return Metadata(
         _given(parts.shape),
@@ -320,8 +313,11 @@ def _transformers(value: Any) -> None:
 # ---------------------------------------------------------------- printing
 
 
-def constraints_json(parts: Constraints) -> dict[str, Any]:
-    """Return the JSON form of constraints; what is not stated is left out."""
+def constraints_json(parts: Constraints, brief: bool = False) -> dict[str, Any]:
+    """Return the JSON form of constraints; what is not stated is left out.
+
+    `brief` leaves out what a stored document leaves out.
+    """
     found: dict[str, Any] = dict(parts.extra or {})
     if parts.zarr_format is not None:
         found["zarr_format"] = parts.zarr_format
@@ -337,7 +333,7 @@ def constraints_json(parts: Constraints) -> dict[str, Any]:
     if parts.keys is not None:
         found["chunk_key_encoding"] = keys_json(parts.keys)
     if parts.codecs is not None:
-        found["codecs"] = parts.codecs.to_json()
+        found["codecs"] = parts.codecs.to_json(brief)
     if parts.names is not None:
         found["dimension_names"] = list(parts.names)
     attributes = dict(parts.attributes or {})
@@ -350,8 +346,8 @@ def constraints_json(parts: Constraints) -> dict[str, Any]:
     return found
 
 
-def to_json(md: Metadata) -> dict[str, Any]:
-    """Return the document."""
+def to_json(md: Metadata, brief: bool = False) -> dict[str, Any]:
+    """Return the document; `brief` as it is stored."""
     parts = Constraints(
         3,
         md.shape,
@@ -365,7 +361,7 @@ def to_json(md: Metadata) -> dict[str, Any]:
         md.units,
         md.extra,
     )
-    return constraints_json(parts)
+    return constraints_json(parts, brief)
 
 
 def keys_json(keys: tuple[str, str]) -> dict[str, Any]:

@@ -88,10 +88,12 @@ class Partition(Record, eq=False):
         return all(factor.positions is None for factor in self.factors)
 
 
-def partition(transform: Any, chunk_shape: Sequence[int]) -> Partition:
+def partition(transform: Any, chunk_shape: Sequence[int], coarse: Sequence[int] | None = None) -> Partition:
     """Factor `transform` (an IndexTransform with a finite domain) over a grid of `chunk_shape`.
 
-    The domain is renumbered from zero: position 0 of each input dimension is its origin.
+    The domain is renumbered from zero: position 0 of each input dimension is its origin.  With `coarse`,
+    the shape of larger chunks that hold whole ones of these, the cells of one larger chunk follow each
+    other in every factor.
     """
     origin: tuple[int, ...] = transform.input_origin
     shape: tuple[int, ...] = transform.input_shape
@@ -131,8 +133,11 @@ def partition(transform: Any, chunk_shape: Sequence[int]) -> Partition:
     for dims, grid_dims in sorted(groups.values(), key=lambda group: group[1] or group[0]):
         outputs = [maps[g][0] for g in grid_dims]
         chunks = [chunk_shape[g] for g in grid_dims]
-        make = _indexed if any(o.index_array is not None for o in outputs) else _strided
-        factors.append(make(dims, grid_dims, outputs, chunks, origin, shape))
+        if any(o.index_array is not None for o in outputs):
+            large = chunks if coarse is None else [coarse[g] for g in grid_dims]
+            factors.append(_indexed(dims, grid_dims, outputs, chunks, large, origin, shape))
+        else:
+            factors.append(_strided(dims, grid_dims, outputs, chunks, origin, shape))
     return Partition(tuple(shape), tuple(chunk_shape), tuple(fixed), tuple(factors))
 
 
@@ -191,6 +196,7 @@ def _indexed(
     grid_dims: list[int],
     outputs: list[Any],
     chunks: list[int],
+    large: list[int],
     origin: tuple[int, ...],
     shape: tuple[int, ...],
 ) -> Factor:
@@ -210,7 +216,7 @@ def _indexed(
             output.offset,
             out=indices[g],
         )
-    positions, cells = _sorted_cells(indices, chunks)
+    positions, cells = _sorted_cells(indices, chunks, large)
     if positions is None:
         positions = np.arange(count, dtype=np.int64)
     else:
@@ -232,8 +238,11 @@ def _indexed(
     )
 
 
-def _sorted_cells(indices: Ints, chunks: list[int]) -> tuple[Ints | None, Ints | None]:
-    """Return the order of the positions by cell (None: as they are) and their cells (None: only one)."""
+def _sorted_cells(indices: Ints, chunks: list[int], large: list[int]) -> tuple[Ints | None, Ints | None]:
+    """Return the order of the positions by cell (None: as they are) and their cells (None: only one).
+
+    By the cell of the `large` chunks first, where these are others: then the cells returned are both.
+    """
     if indices.shape[1] == 0:
         return None, None
     ends = [
@@ -242,7 +251,10 @@ def _sorted_cells(indices: Ints, chunks: list[int]) -> tuple[Ints | None, Ints |
     varying = [g for g, (low, high) in enumerate(ends) if low != high]
     if not varying:
         return None, None
-    cells = np.stack([indices[g] // chunks[g] for g in varying])
+    keys = [indices[g] // chunks[g] for g in varying]
+    if len(varying) > 1 and large != chunks:
+        keys = [indices[g] // large[g] for g in varying] + keys
+    cells = np.stack(keys)
     positions = _order(cells)
     return positions, cells[:, positions]
 

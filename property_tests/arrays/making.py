@@ -152,11 +152,16 @@ def zarr2_arrays(draw: st.DrawFn, shape: tuple[int, ...], dtypes: Any = PLAIN + 
 
 
 @st.composite
-def zarr3_codecs(draw: st.DrawFn, rank: int, size: int) -> list[dict[str, Any]]:
+def zarr3_codecs(draw: st.DrawFn, chunks: tuple[int, ...], size: int, depth: int = 2) -> list[dict[str, Any]]:
+    rank = len(chunks)
     chain: list[dict[str, Any]] = []
     if rank and draw(st.integers(0, 2)) == 0:
         order = list(draw(st.permutations(range(rank))))
         chain.append({"name": "transpose", "configuration": {"order": order}})
+        chunks = tuple(chunks[axis] for axis in order)
+    if depth and draw(st.integers(0, 2)) == 0:
+        chain.append(draw(shardings(chunks, size, depth - 1)))
+        return chain
     if size == 1:
         chain.append({"name": "bytes"})
     else:
@@ -178,6 +183,26 @@ def zarr3_codecs(draw: st.DrawFn, rank: int, size: int) -> list[dict[str, Any]]:
 
 
 @st.composite
+def shardings(draw: st.DrawFn, chunks: tuple[int, ...], size: int, depth: int) -> dict[str, Any]:
+    inner = tuple(draw(st.sampled_from([d for d in range(1, c + 1) if c % d == 0])) for c in chunks)
+    index: list[dict[str, Any]] = []
+    if draw(st.integers(0, 3)) == 0:
+        order = list(draw(st.permutations(range(len(chunks) + 1))))
+        index.append({"name": "transpose", "configuration": {"order": order}})
+    endian = draw(st.sampled_from(["little", "big"]))
+    index.append({"name": "bytes", "configuration": {"endian": endian}})
+    if draw(st.booleans()):
+        index.append({"name": "crc32c"})
+    configuration = {
+        "chunk_shape": list(inner),
+        "codecs": draw(zarr3_codecs(inner, size, depth)),
+        "index_codecs": index,
+        "index_location": draw(st.sampled_from(["start", "end"])),
+    }
+    return {"name": "sharding_indexed", "configuration": configuration}
+
+
+@st.composite
 def zarr3_arrays(draw: st.DrawFn, shape: tuple[int, ...], dtypes: Any = PLAIN + FLOATS) -> Made:
     dtype = draw(st.sampled_from(dtypes))
     chunks = draw(chunks_of(shape))
@@ -190,7 +215,7 @@ def zarr3_arrays(draw: st.DrawFn, shape: tuple[int, ...], dtypes: Any = PLAIN + 
         "data_type": dtype,
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunks)}},
         "chunk_key_encoding": {"name": encoding, "configuration": {"separator": separator}},
-        "codecs": draw(zarr3_codecs(len(shape), size)),
+        "codecs": draw(zarr3_codecs(chunks, size)),
         "fill_value": value,
     }
     if draw(st.booleans()):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import tegula as ts
@@ -76,6 +76,24 @@ def test_what_tegula_writes_tensorstore_reads_and_the_other_way_round(data, made
     assert stored[ts] == stored[tensorstore]  # the same chunks, and the same document to the byte
 
 
+def zarr_can(codecs: list[dict[str, Any]], rank: int) -> bool:
+    """Whether zarr 3.1 reads these codecs.
+
+    It wants shards of rank 1 or more, with an index in C order, and not after a transpose: it compares the
+    shape of inner chunks with that of the chunk before the transpose.
+    """
+    for position, codec in enumerate(codecs):
+        if codec["name"] == "sharding_indexed":
+            inner = codec["configuration"]
+            return (
+                rank > 0
+                and position == 0
+                and inner["index_codecs"][0]["name"] != "transpose"
+                and zarr_can(inner["codecs"], rank)
+            )
+    return True
+
+
 def in_zarr(made: Any, folder: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of types that are not in the specification
@@ -85,6 +103,7 @@ def in_zarr(made: Any, folder: str) -> Any:
 @MANY
 @given(st.data(), arrays())
 def test_what_tegula_writes_zarr_reads_and_the_other_way_round(data, made):
+    assume(zarr_can(made.spec["metadata"].get("codecs", []), len(made.shape)))
     values = data.draw(data_for(made))
     with tempfile.TemporaryDirectory() as root:
         spec = made.on({"driver": "file", "path": root + "/a/"})
@@ -92,7 +111,7 @@ def test_what_tegula_writes_zarr_reads_and_the_other_way_round(data, made):
         store.write(values).result()
         theirs = in_zarr(made, root + "/a")
         assert theirs.shape == made.shape
-        assert theirs.chunks == made.chunks
+        assert (theirs.shards or theirs.chunks) == made.chunks
         assert bits(np.asarray(theirs[...]).astype(values.dtype)) == bits(values)
         other = values[..., ::-1].copy() if values.ndim else values
         theirs[...] = other

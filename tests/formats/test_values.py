@@ -90,12 +90,3 @@ def test_what_is_not_supported_yet_says_so(driver: str, request_: dict) -> None:
     made = lookup("formats", driver)
     with pytest.raises(Unimplemented, match="not supported yet"):
         made.create(made.parse_members(dict(request_)), Schema())
-
-
-def test_chunks_within_chunks_are_refused() -> None:
-    schema = Schema(dtype="uint8", shape=[100, 100])
-    schema.update(chunk_layout=Schema({"chunk_layout": {"read_chunk": {"shape": [5, 5]}}}).chunk_layout)
-    schema.update(chunk_layout=Schema({"chunk_layout": {"write_chunk": {"shape": [50, 50]}}}).chunk_layout)
-    made = lookup("formats", "zarr3")
-    with pytest.raises(Unimplemented, match="sharding_indexed"):
-        made.create(made.parse_members({}), schema)

@@ -97,18 +97,6 @@ def test_zarr3_types(kind: Any) -> None:
         opened("zarr3", {"data_type": kind, "shape": [3]})
 
 
-def test_shards() -> None:
-    sharding = {
-        "name": "sharding_indexed",
-        "configuration": {"chunk_shape": [2], "codecs": [{"name": "bytes"}]},
-    }
-    with pytest.raises(InvalidArgument, match='"sharding_indexed" is not registered'):
-        opened("zarr3", {"shape": [4], "data_type": "int32", "codecs": [sharding]})
-    layout = ts.ChunkLayout(write_chunk_shape=[4], read_chunk_shape=[2])
-    with pytest.raises(Unimplemented, match="need sharding_indexed, which is not supported yet"):
-        opened("zarr3", {}, dtype="int32", shape=[8], chunk_layout=layout)
-
-
 def test_transactions_and_batches() -> None:
     store = ts.array([1, 2])
     with pytest.raises(TypeError, match="Invalid transaction"):

@@ -55,8 +55,9 @@ def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
     try:
         if isinstance(source, Chunked):
             layout = source.layout
-            spot = locate(view.transform, layout.shape, layout.chunk_shape)
-            if spot is not None and layout.chain.nbytes <= LIGHT_BYTES and leaf(source.store).local:
+            finest = layout.chain.finest
+            spot = locate(view.transform, layout.shape, finest.chunk_shape)
+            if spot is not None and finest.nbytes <= LIGHT_BYTES and leaf(source.store).local:
                 return ready(run(read_one(source, spot, view.transform.input_shape, order)))
         _check(view)
         if _light(view):
@@ -81,9 +82,8 @@ def _light(view: View) -> bool:
     """Whether reading a view touches little, all of it on this machine."""
     source = view.source
     if isinstance(source, Chunked):
-        return _touched(view, source.layout.chunk_shape, source.layout.chain.nbytes) <= LIGHT_BYTES and (
-            leaf(source.store).local
-        )
+        finest = source.layout.chain.finest
+        return _touched(view, finest.chunk_shape, finest.nbytes) <= LIGHT_BYTES and leaf(source.store).local
     if isinstance(source, InMemory):
         return prod(view.shape) * source.array.itemsize <= LIGHT_BYTES
     scale = prod(source.factors) if isinstance(source, Downsample) else 1

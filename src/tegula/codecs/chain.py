@@ -10,7 +10,8 @@ A chain is three things in a row, whatever a document calls them: a permutation 
 the decoded chunk lies in memory, and `steps` apply to the shard as a whole.
 
 `finest` is the chain of the smallest chunks that can be read without their neighbours: the chain itself,
-or that of the inner chunks of a shard that no byte codec is wrapped around.
+or that of the inner chunks of a shard that no byte codec is wrapped around; `levels` are the shardings
+on the way there.
 
 Laws:
     decode(encode(a)) == a
@@ -31,7 +32,7 @@ from tegula.errors import FailedPrecondition, InvalidArgument
 from tegula.record import Record, derived
 
 if TYPE_CHECKING:
-    from tegula.codecs.shard import Sharding
+    from tegula.codecs.shard import Level, Sharding
 
 __all__ = ["CodecChain"]
 
@@ -72,6 +73,7 @@ class CodecChain(Record):
     raw: bool = derived()
     swap: bool = derived()
     finest: CodecChain = derived()
+    levels: tuple[Level, ...] = derived()
     _stored_shape: tuple[int, ...] = derived()
     _axes: tuple[int, ...] | None = derived()
     _sizes: tuple[int | None, ...] = derived()
@@ -86,6 +88,7 @@ class CodecChain(Record):
         shard = self.shard
         put(self, "raw", not self.steps and shard is None)
         put(self, "finest", self if shard is None or self.steps else shard.inner.finest)
+        put(self, "levels", () if shard is None else _levels(self))
         put(self, "swap", not self.stored_dtype.isnative)
         put(self, "_stored_shape", tuple(self.chunk_shape[axis] for axis in self.order))
         identity = self.order == tuple(range(len(self.order)))
@@ -247,6 +250,12 @@ class CodecChain(Record):
         for step in self.steps:
             data = step.encode(data)
         return data
+
+
+def _levels(chain: CodecChain) -> tuple[Level, ...]:
+    from tegula.codecs.shard import levels
+
+    return levels(chain)
 
 
 def _check_bools(data: Buffer) -> None:

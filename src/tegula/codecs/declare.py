@@ -21,7 +21,17 @@ from typing import Any, NamedTuple
 from tegula import binding
 from tegula.errors import FailedPrecondition, InvalidArgument
 
-__all__ = ["ARRAY", "BYTES", "LAYOUT", "Constraint", "Declaration", "Member", "Unfit", "integer_member", "merged"]
+__all__ = [
+    "ARRAY",
+    "BYTES",
+    "LAYOUT",
+    "Constraint",
+    "Declaration",
+    "Member",
+    "Unfit",
+    "integer_member",
+    "merged",
+]
 
 ARRAY = "array -> array"
 LAYOUT = "array -> bytes"
@@ -41,7 +51,7 @@ class Member(NamedTuple):
     """
 
     name: str
-    parse: Callable[[Any], Any]
+    parse: Callable[..., Any]
     default: Any = None
     absent: str = ""
     required: bool = False
@@ -109,9 +119,7 @@ class Declaration(NamedTuple):
         return Constraint(self.name, kept), made
 
 
-def merged(
-    a: Constraint, b: Constraint, shown: tuple[Constraint, Constraint] | None = None
-) -> Constraint:
+def merged(a: Constraint, b: Constraint, shown: tuple[Constraint, Constraint] | None = None) -> Constraint:
     """Return both constraints in one; errors show them, or those of which they are parts.
 
     >>> merged(Constraint("gzip"), Constraint("gzip", (("level", 5),)))

@@ -9,7 +9,7 @@ Laws: parse(s.to_json()) == s; merge(s, s) == s; resolving twice gives the same 
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,10 @@ __all__ = ["SHARDING", "Given", "Sequence3", "parse"]
 SHARDING = "sharding_indexed"
 
 
+Element: TypeAlias = bytes
+"""One native element."""
+
+
 class Given(NamedTuple):
     """What a chain of codecs is given to store.
 
@@ -37,7 +41,7 @@ class Given(NamedTuple):
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     order: tuple[int, ...]
-    fill: bytes
+    fill: Element
     read: tuple[int, ...] | None = None
     stored: bool = False
 
@@ -76,6 +80,10 @@ class Sequence3(NamedTuple):
         """Return these codecs with others for the smallest chunks."""
         inner = None if self.bytes else self.inner
         return codecs if inner is None else self.with_inner(inner.with_innermost(codecs))
+
+    @property
+    def _states_inner(self) -> bool:
+        return self.layout is not None and "codecs" in dict(self.layout.members)
 
     def with_inner(self, inner: Sequence3) -> Sequence3:
         """Return these sharded codecs with others for the inner chunks."""
@@ -134,9 +142,9 @@ class Sequence3(NamedTuple):
         if not strict:
             mine, theirs = self.inner, other.inner
             if mine is not None and self.height > other.height and not (self.array or self.bytes):
-                return self.with_inner(mine.merge(other))
+                return self.with_inner(mine.merge(other) if self._states_inner else other)
             if theirs is not None and other.height > self.height and not (other.array or other.bytes):
-                return other.with_inner(theirs.merge(self))
+                return other.with_inner(theirs.merge(self) if other._states_inner else self)
         if not strict and not (self.array and other.array):
             array = self.array or other.array
         else:
@@ -154,7 +162,7 @@ class Sequence3(NamedTuple):
         self,
         dtype: np.dtype[Any],
         chunk_shape: tuple[int, ...],
-        fill: bytes | None = None,
+        fill: Element | None = None,
         read: tuple[int, ...] | None = None,
         stored: bool = False,
     ) -> tuple[Sequence3, CodecChain]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from tegula.record import Record, derived
 if TYPE_CHECKING:  # a chain holds a sharding and a sharding holds chains
     from tegula.codecs.chain import CodecChain
 
-__all__ = ["INDEX_LIMIT", "MAX_ENTRIES", "MISSING", "Sharding", "Spans"]
+__all__ = ["INDEX_LIMIT", "MAX_ENTRIES", "MISSING", "Level", "Sharding", "Spans", "levels"]
 
 MISSING = 2**64 - 1
 MAX_ENTRIES = 1 << 30
@@ -115,9 +115,7 @@ class Sharding(Record):
         self.admit()
         size = len(value)
         if size < self.index_bytes:
-            raise DataLoss(
-                f"Existing shard has size of {size} bytes, but expected at least {self.index_bytes} bytes"
-            )
+            raise self.too_short(size)
         view = memoryview(value)
         return self.spans(view[: self.index_bytes] if self.start else view[size - self.index_bytes :])
 
@@ -154,11 +152,18 @@ class Sharding(Record):
             raise self.outside(number, int(starts[row]), int(stops[row]), size)
         return starts, stops
 
+    def too_short(self, size: int) -> DataLoss:
+        """Return the error of a shard that cannot hold its index."""
+        return DataLoss(
+            f"Existing shard has size of {size} bytes, but expected at least {self.index_bytes} bytes"
+        )
+
     @staticmethod
     def outside(number: int, start: int, stop: int, size: int) -> DataLoss:
         """Return the error of an entry that does not lie in its shard."""
         return DataLoss(
-            f"Shard index entry {number} with byte range [{start}, {stop}) is invalid for shard of size {size}"
+            f"Shard index entry {number} with byte range [{start}, {stop}) "
+            f"is invalid for shard of size {size}"
         )
 
     def numbers(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -251,7 +256,7 @@ class Sharding(Record):
             FailedPrecondition: an inner chunk is not valid.
             DataLoss: the index is not to be believed, or a checksum does not match.
         """
-        element = np.frombuffer(self.fill, out.dtype)[0]
+        element = np.frombuffer(self.fill, np.uint8).view(out.dtype)
         for number, piece in enumerate(self.pieces(value)):
             box = out[self._box(number)]
             if piece is None:
@@ -266,11 +271,11 @@ class Sharding(Record):
         """Return the shard of an array of its shape; unless `keep`, chunks of fill are left out."""
         from tegula.kernels.fill import all_equal
 
-        element = np.frombuffer(self.fill, array.dtype)[0]
+        element = np.frombuffer(self.fill, np.uint8)
         pieces: list[Buffer | None] = []
         for number in range(self.entries):
             chunk = self.inner.words_of(array[self._box(number)])
-            if not keep and all_equal(chunk, element.reshape(1).view(chunk.dtype)):
+            if not keep and all_equal(chunk, element.view(chunk.dtype)):
                 pieces.append(None)
             else:
                 pieces.append(self.inner.encode_words(chunk, keep))
@@ -278,7 +283,7 @@ class Sharding(Record):
 
     def _box(self, number: int) -> tuple[Any, ...]:
         cell = self.cell(number)
-        at = {dim: index for dim, index in zip(self.order, cell, strict=True)}
+        at = dict(zip(self.order, cell, strict=True))
         shape = self.inner.chunk_shape
         corner = [slice(at[dim] * extent, (at[dim] + 1) * extent) for dim, extent in enumerate(shape)]
         return (*corner, ...)
@@ -294,3 +299,40 @@ class Sharding(Record):
         """
         shape = [self.grid[dim] for dim in self.order]
         return f"shard entry {{{', '.join(map(str, self.cell(number)))}}}/{{{', '.join(map(str, shape))}}}"
+
+
+class Level(NamedTuple):
+    """One sharding of a chain of them.
+
+    `within` and `per` count the finest chunks along a shard and along one entry of it.
+    """
+
+    sharding: Sharding
+    within: tuple[int, ...]
+    per: tuple[int, ...]
+
+    def number(self, cell: Sequence[int]) -> int:
+        """Return the entry in which the finest chunk at a cell of the grid lies."""
+        steps = zip(cell, self.within, self.per, self.sharding.strides, strict=True)
+        return sum(at % within // per * stride for at, within, per, stride in steps)
+
+    def numbers(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the entries in which the finest chunks at `cells` int64[n, r] lie, int64[n]."""
+        if not self.within:
+            return np.zeros(len(cells), np.int64)
+        return self.sharding.numbers(cells % self.within // self.per)
+
+
+def levels(chain: CodecChain) -> tuple[Level, ...]:
+    """Return the shardings from a stored value down to its finest chunks."""
+    found = []
+    finest = chain.finest.chunk_shape
+    while chain.shard is not None and not chain.steps:
+        inner = chain.shard.inner
+        shapes = [
+            tuple(size // unit for size, unit in zip(each.chunk_shape, finest, strict=True))
+            for each in (chain, inner)
+        ]
+        found.append(Level(chain.shard, *shapes))
+        chain = inner
+    return tuple(found)

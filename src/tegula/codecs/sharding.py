@@ -11,6 +11,8 @@ Law: as of `declare.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -69,7 +71,7 @@ def _settle(members: dict[str, Any], given: Given) -> tuple[dict[str, Any], Shar
         entries *= size
         if entries > MAX_ENTRIES:
             raise Unfit(f"grid shape of {braced(grid)} has more than {MAX_ENTRIES} entries")
-    with binding.at("Error resolving index_codecs: "):
+    with _resolving("Error resolving index_codecs: "):
         if rank > MAX_RANK:
             raise InvalidArgument(
                 f"Rank of {rank} exceeds maximum ran of {MAX_RANK} supported for sharding_indexed"
@@ -81,7 +83,7 @@ def _settle(members: dict[str, Any], given: Given) -> tuple[dict[str, Any], Shar
     shape, along = [0] * rank, [0] * rank
     for axis, part, count in zip(order, inner, grid, strict=True):
         shape[axis], along[axis] = part, count
-    with binding.at("Error resolving sub-chunk codecs: "):
+    with _resolving("Error resolving sub-chunk codecs: "):
         within = given._replace(shape=tuple(shape))
         codecs, chain = (members["codecs"] or Sequence3()).resolved(within)
     location = members["index_location"] or "end"
@@ -94,22 +96,33 @@ def _settle(members: dict[str, Any], given: Given) -> tuple[dict[str, Any], Shar
     return settled, Sharding(tuple(along), order, index, location == "start", chain, given.fill)
 
 
+@contextmanager
+def _resolving(prefix: str) -> Iterator[None]:
+    try:
+        yield
+    except Unfit:
+        raise
+    except TegulaError as error:
+        raise annotated(error, prefix) from None
+
+
 def _merge(a: Constraint, b: Constraint, strict: bool) -> Constraint:
     """Return two shardings in one: their codecs are merged, not compared."""
     both = (dict(a.members), dict(b.members))
     made = {}
     for name, label in (("codecs", 'sub-chunk "codecs"'), ("index_codecs", '"index_codecs"')):
-        mine, theirs = (members.pop(name, None) for members in both)
-        if mine is not None and theirs is not None:
+        left, right = (members.pop(name, None) for members in both)
+        if left is not None and right is not None:
             try:
-                made[name] = mine.merge(theirs, strict)
+                made[name] = left.merge(right, strict)
             except TegulaError as error:
                 shown = " and ".join(binding.dumps(each.to_json(brief=True)) for each in (a, b))
                 prefix = f"Cannot merge zarr codec constraints {shown}: Incompatible {label}: "
                 raise annotated(error, prefix) from None
-        elif mine is not None or theirs is not None:
-            made[name] = theirs if mine is None else mine
-    rest = merged(*(Constraint(a.name, tuple(sorted(members.items()))) for members in both), shown=(a, b))
+        elif left is not None or right is not None:
+            made[name] = right if left is None else left
+    mine, theirs = (Constraint(a.name, tuple(sorted(members.items()))) for members in both)
+    rest = merged(mine, theirs, shown=(a, b))
     return Constraint(a.name, tuple(sorted([*rest.members, *made.items()])))
 
 

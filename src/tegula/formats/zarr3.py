@@ -242,9 +242,9 @@ def _chunks(
     if parts.codecs is not None and not codecs.height:
         layout.merge_grid("write", layout.grid("read"))
         layout.merge_grid("read", layout.grid("write"))
-    hard = layout.write_chunk.shape or ()
-    if inner is not None and all(hard) and any(b % a for a, b in zip(inner, hard, strict=False) if b):
-        read, write = inner, hard  # the codecs say what is wrong with them
+    hard = [size for size in layout.write_chunk.shape or () if size]
+    if inner is not None and len(hard) == rank and any(b % a for a, b in zip(inner, hard, strict=True)):
+        read, write = inner, tuple(hard)  # the codecs say what is wrong with them
     else:
         read, write = choose_read_write_chunk_shapes(layout, wanted)
     return read, write, layout.inner_order or layout.inner_order_soft_constraint

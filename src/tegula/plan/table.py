@@ -60,7 +60,7 @@ class Block(Record, eq=False):
     def __len__(self) -> int:
         return len(self.chunk_offsets)
 
-    def __getitem__(self, rows: slice) -> Block:
+    def __getitem__(self, rows: slice | Ints) -> Block:
         return Block(
             self.cells[rows],
             self.chunk_offsets[rows],

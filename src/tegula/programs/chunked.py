@@ -11,16 +11,17 @@ names the chunk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tegula.codecs.chain import CodecChain
 from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
-from tegula.kv.spec import describe
+from tegula.kv.spec import StoreRef, describe
 from tegula.plan.blocks import EXPANDED_ROWS, block_rows, span_count
 from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
@@ -41,12 +42,27 @@ from tegula.record import Record
 from tegula.source import Chunked
 from tegula.view import View
 
-__all__ = ["fill_value", "read_chunked", "read_one"]
+__all__ = [
+    "Names",
+    "Naming",
+    "Reading",
+    "fill_value",
+    "missing",
+    "place_decoded",
+    "place_encoded",
+    "read_chunked",
+    "read_one",
+]
 
 
 async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str = "C") -> NDArray[Any]:
     """Return the elements, of `shape`, of a view that lies in one chunk."""
     layout = source.layout
+    if layout.chain.levels:
+        from tegula.programs.sharded import read_entry
+
+        inner, at, where = await read_entry(source, spot.cell)
+        return _elements(source, inner, spot, shape, order, at, where)
     key = source.path + layout.keys.key(spot.cell)
     chunk: Any = None
     if source.cache is not None:
@@ -60,8 +76,21 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
                 chunk = layout.chain.decode(answer.value)
         except TegulaError as error:
             raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
+    return _elements(source, chunk, spot, shape, order, spot.cell, describe(source.store, key))
+
+
+def _elements(
+    source: Chunked,
+    chunk: Any,
+    spot: Spot,
+    shape: tuple[int, ...],
+    order: str,
+    cell: Sequence[int],
+    where: str,
+) -> NDArray[Any]:
+    """Return the elements of a chunk that a view is; of a missing chunk (None), its `cell` and its place."""
     if chunk is None:
-        value = _missing(source, spot.cell)
+        value = missing(source, cell, where)
         return np.full(shape, value, value.dtype, order="F" if order == "F" else "C")
     elements = chunk[spot.index]
     if spot.axes is not None:
@@ -69,11 +98,14 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
     return np.array(elements, order="F" if order == "F" else "C")
 
 
-def _missing(source: Chunked, cell: Sequence[int]) -> NDArray[Any]:
-    """Return what a missing chunk reads as."""
+def missing(source: Chunked, cell: Sequence[int], where: str) -> NDArray[Any]:
+    """Return what a missing chunk reads as; `where` is how errors call its place.
+
+    Raises:
+        NotFound: the array says that a missing chunk is an error.
+    """
     if not source.fill_missing:
-        key = describe(source.store, source.path + source.layout.keys.key(tuple(cell)))
-        raise NotFound(f"chunk {{{', '.join(map(str, cell))}}} stored at {key} is missing")
+        raise NotFound(f"chunk {{{', '.join(map(str, cell))}}} stored at {where} is missing")
     return fill_value(source)
 
 
@@ -83,15 +115,43 @@ def fill_value(source: Chunked) -> NDArray[Any]:
     return np.zeros((), source.dtype.numpy_dtype) if value is None else value
 
 
-class _Job(Record, eq=False):
-    """What every task of one read shares."""
+class Reading(Record, eq=False):
+    """What every task of one read shares; the rows of `table` are chunks that `chain` decodes."""
 
     source: Chunked
+    chain: CodecChain
     memory: Memory
     table: Table
     block_rows: int
     slab: bool
     stream: Stream | None
+
+
+class Naming(Protocol):
+    """How errors call the rows of a block."""
+
+    def where(self, row: int) -> str:
+        """Return how errors call the stored bytes of a row."""
+
+    def cell(self, row: int) -> list[int]:
+        """Return the cell of a row."""
+
+
+class Names(Record, eq=False):
+    """How errors call the rows of a block of keys, and which cells of the grid they are."""
+
+    store: StoreRef
+    keys: Sequence[str]
+    cells: NDArray[np.int64]
+
+    def where(self, row: int) -> str:
+        """Return how errors call the value of a row."""
+        return describe(self.store, self.keys[row])
+
+    def cell(self, row: int) -> list[int]:
+        """Return the cell of a row."""
+        found: list[int] = self.cells[row].tolist()
+        return found
 
 
 async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
@@ -105,7 +165,7 @@ async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: in
     chunk_bytes = layout.chain.nbytes
     slab = layout.chain.raw and not layout.chain.swap and slab_pays(len(table), chunk_bytes)
     stream = None if chunk_bytes % 8 else stream_of(table, target)
-    job = _Job(source, target, table, block_rows(chunk_bytes), slab, stream)
+    job = Reading(source, layout.chain, target, table, block_rows(chunk_bytes), slab, stream)
     spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _read_span(job, spans[0])
@@ -113,7 +173,7 @@ async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: in
         await All([Call(_read_span, job, span) for span in spans], limit=width)
 
 
-async def _read_span(job: _Job, span: Table) -> None:
+async def _read_span(job: Reading, span: Table) -> None:
     source = job.source
     layout = source.layout
     scratch = np.empty(0 if layout.chain.raw else layout.chain.nbytes, np.uint8)
@@ -125,13 +185,14 @@ async def _read_span(job: _Job, span: Table) -> None:
             block = columns[at : at + job.block_rows]
             keys = names[at : at + job.block_rows]
             boxes = None if lines is None else lines[at : at + job.block_rows]
+            named = Names(source.store, keys, block.cells)
             if source.cache is not None:
                 bound = source.recheck_before
                 chunks = await Decoded(source.store, keys, layout.chain, source.cache, bound)
-                await Compute(Call(_place_decoded, job, block, chunks, boxes))
+                await Compute(Call(place_decoded, job, block, named, chunks, boxes))
             else:
                 values = (await ReadMany(source.store, keys)).values
-                await Compute(Call(_place_encoded, job, block, keys, values, boxes, scratch))
+                await Compute(Call(place_encoded, job, block, named, values, boxes, scratch))
                 del values  # so that the store may read the next block into the same memory
 
 
@@ -139,29 +200,31 @@ def _length(value: Any) -> int:
     return -1 if value is None else len(value)
 
 
-def _place_decoded(job: _Job, block: Block, chunks: Sequence[Any], boxes: Any) -> None:
+def place_decoded(job: Reading, block: Block, names: Names, chunks: Sequence[Any], boxes: Any) -> None:
+    """Copy the words of each chunk to its place; None is a missing chunk."""
     for row, chunk in enumerate(chunks):
         if chunk is None:
-            fill(job.table, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
+            fill(job.table, block, row, missing(job.source, names.cell(row), names.where(row)), job.memory)
         else:
             _place(job, block, row, chunk, boxes)
 
 
-def _place(job: _Job, block: Block, row: int, chunk: NDArray[Any], boxes: Any) -> None:
+def _place(job: Reading, block: Block, row: int, chunk: NDArray[Any], boxes: Any) -> None:
     box = None if boxes is None else boxes[row]
     if box is None or job.stream is None or not place_stream(job.stream, box, chunk):
         place(job.table, block, row, chunk, job.memory)
 
 
-def _place_encoded(
-    job: _Job,
+def place_encoded(
+    job: Reading,
     block: Block,
-    keys: Sequence[str],
+    names: Naming,
     values: Sequence[Any],
     boxes: Any,
     scratch: NDArray[np.uint8],
 ) -> None:
-    chain = job.source.layout.chain
+    """Decode the stored bytes of each chunk, None for a missing one, and copy it to its place."""
+    chain = job.chain
     if job.slab:
         size = chain.nbytes
         if set(map(_length, values)) == {size}:
@@ -170,11 +233,10 @@ def _place_encoded(
             return
     for row, value in enumerate(values):
         if value is None:
-            fill(job.table, block, row, _missing(job.source, block.cells[row].tolist()), job.memory)
+            fill(job.table, block, row, missing(job.source, names.cell(row), names.where(row)), job.memory)
             continue
         try:
             chunk = chain.words(value, scratch)
         except TegulaError as error:
-            where = describe(job.source.store, keys[row])
-            raise annotated(error, f"Error reading {where}: ") from None
+            raise annotated(error, f"Error reading {names.where(row)}: ") from None
         _place(job, block, row, chunk, boxes)

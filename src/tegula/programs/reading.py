@@ -32,7 +32,7 @@ async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
     source = view.source
     if isinstance(source, Chunked):
         layout = source.layout
-        spot = locate(view.transform, layout.shape, layout.chunk_shape)
+        spot = locate(view.transform, layout.shape, layout.chain.finest.chunk_shape)
         if spot is not None:
             return await read_one(source, spot, view.shape, order)
     elif isinstance(source, InMemory) and prod(view.shape) * source.array.itemsize <= SMALL:
@@ -48,6 +48,10 @@ async def read_into(view: View, out: NDArray[Any], width: int = 8) -> None:
     if prod(view.shape) == 0:
         return
     match source:
+        case Chunked() if source.layout.chain.levels:
+            from tegula.programs.sharded import read_sharded
+
+            await read_sharded(source, view, out, width)
         case Chunked():
             await read_chunked(source, view, out, width)
         case InMemory():

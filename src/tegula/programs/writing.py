@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tegula.codecs.chain import CodecChain
 from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
@@ -36,7 +37,7 @@ from tegula.record import Record
 from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
 
-__all__ = ["write"]
+__all__ = ["Writing", "encode_rows", "merge_row", "placed", "write"]
 
 
 async def write(view: View, data: NDArray[Any], width: int = 8) -> None:
@@ -74,10 +75,11 @@ def _write_memory(view: View, data: NDArray[Any]) -> None:
         source.array[indices(view.transform)] = data
 
 
-class _Job(Record, eq=False):
-    """What every task of one write shares; `arenas` are those that no task is using."""
+class Writing(Record, eq=False):
+    """What every task of one write shares; the rows of `table` are chunks that `chain` encodes."""
 
     source: Chunked
+    chain: CodecChain
     memory: Memory
     table: Table
     block_rows: int
@@ -87,13 +89,20 @@ class _Job(Record, eq=False):
 
 async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width: int) -> None:
     layout = source.layout
+    chain = layout.chain
+    if chain.levels:
+        from tegula.programs.sharded_writing import write_sharded
+
+        await write_sharded(source, view, data, width)
+        return
     if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
         data = np.ascontiguousarray(data)
     origin = memory(data)
     part = partition(view.transform, layout.chunk_shape)
-    table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), origin.strides)
-    chunk_bytes = layout.chain.nbytes
-    job = _Job(source, origin, table, block_rows(chunk_bytes), slab_pays(len(table), chunk_bytes), [])
+    table = bind(part, c_strides(layout.chunk_shape, chain.order), origin.strides)
+    chunk_bytes = chain.nbytes
+    slab = slab_pays(len(table), chunk_bytes)
+    job = Writing(source, chain, origin, table, block_rows(chunk_bytes), slab, [])
     spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _write_span(job, spans[0])
@@ -101,7 +110,7 @@ async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width:
         await All([Call(_write_span, job, span) for span in spans], limit=width)
 
 
-async def _write_span(job: _Job, span: Table) -> None:
+async def _write_span(job: Writing, span: Table) -> None:
     source = job.source
     arena = job.arenas.pop() if job.arenas else Arena()
     for rows in span.blocks(job.block_rows):
@@ -109,12 +118,12 @@ async def _write_span(job: _Job, span: Table) -> None:
         keys = source.layout.keys.keys(block.cells, source.path)
         whole = np.flatnonzero(block.whole).tolist()
         if whole:
-            values = await Compute(Call(_encode, job, rows, block, whole, arena))
+            values = await Compute(Call(encode_rows, job, rows, block, whole, arena))
             named = [keys[row] for row in whole]
             try:
                 await WriteMany(source.store, named, values)
             except TegulaError as error:
-                raise _placed(error, source, named) from error
+                raise placed(error, source, named) from error
             del values  # what they look at is the arena's again
         if len(whole) != len(block):
             partial = np.flatnonzero(block.whole == 0).tolist()
@@ -123,22 +132,22 @@ async def _write_span(job: _Job, span: Table) -> None:
             try:
                 await update_many(source.store, named, merge)
             except TegulaError as error:
-                raise _placed(error, source, named) from error
+                raise placed(error, source, named) from error
     job.arenas.append(arena)
 
 
-def _placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
+def placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
     """Return an error of writing chunks with the name of the chunk, where it is known and not yet said."""
     if len(keys) > 1 or error.message.startswith("Error ") or isinstance(error, Aborted | Indeterminate):
         return error
     return annotated(error, f"Error writing {describe(source.store, keys[0])}: ")
 
 
-def _encode(job: _Job, rows: Table, block: Block, whole: Sequence[int], arena: Arena) -> list[Any]:
+def encode_rows(job: Writing, rows: Table, block: Block, whole: Sequence[int], arena: Arena) -> list[Any]:
     """Return the encoded values of whole chunks, None where the chunk equals the fill value."""
     if not job.slab:
         return [_encoded(job, _gathered(job, rows, block, row, arena)) for row in whole]
-    chain = job.source.layout.chain
+    chain = job.chain
     slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
     collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
     if not (chain.raw and not chain.swap):
@@ -153,25 +162,24 @@ def _encode(job: _Job, rows: Table, block: Block, whole: Sequence[int], arena: A
     return values
 
 
-def _gathered(job: _Job, rows: Table, block: Block, row: int, arena: Arena) -> NDArray[Any]:
+def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -> NDArray[Any]:
     dtype = job.memory.words.dtype
-    chunk = np.frombuffer(arena.take(prod(job.source.layout.chunk_shape) * dtype.itemsize), dtype)
+    chunk = np.frombuffer(arena.take(prod(job.chain.chunk_shape) * dtype.itemsize), dtype)
     collect(rows, block, row, chunk, job.memory)
     return chunk
 
 
-def _encoded(job: _Job, chunk: NDArray[Any]) -> Any:
-    layout = job.source.layout
-    value = layout.fill_value
-    if value is not None and not job.source.keep_fill and all_equal(chunk, value.view(chunk.dtype)):
+def _encoded(job: Writing, chunk: NDArray[Any]) -> Any:
+    value, keep = job.source.layout.fill_value, job.source.keep_fill
+    if value is not None and not keep and all_equal(chunk, value.view(chunk.dtype)):
         return None
-    return layout.chain.encode_words(chunk)
+    return job.chain.encode_words(chunk, keep)
 
 
 class _Merge(Record, eq=False):
     """Merge the elements of partial rows into what is stored: the pure half of read-modify-write."""
 
-    job: _Job
+    job: Writing
     table: Table
     block: Block
     keys: Sequence[str]
@@ -182,17 +190,24 @@ class _Merge(Record, eq=False):
         return [self._merged(self.partial[row], value) for row, value in zip(rows, values, strict=True)]
 
     def _merged(self, row: int, value: Any) -> Any:
-        source = self.job.source
-        chain = source.layout.chain
-        if value is None:
-            word = fill_value(source).reshape(1).view(self.job.memory.words.dtype)
-            chunk = np.empty(prod(chain.chunk_shape), word.dtype)
-            chunk[...] = word[0]
-        else:
-            try:
-                chunk = np.array(chain.words(value, None))
-            except TegulaError as error:
-                where = describe(source.store, self.keys[row])
-                raise annotated(error, f"Error reading {where}: ") from None
-        collect(self.table, self.block, row, chunk, self.job.memory)
-        return _encoded(self.job, chunk)
+        where = describe(self.job.source.store, self.keys[row])
+        return merge_row(self.job, self.table, self.block, row, value, where)
+
+
+def merge_row(job: Writing, table: Table, block: Block, row: int, value: Any, where: str) -> Any:
+    """Return the new value of a chunk that one row changes a part of, None where it equals the fill value.
+
+    `value` is what is stored, None where nothing is; `where` is how errors call its place.
+    """
+    chain = job.chain
+    if value is None:
+        word = fill_value(job.source).reshape(1).view(job.memory.words.dtype)
+        chunk = np.empty(prod(chain.chunk_shape), word.dtype)
+        chunk[...] = word[0]
+    else:
+        try:
+            chunk = np.array(chain.words(value, None))
+        except TegulaError as error:
+            raise annotated(error, f"Error reading {where}: ") from None
+    collect(table, block, row, chunk, job.memory)
+    return _encoded(job, chunk)

@@ -1,0 +1,154 @@
+"""Write into shards: whole ones blindly, others by reading, replacing inner chunks, and writing on condition.
+
+A shard that the view covers from edge to edge is encoded inner chunk by inner chunk and written without
+being read.  Any other is read with its generation; the inner chunks that the view touches are encoded, or
+merged with what is stored of them, and all others are copied as they are stored, never decoded; the
+shard is written back only if it is still what was read, and the rows that lost that race start again.  A
+shard without inner chunks is deleted.
+
+At most one shard a task is held, encoded; of a decoded shard never more than a block of inner chunks.
+
+Law: equals encoding the merged decoded shard; untouched inner chunks keep their bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.codecs.shard import Level
+from tegula.effects.control import All, Compute
+from tegula.effects.effect import Call
+from tegula.effects.storage import WriteMany
+from tegula.errors import TegulaError, annotated
+from tegula.kv.spec import describe
+from tegula.plan.arena import Arena
+from tegula.plan.blocks import EXPANDED_ROWS, block_rows
+from tegula.plan.nested import Nested, nest
+from tegula.plan.table import Block, Table, c_strides
+from tegula.plan.transfer import memory, slab_pays
+from tegula.programs.frontier import update_many
+from tegula.programs.writing import Writing, encode_rows, merge_row, placed
+from tegula.record import Record
+from tegula.source import Chunked
+from tegula.view import View
+
+__all__ = ["write_sharded"]
+
+
+async def write_sharded(source: Chunked, view: View, data: NDArray[Any], width: int) -> None:
+    """Write `data` into a view of a sharded array, with at most `width` tasks at a time."""
+    layout = source.layout
+    finest = layout.chain.finest
+    if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
+        data = np.ascontiguousarray(data)
+    origin = memory(data)
+    shape = finest.chunk_shape
+    nested = nest(view.transform, layout.chunk_shape, shape, c_strides(shape, finest.order), origin.strides)
+    slab = slab_pays(len(nested.table), finest.nbytes)
+    job = Writing(source, finest, origin, nested.table, block_rows(finest.nbytes), slab, [])
+    steps = layout.chain.levels
+    spans = nested.spans(max(width, len(nested) // 4))
+    if len(spans) == 1:
+        await _write_span(job, steps, spans[0])
+    else:
+        await All([Call(_write_span, job, steps, span) for span in spans], limit=width)
+
+
+async def _write_span(job: Writing, steps: Sequence[Level], nested: Nested) -> None:
+    source, top = job.source, steps[0]
+    arena = job.arenas.pop() if job.arenas else Arena()
+    inner = prod(top.within)
+    for number in range(len(nested)):
+        table = nested.group(number)
+        block = table.expand()
+        corner = block.cells[:1] // np.array(top.within, np.int64)
+        keys = source.layout.keys.keys(corner, source.path)
+        edit = _Edit(job, steps, table, block, describe(source.store, keys[0]))
+        try:
+            if len(block) == inner and bool(block.whole.all()):
+                value = await Compute(Call(edit.made, None, arena))
+                await WriteMany(source.store, keys, [value])
+            else:
+                await update_many(source.store, keys, edit)
+        except TegulaError as error:
+            raise placed(error, source, keys) from error
+    job.arenas.append(arena)
+
+
+class _Edit(Record, eq=False):
+    """Replace inner chunks of one shard: the pure half of read-modify-write."""
+
+    job: Writing
+    levels: Sequence[Level]
+    table: Table
+    block: Block
+    where: str
+
+    def __call__(self, rows: Sequence[int], values: Sequence[Any]) -> list[Any]:
+        """Return the new value of the shard for its stored one (None: missing), as `update_many` asks."""
+        return [self.made(value, Arena()) for _, value in zip(rows, values, strict=True)]
+
+    def made(self, value: Any, arena: Arena) -> Any:
+        """Return the new value of the shard, None where nothing is left in it."""
+        self.levels[0].sharding.admit()
+        return self._replaced(0, value, np.arange(len(self.block)), self.where, arena)
+
+    def _replaced(self, depth: int, value: Any, rows: NDArray[np.int64], where: str, arena: Arena) -> Any:
+        """Return the new value of a shard `depth` levels down, for the rows that lie in it."""
+        sharding = self.levels[depth].sharding
+        numbers = self.levels[depth].numbers(self.block.cells[rows])
+        order = np.argsort(numbers, kind="stable")
+        rows, numbers = rows[order], numbers[order]
+        distinct, first = np.unique(numbers, return_index=True)
+        try:
+            stored = [None] * len(distinct) if value is None else sharding.pieces(value, distinct)
+            if depth + 1 == len(self.levels):
+                pieces = self._inner(rows, stored, distinct, where, arena)
+            else:
+                edges = [*first.tolist(), len(rows)]
+                pieces = [
+                    self._replaced(
+                        depth + 1,
+                        piece,
+                        rows[edges[i] : edges[i + 1]],
+                        f"{sharding.name(int(distinct[i]))} in {where}",
+                        arena,
+                    )
+                    for i, piece in enumerate(stored)
+                ]
+            return sharding.replaced(value, distinct.tolist(), pieces)
+        except TegulaError as error:
+            if error.message.startswith("Error reading"):
+                raise
+            name = sharding.name(int(distinct[0]))
+            raise annotated(error, f"Error reading {name} in {where}: Error reading {where}: ") from None
+
+    def _inner(
+        self,
+        rows: NDArray[np.int64],
+        stored: Sequence[Any],
+        numbers: NDArray[np.int64],
+        where: str,
+        arena: Arena,
+    ) -> list[Any]:
+        """Return the new bytes of inner chunks, one a row, None for those that equal the fill value."""
+        job = self.job
+        sharding = self.levels[-1].sharding
+        pieces: list[Any] = [None] * len(rows)
+        full = self.block.whole[rows] != 0
+        for at in range(0, len(rows), EXPANDED_ROWS):
+            whole = np.flatnonzero(full[at : at + EXPANDED_ROWS]) + at
+            if len(whole):
+                made = encode_rows(job, self.table, self.block, rows[whole].tolist(), arena)
+                for position, piece in zip(whole.tolist(), made, strict=True):
+                    pieces[position] = piece
+        for position in np.flatnonzero(~full).tolist():
+            name = f"{sharding.name(int(numbers[position]))} in {where}"
+            row = int(rows[position])
+            pieces[position] = merge_row(job, self.table, self.block, row, stored[position], name)
+        return pieces

@@ -26,6 +26,7 @@ from tegula.api.specbody import Body, ChunkedBody, ComputedBody, bound, director
 from tegula.binding import as_json, at_member, boolean, expected, integer, members, pretty, text
 from tegula.errors import InvalidArgument
 from tegula.kv.resources import KINDS
+from tegula.late import Late
 from tegula.registry import kind_of, lookup
 from tegula.schema.dtypes import DataType
 from tegula.schema.options import Naming
@@ -60,7 +61,7 @@ CONSTRAINTS = (
 )
 
 
-class Spec(Indexable):
+class Spec(Late, Indexable):
     """A specification from which an array is opened or created.
 
     Args:
@@ -76,7 +77,7 @@ class Spec(Indexable):
     {'driver': 'zarr3', 'dtype': 'uint8', 'kvstore': {'driver': 'memory', 'path': 'a/'}}
     """
 
-    __slots__ = ("_body", "_context", "_flags", "_resources", "_schema", "_seen")
+    __slots__ = ("_body", "_context", "_flags", "_late", "_resources", "_schema", "_seen")
     __hash__ = None  # type: ignore[assignment]
 
     _body: Body
@@ -85,6 +86,7 @@ class Spec(Indexable):
     _resources: dict[str, str | InPlace | ContextResource]
     _schema: Schema
     _seen: IndexTransform | None
+    _parts = ("_body", "_context", "_flags", "_resources", "_schema", "_seen")
 
     def __init__(self, json: Any) -> None:
         if isinstance(json, Spec):

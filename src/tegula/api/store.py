@@ -13,7 +13,9 @@ from tegula.api import storejson
 from tegula.api.opened import Opened
 from tegula.api.running import failed, start, start_write
 from tegula.errors import InvalidArgument, Unimplemented
-from tegula.space.indexable import Indexable
+from tegula.record import Record
+from tegula.source import Source
+from tegula.space.indexable import Indexable, Operations
 from tegula.space.transform import IndexTransform
 from tegula.view import View
 
@@ -28,6 +30,18 @@ if TYPE_CHECKING:
     from tegula.space.domain import IndexDomain
 
 __all__ = ["TensorStore"]
+
+_new = object.__new__
+_NO_OPTIONS = (None,) * 12
+
+
+class Root(Record, eq=False):
+    """What all views of one array share: the source, how it was opened, and what is allowed."""
+
+    source: Source
+    opened: Any
+    readable: bool
+    writable: bool
 
 
 class TensorStore(Indexable):
@@ -44,54 +58,84 @@ class TensorStore(Indexable):
     array([0, 0, 7, 8, 0, 0], dtype=uint16)
     """
 
-    __slots__ = ("__weakref__", "_opened", "_readable", "_view", "_writable")
+    __slots__ = ("__weakref__", "_reversed", "_root", "_schema", "_transform")
+
+    _root: Root
+    """What all views of one array share."""
+    _transform: IndexTransform
+    _reversed: TensorStore
+    """The handle with its dimensions in reverse order, once somebody asked."""
+    _schema: Schema
+    """The schema, once somebody asked; what is given away is a copy."""
 
     def __init__(self, view: View, opened: Any = None, readable: bool = True, writable: bool = True) -> None:
-        self._view = view
-        self._opened = opened
-        self._readable = readable
-        self._writable = writable
+        self._root = Root(view.source, opened, readable, writable)
+        self._transform = view.transform
 
     # ---- the protocol of things with a transform
 
-    @property
-    def _transform(self) -> IndexTransform:
-        return self._view.transform
-
     def _with_transform(self, transform: IndexTransform) -> TensorStore:
-        return TensorStore(View(self._view.source, transform), self._opened, self._readable, self._writable)
+        made: TensorStore = _new(TensorStore)
+        made._root = self._root
+        made._transform = transform
+        return made
+
+    @property
+    def T(self) -> TensorStore:  # noqa: N802 - the name in NumPy and the drop-in
+        """The view with the dimensions in reverse order; a handle remembers it."""
+        try:
+            return self._reversed
+        except AttributeError:
+            made = self._reversed = self._with_transform(Operations.reversed(self._transform))
+            return made
+
+    @property
+    def _view(self) -> View:
+        return View(self._root.source, self._transform)
+
+    @property
+    def _opened(self) -> Any:
+        return self._root.opened
+
+    @property
+    def _readable(self) -> bool:
+        return self._root.readable
+
+    @property
+    def _writable(self) -> bool:
+        return self._root.writable
 
     # ---- what it is
 
     @property
     def rank(self) -> int:
         """The number of dimensions."""
-        return self._view.transform.domain.rank
+        return self._transform.domain.rank
 
     @property
     def ndim(self) -> int:
         """The number of dimensions: `rank`."""
-        return self._view.transform.domain.rank
+        return self._transform.domain.rank
 
     @property
     def domain(self) -> IndexDomain:
         """The domain: bounds and labels of every dimension."""
-        return self._view.transform.domain
+        return self._transform.domain
 
     @property
     def origin(self) -> tuple[int, ...]:
         """The inclusive lower bounds."""
-        return self._view.transform.domain.inclusive_min
+        return self._transform.domain.inclusive_min
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The extents."""
-        return self._view.transform.domain.shape
+        return self._transform.domain.shape
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._view.transform.domain.size
+        return self._transform.domain.size
 
     @property
     def nbytes(self) -> int:
@@ -101,7 +145,7 @@ class TensorStore(Indexable):
     @property
     def dtype(self) -> DataType:
         """The data type."""
-        return self._view.source.dtype
+        return self._root.source.dtype
 
     @property
     def mode(self) -> str:
@@ -121,7 +165,11 @@ class TensorStore(Indexable):
     @property
     def schema(self) -> Schema:
         """The schema: dtype, domain, chunk layout, codec, fill value and units of this view."""
-        return storejson.schema(self._view, self._opened)
+        try:
+            return self._schema.copy()
+        except AttributeError:
+            self._schema = storejson.schema(self._view, self._opened)
+            return self._schema.copy()
 
     @property
     def chunk_layout(self) -> ChunkLayout:
@@ -192,21 +240,21 @@ class TensorStore(Indexable):
         By default without any context; with `retain_context` bound to the same resources; with
         `unbind_context` specifying equal ones.  With `minimal_spec` without the stored metadata.
         """
-        found = storejson.bound_spec(self, bool(minimal_spec))
-        found.update(
-            open_mode=open_mode,
-            open=open,
-            create=create,
-            delete_existing=delete_existing,
-            assume_metadata=assume_metadata,
-            assume_cached_metadata=assume_cached_metadata,
-            recheck_cached_metadata=recheck_cached_metadata,
-            recheck_cached_data=recheck_cached_data,
-            recheck_cached=recheck_cached,
-            strip_context=not (retain_context or unbind_context),
-            unbind_context=unbind_context and not retain_context,
+        options = (
+            open_mode,
+            open,
+            create,
+            delete_existing,
+            assume_metadata,
+            assume_cached_metadata,
+            minimal_spec,
+            retain_context,
+            unbind_context,
+            recheck_cached_metadata,
+            recheck_cached_data,
+            recheck_cached,
         )
-        return found
+        return storejson.plain_spec(self) if options == _NO_OPTIONS else storejson.spec_with(self, options)
 
     # ---- reading and writing
 

@@ -75,6 +75,54 @@ def bound_spec(store: TensorStore, minimal: bool = False) -> Spec:
     return made_spec(ComputedBody(inner, (), ""), dtype, seen)
 
 
+def spec_with(store: TensorStore, options: tuple[Any, ...]) -> Spec:
+    """Return the specification of a handle, changed by the options of `TensorStore.spec`, in their order."""
+    (
+        open_mode,
+        open_,
+        create,
+        delete_existing,
+        assume_metadata,
+        assume_cached_metadata,
+        minimal_spec,
+        retain_context,
+        unbind_context,
+        recheck_cached_metadata,
+        recheck_cached_data,
+        recheck_cached,
+    ) = options
+    found = bound_spec(store, bool(minimal_spec))
+    found.update(
+        open_mode=open_mode,
+        open=open_,
+        create=create,
+        delete_existing=delete_existing,
+        assume_metadata=assume_metadata,
+        assume_cached_metadata=assume_cached_metadata,
+        recheck_cached_metadata=recheck_cached_metadata,
+        recheck_cached_data=recheck_cached_data,
+        recheck_cached=recheck_cached,
+        strip_context=not (retain_context or unbind_context),
+        unbind_context=unbind_context and not retain_context,
+    )
+    return found
+
+
+def plain_spec(store: TensorStore) -> Spec:
+    """Return the specification of a handle without any context; of a chunked array made when looked at."""
+    if not isinstance(store._root.source, Chunked):
+        return _plain_spec(store)
+    made: Spec = object.__new__(Spec)
+    made._late = (_plain_spec, (store,))
+    return made
+
+
+def _plain_spec(store: TensorStore) -> Spec:
+    found = bound_spec(store)
+    found.update(strip_context=True)
+    return found
+
+
 def _chunked(opened: Opened, dtype: Schema, transform: IndexTransform, minimal: bool) -> Spec:
     form = opened.form
     members = form.members_json(opened.members)

@@ -13,13 +13,15 @@ an unmatched one has size 1.  Origins need not agree.
 
 from __future__ import annotations
 
+from operator import ge, le
+
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.space.compose import compose, through
 from tegula.space.dimops import without_arrays
-from tegula.space.domain import IndexDomain, check_labels, dimension_of_label, domain
+from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, dimension_of_label, domain
 from tegula.space.interval import END, INF, contains
 from tegula.space.maps import IDENTITY, OutputIndexMap, array_map, constant_map, single_map
-from tegula.space.transform import IndexTransform, transform
+from tegula.space.transform import IndexTransform, columns, transform
 
 
 def matches(source: IndexDomain, target: IndexDomain) -> list[int]:
@@ -96,7 +98,15 @@ def restricted(t: IndexTransform, to: IndexDomain) -> IndexTransform:
     the explicit bounds.
     """
     source = t.domain
-    labels = source.labels
+    rank, labels = source.rank, source.labels
+    if (
+        to.labels is NO_LABELS[rank]
+        and t._arrays is None
+        and all(map(le, source.inclusive_min, to.inclusive_min))
+        and all(map(ge, source.exclusive_max, to.exclusive_max))
+    ):
+        space = domain(to.inclusive_min, to.exclusive_max, labels)
+        return columns(space, t._dims, t._offsets, t._strides)
     if not any(to.labels) or not any(labels):
         if to.rank != source.rank:
             raise InvalidArgument(

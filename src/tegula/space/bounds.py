@@ -25,7 +25,7 @@ from tegula.space.interval import (
     is_finite,
 )
 from tegula.space.maps import array_map, constant_map
-from tegula.space.transform import IndexTransform, explicitly_empty, transform
+from tegula.space.transform import IndexTransform, columns, explicitly_empty, transform
 
 
 def propagate_bounds(b: IndexDomain, t: IndexTransform) -> IndexTransform:
@@ -33,9 +33,11 @@ def propagate_bounds(b: IndexDomain, t: IndexTransform) -> IndexTransform:
 
     Index ranges are narrowed likewise.  Raise `OutOfRange` where explicit bounds contradict `b`.
     """
-    if b.rank != len(t.maps):
+    if b.rank != len(t._dims):
         raise InvalidArgument(f"Rank {b.rank} domain does not fit output rank {len(t.maps)}")
     a = propagated(b, t)
+    if t._arrays is None:
+        return columns(a, t._dims, t._offsets, t._strides)
     empty = explicitly_empty(a)
     maps = []
     for j, m in enumerate(t.maps):

@@ -15,16 +15,24 @@ from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, domain, ma
 from tegula.space.interval import (
     END,
     INF,
+    MAX_INT64,
     MAX_RANK,
     MAX_SIZE,
+    MIN_INT64,
     check_closed,
     check_half_open,
     check_sized,
     wrapped,
 )
 
+_INTEGERS = {int}
+
 
 def _ints(values: Iterable[Any], what: str) -> tuple[int, ...]:
+    if type(values) in (list, tuple):
+        found = tuple(values)
+        if set(map(type, found)) == _INTEGERS and min(found) >= MIN_INT64 and max(found) <= MAX_INT64:
+            return found
     return tuple([number(value, what) for value in row(values, what)])
 
 
@@ -47,18 +55,43 @@ def of_components(
 
     `prefix` goes before the names of the vectors in error texts (``"input_"`` for transforms).
     """
-    known: list[tuple[str, int]] = []
+    asked = None
     if rank is not None:
         asked = number(rank, "rank")
         if not 0 <= asked <= MAX_RANK:
             raise InvalidArgument(f"Invalid {prefix}rank: {asked}")
-        known.append((f"{prefix}rank", asked))
     los = None if inclusive_min is None else _ints(inclusive_min, "inclusive_min")
     lower = _flags(implicit_lower_bounds, "implicit_lower_bounds")
-    uppers = {"exclusive_max": exclusive_max, "inclusive_max": inclusive_max, "shape": shape}
-    his = {name: _ints(values, name) for name, values in uppers.items() if values is not None}
+    his: dict[str, tuple[int, ...]] = {}
+    if exclusive_max is not None:
+        his["exclusive_max"] = _ints(exclusive_max, "exclusive_max")
+    if inclusive_max is not None:
+        his["inclusive_max"] = _ints(inclusive_max, "inclusive_max")
+    if shape is not None:
+        his["shape"] = _ints(shape, "shape")
     upper = _flags(implicit_upper_bounds, "implicit_upper_bounds")
     names = None if labels is None else _labels(labels)
+    size = _agreed(asked, los, lower, his, upper, names, prefix)
+    form, ends = next(iter(his.items())) if his else ("exclusive_max", None)
+    return bounded(size, los, form, ends, lower, upper, names or NO_LABELS[size])
+
+
+def _agreed(
+    asked: int | None,
+    los: tuple[int, ...] | None,
+    lower: tuple[bool, ...] | None,
+    his: dict[str, tuple[int, ...]],
+    upper: tuple[bool, ...] | None,
+    names: tuple[str, ...] | None,
+    prefix: str,
+) -> int:
+    """Return the rank that all components have; raise where they differ, or two say the same."""
+    if asked is None and lower is None and upper is None and len(his) == 1:
+        (ends,) = his.values()
+        size = len(ends)
+        if size <= MAX_RANK and (los is None or len(los) == size) and (names is None or len(names) == size):
+            return size
+    known: list[tuple[str, int]] = [] if asked is None else [(f"{prefix}rank", asked)]
     rows: list[tuple[str, tuple[Any, ...] | None]] = [
         (f"{prefix}inclusive_min", los),
         ("implicit_lower_bounds", lower),
@@ -86,9 +119,7 @@ def of_components(
             )
     if not known:
         raise InvalidArgument(f"Must specify `{prefix}rank`")
-    size = known[0][1]
-    upper_form, ends = next(iter(his.items()), ("exclusive_max", None))
-    return bounded(size, los, upper_form, ends, lower, upper, names or NO_LABELS[size])
+    return known[0][1]
 
 
 def _labels(labels: Iterable[str | None]) -> tuple[str, ...]:
@@ -109,16 +140,17 @@ def bounded(
     A missing lower bound is 0 where sizes are given, else unbounded; a missing flag is implicit where the
     bound is missing.
     """
-    check_labels(labels)
-    if lower is None:
-        lower = (los is None and not (form == "shape" and ends is not None),) * rank
-    if upper is None:
-        upper = (ends is None,) * rank
+    if labels is not NO_LABELS[rank]:
+        check_labels(labels)
+    sized = form == "shape" and ends is not None
+    lowers = uppers = 0
     if los is None:
-        los = ((0 if form == "shape" and ends is not None else -INF),) * rank
+        los = (0 if sized else -INF,) * rank
+        lowers = 0 if sized else (1 << rank) - 1
     if ends is None:
-        form, ends = "exclusive_max", (END,) * rank
-    for lo, end in zip(los, ends, strict=True):
+        form, ends, uppers = "exclusive_max", (END,) * rank, (1 << rank) - 1
+    for k in range(rank):
+        lo, end = los[k], ends[k]
         if form == "shape":
             check_sized(lo, end if end != MAX_SIZE else wrapped(END - lo))
         elif form == "inclusive_max":
@@ -126,7 +158,11 @@ def bounded(
         else:
             check_half_open(lo, end)
     if form == "shape":
-        ends = tuple([END if n == MAX_SIZE else lo + n for lo, n in zip(los, ends, strict=True)])
+        ends = tuple([END if n == MAX_SIZE else los[k] + n for k, n in enumerate(ends)])
     elif form == "inclusive_max":
         ends = tuple([last + 1 for last in ends])
-    return domain(los, ends, labels, mask_of(lower), mask_of(upper))
+    if lower is not None:
+        lowers = mask_of(lower)
+    if upper is not None:
+        uppers = mask_of(upper)
+    return domain(los, ends, labels, lowers, uppers)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
+from tegula.space.columns import joined
 from tegula.space.dim import dim
 from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import (
@@ -29,8 +30,15 @@ from tegula.space.interval import (
     fits,
     interval_text,
 )
-from tegula.space.maps import IDENTITY_MAPS, OutputIndexMap, array_map, constant_map, frozen, single_map
-from tegula.space.transform import IndexTransform, explicitly_empty, transform
+from tegula.space.maps import OutputIndexMap, array_map, constant_map, frozen, single_map
+from tegula.space.transform import (
+    IndexTransform,
+    columns,
+    deferred,
+    explicitly_empty,
+    is_identity,
+    transform,
+)
 
 
 def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
@@ -44,22 +52,36 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
     >>> compose(IndexTransform(input_shape=[10]), half).domain
     { (-inf*, +inf*), [-3, 7) }
     """
-    b, maps = outer.domain, inner.maps
-    if b.rank != len(maps):
+    b = outer.domain
+    if b.rank != len(inner._dims):
         raise InvalidArgument(
-            f"Rank {b.rank} -> {len(outer.maps)} transform cannot be composed with "
-            f"rank {inner.domain.rank} -> {len(maps)} transform."
+            f"Rank {b.rank} -> {len(outer._dims)} transform cannot be composed with "
+            f"rank {inner.domain.rank} -> {len(inner._dims)} transform."
         )
-    if maps is IDENTITY_MAPS[b.rank] and (inner.domain is b or inner.domain == b):
+    if is_identity(inner) and (inner.domain is b or inner.domain == b):
         return outer
+    if outer._near and outer._arrays is None and inner._small and inner._arrays is None and _fits(b, inner):
+        if is_identity(outer) and len(outer._dims) == b.rank and not inner.domain.lower_mask:
+            return inner
+        return deferred(_composed, outer, inner)
+    return _composed(outer, inner)
+
+
+def _composed(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
+    b = outer.domain
     a = propagated(b, inner)
-    if outer.maps is IDENTITY_MAPS[b.rank] and not any(m.index_array is not None for m in maps):
-        return transform(a, maps)
+    if inner._arrays is None and outer._arrays is None:
+        if is_identity(outer) and len(outer._dims) == b.rank:
+            return columns(a, inner._dims, inner._offsets, inner._strides)
+        places, moves, steps = [*inner._dims, -1], [*inner._offsets, 0], [*inner._strides, 0]
+        found = joined(outer._dims, outer._offsets, outer._strides, places, moves, steps)
+        if found is not None:
+            return columns(a, *found)
     empty = explicitly_empty(a)
-    joined = tuple([_joined(c, m, b, a, inner, empty) for c, m in enumerate(outer.maps)])
-    if joined and not empty:
+    maps = tuple([_joined(c, m, b, a, inner, empty) for c, m in enumerate(outer.maps)])
+    if maps and not empty:
         _check_unseen(outer, inner)
-    return transform(a, joined)
+    return transform(a, maps)
 
 
 def _check_unseen(outer: IndexTransform, inner: IndexTransform) -> None:
@@ -106,31 +128,28 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
     lower_mask, upper_mask = a.lower_mask, a.upper_mask
     nothing = 0  # the dimensions that see an empty one in reverse
     b_lower, b_upper = b.lower_mask, b.upper_mask
-    for j, m in enumerate(inner.maps):
-        if m.index_array is not None:
-            continue
-        lo, hi = b.inclusive_min[j], b.exclusive_max[j]
+    rows = zip(inner._dims, inner._offsets, inner._strides, b.inclusive_min, b.exclusive_max, strict=True)
+    for j, (i, offset, stride, lo, hi) in enumerate(rows):
         lower, upper = bool(b_lower >> j & 1), bool(b_upper >> j & 1)
-        i, stride = m.input_dimension, m.stride
-        if i is None or stride is None:
-            if not empty:
+        if i < 0:
+            if not empty and not stride:
                 try:
-                    check_index(-INF if lower else lo, END if upper else hi, m.offset)
+                    check_index(-INF if lower else lo, END if upper else hi, offset)
                 except OutOfRange as error:
                     prefix = f"Checking bounds of constant output index map for dimension {j}: "
                     raise annotated(error, prefix) from None
             continue
-        if stride != 1 or m.offset != 0:
+        if stride != 1 or offset:
+            if stride < 0:
+                lower, upper = upper, lower
+                if lo == hi:
+                    nothing |= 1 << i
             try:
-                lo, hi = affine_domain(lo, hi, m.offset, stride)
+                lo, hi = affine_domain(lo, hi, offset, stride)
             except TegulaError as error:
                 raise annotated(
                     error, f"Propagating bounds from dimension {j} to input dimension {i}: "
                 ) from None
-            if stride < 0:
-                lower, upper = upper, lower
-                if b.inclusive_min[j] == b.exclusive_max[j]:
-                    nothing |= 1 << i
         if not lower:
             lower_mask &= ~(1 << i)
         if not upper:
@@ -161,18 +180,48 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
     return domain(tuple(los), tuple(his), a.labels, lower_mask, upper_mask)
 
 
+def _fits(b: IndexDomain, inner: IndexTransform) -> bool:
+    """Tell whether the composition is known to be right, without an error, before it is made.
+
+    It is where each output stays within `b` that is a constant, or follows a dimension with explicit bounds;
+    a dimension with implicit ones takes those of `b`.  Of small numbers alone; False: the long way decides.
+    """
+    a = inner.domain
+    dims, offsets, strides = inner._dims, inner._offsets, inner._strides
+    los, his, lows, highs = a.inclusive_min, a.exclusive_max, b.inclusive_min, b.exclusive_max
+    loose = a.lower_mask & a.upper_mask
+    if (a.lower_mask | a.upper_mask) != loose:
+        return False
+    for j in range(b.rank):
+        i, first = dims[j], offsets[j]
+        if i < 0:
+            if not lows[j] <= first < highs[j]:
+                return False
+        elif not loose >> i & 1:
+            lo, hi, stride = los[i], his[i], strides[j]
+            if lo >= hi:
+                return False
+            last = first + stride * (hi - 1)
+            first += stride * lo
+            if not (lows[j] <= first < highs[j] and lows[j] <= last < highs[j]):
+                return False
+    return True
+
+
 def _fits_plainly(b: IndexDomain, inner: IndexTransform) -> bool:
     """Tell, for explicit bounds and unit strides, whether `inner` stays within `b`."""
     a = inner.domain
-    los, his = a.inclusive_min, a.exclusive_max
-    for m, lo, hi in zip(inner.maps, b.inclusive_min, b.exclusive_max, strict=True):
-        i, offset = m.input_dimension, m.offset
-        if i is None:
-            if m.stride is None and not (lo <= offset < hi and -INF < offset < INF):
+    los, his, lows, highs = a.inclusive_min, a.exclusive_max, b.inclusive_min, b.exclusive_max
+    dims, offsets, strides = inner._dims, inner._offsets, inner._strides
+    for j in range(b.rank):
+        i, offset, lo, hi = dims[j], offsets[j], lows[j], highs[j]
+        if i < 0:
+            if not strides[j] and not (lo <= offset < hi and -INF < offset < INF):
                 return False
         elif (
-            m.stride != 1
-            or not (lo <= los[i] + offset and his[i] + offset <= hi)
+            strides[j] != 1
+            or lo > los[i] + offset
+            or his[i] + offset > hi
             or (offset and (lo == -INF or hi == END))
         ):
             return False

@@ -31,6 +31,8 @@ from tegula.space.interval import (
     quoted,
 )
 
+_INTEGERS = {int}
+
 
 class Frozen:
     """A value whose attributes cannot be set; makers set them before the class is put on."""
@@ -134,6 +136,11 @@ class Dim(Frozen, _RawDim):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Dim:  # noqa: PYI034 - the maker sets the class
         """Match the arguments against the four forms, in order."""
+        if not kwargs and set(map(type, args)) == _INTEGERS and len(args) <= 2:
+            # the two forms of every day
+            lo, hi = args if len(args) == 2 else (0, *args)
+            if 1 - INF < lo <= hi < INF:
+                return dim(lo, hi)
         given = dict(kwargs)
         implicit_lower = _optional_flag(given.pop("implicit_lower", None))
         implicit_upper = _optional_flag(given.pop("implicit_upper", None))

@@ -12,8 +12,10 @@ Law: each operation moves or renames coordinates and never changes which element
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import add
 
 from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.space.columns import COUNT, stepped
 from tegula.space.compose import array_or_constant, through
 from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, check_rank, domain
 from tegula.space.interval import (
@@ -25,8 +27,15 @@ from tegula.space.interval import (
     shifted,
     shifted_to,
 )
-from tegula.space.maps import IDENTITY, IDENTITY_MAPS, OutputIndexMap, array_map, constant_map, single_map
-from tegula.space.transform import IndexTransform, explicitly_empty, transform
+from tegula.space.maps import IDENTITY, OutputIndexMap, array_map, constant_map, single_map
+from tegula.space.transform import (
+    SMALL,
+    IndexTransform,
+    columns,
+    deferred,
+    explicitly_empty,
+    transform,
+)
 
 Vector = int | None | tuple[int | None, ...]
 Result = tuple[IndexTransform, Sequence[int]]
@@ -57,41 +66,65 @@ def translate_backward_by(t: IndexTransform, dims: Sequence[int], offsets: Vecto
     return _translated(t, dims, offsets, "backward")
 
 
-_FAR = 2**60
-"""Bounds and offsets nearer to 0 than this cannot leave the finite range when added."""
-
-
 def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: str) -> Result:
     source = t.domain
+    rank, los = source.rank, source.inclusive_min
+    near = bool(t._dims) and t._near
+    if near and type(argument) is int and kind != "to" and dims is COUNT[rank] and -SMALL < argument < SMALL:
+        return deferred(_moved, t, (argument if kind == "by" else -argument,) * rank), dims
+    entries = _entries(argument, len(dims))
+    moves = [0] * rank
+    for k, entry in enumerate(entries):
+        if entry is None:
+            continue
+        if not -SMALL < entry < SMALL:
+            near = False
+        i = dims[k]
+        moves[i] = entry - los[i] if kind == "to" else entry if kind == "by" else -entry
+    if near:
+        return deferred(_moved, t, moves), dims
+    return _moved(t, moves, _checked_bounds(source, dims, entries, kind)), dims
+
+
+def _moved(
+    t: IndexTransform,
+    moves: Sequence[int],
+    bounds: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
+) -> IndexTransform:
+    """Return `t` with each dimension moved forward; `bounds` are the new ones where they are known."""
+    source, dims, offsets, strides = t.domain, t._dims, t._offsets, t._strides
+    if bounds is None:
+        los = tuple(map(add, source.inclusive_min, moves))
+        his = tuple(map(add, source.exclusive_max, moves))
+    else:
+        los, his = bounds
+    made = []
+    for k, i in enumerate(dims):
+        offset = offsets[k]
+        if i >= 0:
+            back = moves[i] * strides[k]
+            offset -= back
+            if not (fits(offset) and fits(back)):
+                raise InvalidArgument(f"Integer overflow computing output offset for dimension {k}.")
+        made.append(offset)
+    space = domain(los, his, source.labels, source.lower_mask, source.upper_mask)
+    return columns(space, dims, tuple(made), strides, t._arrays)
+
+
+def _checked_bounds(
+    source: IndexDomain, dims: Sequence[int], entries: Sequence[int | None], kind: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the bounds moved; raise where they leave the finite range."""
     los, his = list(source.inclusive_min), list(source.exclusive_max)
-    deltas = [0] * source.rank
-    for i, entry in zip(dims, _entries(argument, len(dims)), strict=True):
-        if entry is None or entry == MIN_INT64:
+    for i, entry in zip(dims, entries, strict=True):
+        if entry is None:
             continue
         lo, hi = los[i], his[i]
-        delta = entry - lo if kind == "to" else entry if kind == "by" else -entry
-        if lo > -_FAR and hi < _FAR and -_FAR < delta < _FAR:
-            los[i], his[i] = lo + delta, hi + delta
-        elif kind == "to":
+        if kind == "to":
             los[i], his[i] = shifted_to(lo, hi, entry)
         else:
-            los[i], his[i] = shifted(lo, hi, delta)
-        deltas[i] = delta
-    if not any(deltas):
-        return t, dims
-    maps = []
-    for k, m in enumerate(t.maps):
-        i_or_none, step = m.input_dimension, m.stride
-        if i_or_none is not None and step is not None and deltas[i_or_none]:
-            back = deltas[i_or_none] * step
-            offset = m.offset - back
-            if not fits(back) or not fits(offset):
-                raise InvalidArgument(f"Integer overflow computing output offset for dimension {k}.")
-            plain = step == 1 and not offset
-            m = IDENTITY[i_or_none] if plain else single_map(i_or_none, offset, step)
-        maps.append(m)
-    space = domain(tuple(los), tuple(his), source.labels, source.lower_mask, source.upper_mask)
-    return transform(space, tuple(maps)), dims
+            los[i], his[i] = shifted(lo, hi, entry if kind == "by" else -entry)
+    return tuple(los), tuple(his)
 
 
 def stride(t: IndexTransform, dims: Sequence[int], strides: Vector) -> Result:
@@ -115,16 +148,20 @@ def stride(t: IndexTransform, dims: Sequence[int], strides: Vector) -> Result:
             lowers = lowers & ~(1 << i) | upper << i
             uppers = uppers & ~(1 << i) | lower << i
     space = domain(tuple(los), tuple(his), source.labels, lowers, uppers)
-    inner = transform(space, tuple([single_map(i, 0, steps.get(i, 1)) for i in range(source.rank)]))
+    by = [*(steps.get(i, 1) for i in range(source.rank)), 0]
+    strided = stepped(t._dims, t._strides, by)
+    if strided is None:
+        k = next(k for k, (i, s) in enumerate(zip(t._dims, t._strides, strict=True)) if not fits(by[i] * s))
+        raise InvalidArgument(f"Integer overflow computing stride for output dimension {k}")
+    if t._arrays is None:
+        return columns(space, t._dims, t._offsets, strided), dims
+    inner = transform(space, tuple([single_map(i, 0, by[i]) for i in range(source.rank)]))
     empty = explicitly_empty(space)
     maps = []
-    for k, m in enumerate(t.maps):
+    for m in t.maps:
         along, step = m.input_dimension, m.stride
-        if along is not None and step is not None and along in steps:
-            product = steps[along] * step
-            if not fits(product):
-                raise InvalidArgument(f"Integer overflow computing stride for output dimension {k}")
-            m = single_map(along, m.offset, product)
+        if along is not None and step is not None:
+            m = single_map(along, m.offset, by[along] * step)
         elif m.index_array is not None and step is not None:
             if empty:
                 m = constant_map(0)
@@ -142,16 +179,16 @@ def label(t: IndexTransform, dims: Sequence[int], labels: tuple[str, ...]) -> Re
             f"Number of dimensions ({len(dims)}) does not match number of labels ({len(labels)})."
         )
     source = t.domain
-    names = list(source.labels)
-    for i, name in zip(dims, labels, strict=True):
-        names[i] = name
-    chosen = tuple(names)
+    if dims is COUNT[source.rank]:
+        chosen = labels
+    else:
+        names = list(source.labels)
+        for k, i in enumerate(dims):
+            names[i] = labels[k]
+        chosen = tuple(names)
     check_labels(chosen)
-    return transform(_labelled(source, chosen), t.maps), dims
-
-
-def _labelled(source: IndexDomain, labels: tuple[str, ...]) -> IndexDomain:
-    return domain(source.inclusive_min, source.exclusive_max, labels, source.lower_mask, source.upper_mask)
+    space = domain(source.inclusive_min, source.exclusive_max, chosen, source.lower_mask, source.upper_mask)
+    return columns(space, t._dims, t._offsets, t._strides, t._arrays), dims
 
 
 def mark_bounds_implicit(
@@ -164,28 +201,27 @@ def mark_bounds_implicit(
     lower, upper = flags
     if lower is None and upper is None:
         return t, dims
-    if lower or upper:
-        for k, m in enumerate(t.maps):
-            if m.index_array is None:
+    if (lower or upper) and t._arrays is not None:
+        for k, looked in enumerate(t._arrays):
+            if looked is None:
                 continue
             for i in dims:
-                if m.index_array.shape[i] != 1:
+                if looked[0].shape[i] != 1:
                     raise InvalidArgument(
                         f"Cannot mark input dimension {i} as having implicit bounds because it indexes the "
                         f"index array map for output dimension {k}"
                     )
     source = t.domain
-    bits = sum(1 << i for i in dims)
+    bits = (1 << source.rank) - 1 if dims is COUNT[source.rank] else sum([1 << i for i in dims])
     lowers, uppers = source.lower_mask, source.upper_mask
     if lower is not None:
         lowers = lowers | bits if lower else lowers & ~bits
     if upper is not None:
         uppers = uppers | bits if upper else uppers & ~bits
     space = domain(source.inclusive_min, source.exclusive_max, source.labels, lowers, uppers)
-    maps = t.maps
-    if (lower is False or upper is False) and explicitly_empty(space):
-        maps = without_arrays(maps)
-    return transform(space, maps), dims
+    if t._arrays is not None and (lower is False or upper is False) and explicitly_empty(space):
+        return transform(space, without_arrays(t.maps)), dims
+    return columns(space, t._dims, t._offsets, t._strides, t._arrays), dims
 
 
 def without_arrays(maps: tuple[OutputIndexMap, ...]) -> tuple[OutputIndexMap, ...]:
@@ -194,35 +230,32 @@ def without_arrays(maps: tuple[OutputIndexMap, ...]) -> tuple[OutputIndexMap, ..
 
 
 def permuted(t: IndexTransform, order: Sequence[int]) -> IndexTransform:
-    """Return the view whose dimension `k` is dimension `order[k]` of `t`."""
-    source = t.domain
-    rank = source.rank
-    place = [0] * rank
+    """Return the view whose dimension `k` is dimension `order[k]` of `t`; `order` names each once."""
+    return deferred(_permuted, t, order)
+
+
+def _permuted(t: IndexTransform, order: Sequence[int]) -> IndexTransform:
+    places = [-1] * (len(order) + 1)
     for k, i in enumerate(order):
-        place[i] = k
-    maps = []
-    for m in t.maps:
-        along, step = m.input_dimension, m.stride
-        if along is not None and step is not None:
-            k = place[along]
-            if k != along:
-                m = IDENTITY[k] if step == 1 and m.offset == 0 else single_map(k, m.offset, step)
-        elif m.index_array is not None and step is not None and m.index_range is not None:
-            m = array_map(m.index_array.transpose(order), m.offset, step, m.index_range)
-        maps.append(m)
-    return transform(source.take(order), tuple(maps))
+        places[i] = k
+    dims = tuple([places[i] for i in t._dims])
+    arrays = t._arrays
+    if arrays is not None:
+        arrays = tuple([None if one is None else (one[0].transpose(order), *one[1:]) for one in arrays])
+    return columns(t.domain.take(order), dims, t._offsets, t._strides, arrays)
 
 
 def reversed_dimensions(t: IndexTransform) -> IndexTransform:
-    """Return the view with the dimensions in reverse order."""
-    source = t.domain
-    rank = source.rank
-    if rank < 2:
-        return t
-    if source.lower_mask or source.upper_mask or t.maps is not IDENTITY_MAPS[rank]:
-        return permuted(t, range(rank - 1, -1, -1))
-    space = domain(source.inclusive_min[::-1], source.exclusive_max[::-1], source.labels[::-1])
-    return transform(space, IDENTITY_MAPS[rank][::-1])
+    """Return the view with the dimensions in reverse order; `t` remembers it."""
+    return t._reversed
+
+
+def _reversed(t: IndexTransform) -> IndexTransform:
+    rank = t.domain.rank
+    return permuted(t, range(rank - 1, -1, -1)) if rank > 1 else t
+
+
+IndexTransform._derived["_reversed"] = _reversed
 
 
 def move_to(t: IndexTransform, dims: Sequence[int], target: int) -> Result:
@@ -279,15 +312,18 @@ def diagonal(t: IndexTransform, dims: Sequence[int], _argument: None = None) -> 
         kept.lower_mask << 1 | lower,
         kept.upper_mask << 1 | upper,
     )
-    place = {i: k for k, i in enumerate(rest, 1)}
-    inner = transform(space, tuple([IDENTITY[place.get(i, 0)] for i in range(source.rank)]))
+    places = [0] * source.rank + [-1]
+    for k, i in enumerate(rest, 1):
+        places[i] = k
+    if t._arrays is None:
+        return columns(space, tuple([places[i] for i in t._dims]), t._offsets, t._strides), [0]
+    inner = transform(space, tuple([IDENTITY[places[i]] for i in range(source.rank)]))
     empty = explicitly_empty(space)
     maps = []
     for m in t.maps:
         step, limits = m.stride, m.index_range
         if m.input_dimension is not None and step is not None:
-            k = place.get(m.input_dimension, 0)
-            m = IDENTITY[k] if step == 1 and m.offset == 0 else single_map(k, m.offset, step)
+            m = single_map(places[m.input_dimension], m.offset, step)
         elif m.index_array is not None and step is not None and limits is not None:
             if empty:
                 m = constant_map(0)

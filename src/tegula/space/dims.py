@@ -11,19 +11,20 @@ Law: `eval(repr(e)) == e`, and `x[e1][e2]` is what the operations do one after t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.space import dimops
 from tegula.space.align import restricted
 from tegula.space.arguments import flag, int64, label_of, row
+from tegula.space.columns import COUNT
 from tegula.space.compose import compose, indexing, propagated
 from tegula.space.dim import Frozen
 from tegula.space.direct import directly
 from tegula.space.domain import IndexDomain, check_rank, dimension_of_label
 from tegula.space.indexable import HasTransform, Operations
-from tegula.space.interval import MAX_INT64, MAX_RANK, MIN_INT64
+from tegula.space.interval import MAX_INT64, MIN_INT64
 from tegula.space.selection import (
     Spec,
     in_range,
@@ -100,20 +101,26 @@ def _layout(
 _WHOLE = slice(None)
 
 
-def _plainly(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result | None:
-    """Return the result of integers and slices, one for each of `dims`, by the direct path, or None."""
-    if len(expression.terms) != len(dims) or len(set(dims)) != len(dims):
+def _plainly(
+    t: IndexTransform, dims: Sequence[int], expression: Expression, rank: int
+) -> dimops.Result | None:
+    """Return the result of an expression of one term for each of `dims`, by the direct path, or None.
+
+    `rank` counts the dimensions with the new ones in place.
+    """
+    given = expression.terms
+    if not expression.plain or len(given) != len(dims) or len(set(dims)) != len(dims):
         return None
-    terms: list[Any] = [_WHOLE] * t.domain.rank
-    for i, term in zip(dims, expression.terms, strict=True):
-        terms[i] = term
-    view = directly(t, tuple(terms), "default")
+    terms: list[Any] = [_WHOLE] * rank
+    for k, i in enumerate(dims):
+        terms[i] = given[k]
+    view = directly(t, tuple(terms), expression.mode)
     if view is None:
         return None
-    gone = [i for i, term in zip(dims, expression.terms, strict=True) if type(term) is int]
+    gone = [i for i in dims if type(terms[i]) is int]
     if not gone:
         return view, dims
-    return view, [i - sum(j < i for j in gone) for i in dims if i not in gone]
+    return view, [i - sum([j < i for j in gone]) for i in dims if i not in gone]
 
 
 def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
@@ -128,19 +135,21 @@ def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Express
         check_rank(rank)
         dims = []
         for spec in specs:
-            if isinstance(spec, str):
+            if type(spec) is str:
                 dims.append(~dimension_of_label(source.labels, spec))
+            elif type(spec) is int:
+                dims.append(numbered(spec, rank))
             else:
-                dims.extend(in_range(spec, rank) if isinstance(spec, slice) else (numbered(spec, rank),))
+                dims.extend(in_range(spec, rank))  # type: ignore[arg-type]
+    expression = expression.repeated(len(dims))
+    if not expression.new_dims or min(dims, default=0) >= 0:
+        direct = _plainly(t, [i if i >= 0 else ~i for i in dims], expression, rank)
+        if direct is not None:
+            return direct
     seen: set[int] = set()
     for i in dims:
         if i >= 0:
             _once(seen, i)
-    expression = expression.repeated(len(dims))
-    if expression.plain:
-        direct = _plainly(t, [i if i >= 0 else ~i for i in dims], expression)
-        if direct is not None:
-            return direct
     free = _taking(expression, len(dims))
     fresh: set[int] = set()
     at = iter(dims)
@@ -177,10 +186,9 @@ def _once(seen: set[int], i: int) -> None:
 def _index_next(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result:
     """Apply a later indexing operation of an expression to the current selection."""
     expression = expression.repeated(len(dims))
-    if expression.plain:
-        direct = _plainly(t, dims, expression)
-        if direct is not None:
-            return direct
+    direct = _plainly(t, dims, expression, t.domain.rank)
+    if direct is not None:
+        return direct
     free = _taking(expression, len(dims))
     made, passing = _layout(expression, t.domain.rank, dims, free)
     check_rank(len(passing))
@@ -215,22 +223,27 @@ def _vector(argument: Any, name: str) -> dimops.Vector:
     if argument is None or (type(argument) is int and MIN_INT64 < argument <= MAX_INT64):
         return argument
     if hasattr(argument, "__index__") and not getattr(argument, "ndim", 0):
-        number = int64(argument, name)
-        return None if number == MIN_INT64 else number
-    items = [None if item is None else int64(item, name) for item in row(argument, name)]
-    return tuple([None if item == MIN_INT64 else item for item in items])
+        return _entry(argument, name)
+    return tuple([_entry(item, name) for item in row(argument, name)])
 
 
-def _names(argument: Any) -> tuple[str, ...]:
+def _entry(item: Any, name: str) -> int | None:
+    if type(item) is int and MIN_INT64 < item <= MAX_INT64:
+        return item
+    number = None if item is None else int64(item, name)
+    return None if number == MIN_INT64 else number
+
+
+def _names(argument: Any, name: str = "label") -> tuple[str, ...]:
     if isinstance(argument, (str, bytes)):
         return (label_of(argument),)
-    names = row(argument, "label")
-    if any(name is None for name in names):
+    names = row(argument, name)
+    if type(None) in map(type, names):
         raise TypeError("label takes strings, not None")
     return tuple(map(label_of, names))
 
 
-def _flags(argument: Any) -> tuple[bool | None, bool | None]:
+def _flags(argument: Any, _name: str = "mark_bounds_implicit") -> tuple[bool | None, bool | None]:
     if isinstance(argument, slice):
         if argument.step is not None:
             raise TypeError("mark_bounds_implicit takes a slice without a step")
@@ -244,15 +257,26 @@ def _optional(value: object) -> bool | None:
     return None if value is None else flag(value, "mark_bounds_implicit")
 
 
+def _targets(argument: Any, _name: str = "transpose") -> tuple[Spec, ...]:
+    return specs_of(argument)
+
+
+_INTEGERS = {int}
+_READ: dict[str, Callable[[Any, str], Any]] = {
+    "translate_to": _vector,
+    "translate_by": _vector,
+    "translate_backward_by": _vector,
+    "stride": _vector,
+    "label": _names,
+    "mark_bounds_implicit": _flags,
+    "transpose": _targets,
+    "diagonal": _vector,
+}
+
+
 def argument_of(name: str, given: Any) -> Any:
     """Return the argument of an operation in its one form; raise `TypeError` for a wrong one."""
-    if name == "label":
-        return _names(given)
-    if name == "mark_bounds_implicit":
-        return _flags(given)
-    if name == "transpose":
-        return specs_of(given)
-    return _vector(given, name)
+    return _READ[name](given, name)
 
 
 def argument_text(name: str, argument: Any) -> str:
@@ -474,14 +498,11 @@ d = _Start()
 """`d[...]` selects dimensions and begins a dimension expression."""
 
 
-_ALL = tuple(tuple(range(rank)) for rank in range(MAX_RANK + 1))
-
-
 def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
     """Return `t` after the operation `name`, applied to all its dimensions."""
-    if name in ("oindex", "vindex"):
+    if name == "oindex" or name == "vindex":
         return apply_terms(t, given, name)
-    seen: IndexTransform = _OPERATIONS[name](t, _ALL[t.domain.rank], argument_of(name, given))[0]
+    seen: IndexTransform = _OPERATIONS[name](t, COUNT[t.domain.rank], _READ[name](given, name))[0]
     return seen
 
 
@@ -490,7 +511,14 @@ def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
     if axes is None:
         return dimops.reversed_dimensions(t)
     rank = t.domain.rank
-    order = listed(specs_of(axes), t.domain.labels)
+    if (
+        type(axes) in (list, tuple)
+        and set(map(type, axes)) == _INTEGERS
+        and 0 <= min(axes) <= max(axes) < rank
+    ):
+        order = list(axes)
+    else:
+        order = listed(specs_of(axes), t.domain.labels)
     if sorted(order) != list(range(rank)):
         raise InvalidArgument(
             f"Source dimension list {{{', '.join(map(str, order))}}} is not a valid dimension permutation "
@@ -501,17 +529,22 @@ def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
 
 def index_transform(t: IndexTransform, key: Any) -> IndexTransform:
     """Return `t[key]` for any kind of key; raise `IndexingError`."""
-    kind = type(key)
-    if kind is tuple or kind is slice or kind is int:
+    apply = _APPLY.get(type(key))
+    if apply is None:
         return apply_terms(t, key)
-    if isinstance(key, DimExpression | IndexTransform | IndexDomain):
-        try:
-            if isinstance(key, IndexTransform):
-                return compose(t, key)
-            return applied(t, key) if isinstance(key, DimExpression) else restricted(t, key)
-        except (InvalidArgument, OutOfRange) as error:
-            raise indexing(error) from None
-    return apply_terms(t, key)
+    try:
+        return apply(t, key)
+    except (InvalidArgument, OutOfRange) as error:
+        raise indexing(error) from None
+
+
+_APPLY: dict[type, Callable[[IndexTransform, Any], IndexTransform]] = {
+    IndexTransform: compose,
+    IndexDomain: restricted,
+    DimExpression: applied,
+    DimSelection: applied,
+}
+"""What to do with a key that is no NumPy-style expression, by its type (none of which has a subclass)."""
 
 
 def index_domain(over: IndexDomain, key: Any) -> IndexDomain:

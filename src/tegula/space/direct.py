@@ -14,24 +14,15 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import TegulaError
-from tegula.space.dim import dim
+from tegula.space.columns import ONES, Looked, joined
 from tegula.space.domain import NO_LABELS, domain
-from tegula.space.interval import END, INF, fits, strided_slice
-from tegula.space.maps import (
-    IDENTITY,
-    IDENTITY_MAPS,
-    UNBOUNDED,
-    IndexArray,
-    OutputIndexMap,
-    array_map,
-    constant_map,
-    single_map,
-)
-from tegula.space.transform import IndexTransform, transform
+from tegula.space.interval import END, INF, MAX_RANK, strided_slice
+from tegula.space.maps import IndexArray
+from tegula.space.transform import IndexTransform, columns
 
 _INT64 = np.dtype(np.int64)
-Affine = tuple[int, int]
-"""`(offset, stride)`."""
+_ALONG = [[(1,) * k + (-1,) + (1,) * (rank - k - 1) for k in range(rank)] for rank in range(MAX_RANK + 1)]
+"""For each rank and dimension, the shape of an index array along it."""
 
 
 def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTransform | None:
@@ -41,6 +32,8 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
     and
     of one length; in 'vindex' only if the first term is one.
     """
+    if t._arrays is not None:
+        return None
     source = t.domain
     los, his, labels, rank = source.inclusive_min, source.exclusive_max, source.labels, source.rank
     lowers, uppers = source.lower_mask, source.upper_mask
@@ -48,12 +41,14 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
     new_his: list[int] = []
     new_labels: list[str] = []
     new_lowers = new_uppers = i = 0
+    # each dimension of the source as a row of columns over the new ones: see `joined`
     places: list[int] = []
-    changes: list[int | Affine | IndexArray | None] = []
+    moves: list[int] | None = None
+    steps: list[int] | None = None
     named = labels is not NO_LABELS[rank]
-    changing = shifting = ellipsis = broken = False
+    shifting = ellipsis = broken = empty = False
     shared = -1
-    arrays = 0
+    arrays: list[tuple[int, IndexArray, int]] = []
     for at, term in enumerate(terms):
         kind = type(term)
         if kind is slice:
@@ -63,7 +58,6 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             start, stop, step = term.start, term.stop, term.step
             lower, upper = lowers >> i & 1, uppers >> i & 1
             a, b = los[i], his[i]
-            change: Affine | None = None
             if step is None or (step == 1 and type(step) is int):
                 if start is not None:
                     if type(start) is not int:
@@ -77,10 +71,17 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                     if not 1 - INF < stop < INF or (stop > b and not upper):
                         return None
                     b, upper = stop, 0
-                if a > b:
-                    return None
+                if a >= b:
+                    if a > b:
+                        return None
+                    empty = True
             else:
-                if type(step) is not int or not (start is None or type(start) is int) or a == b:
+                if (
+                    type(step) is not int
+                    or not -INF < step < INF
+                    or not (start is None or type(start) is int)
+                    or a == b
+                ):
                     return None
                 if not (stop is None or type(stop) is int):
                     return None
@@ -90,13 +91,17 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                     )
                 except TegulaError:
                     return None
-                change = (offset, step)
-                changing = True
+                if steps is None:
+                    steps = [*ONES[rank], 0]
+                steps[i] = step
+                if offset:
+                    if moves is None:
+                        moves = [0] * (rank + 1)
+                    moves[i] = offset
             if lower:
                 new_lowers |= 1 << len(new_los)
             if upper:
                 new_uppers |= 1 << len(new_los)
-            changes.append(change)
             places.append(len(new_los))
             new_los.append(a)
             new_his.append(b)
@@ -108,7 +113,12 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                 return None
             if (term < los[i] and not lowers >> i & 1) or (term >= his[i] and not uppers >> i & 1):
                 return None
-            changes.append(term)
+            if moves is None:
+                moves = [0] * (rank + 1)
+            if steps is None:
+                steps = [*ONES[rank], 0]
+            moves[i] = term
+            steps[i] = 0
             places.append(-1)
             shifting = True
             i += 1
@@ -137,7 +147,6 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                 new_lowers |= (lowers >> i & bits) << k
                 new_uppers |= (uppers >> i & bits) << k
             places.extend(range(k, k + end - i))
-            changes.extend([None] * (end - i))
             new_los += los[i:end]
             new_his += his[i:end]
             if named:
@@ -149,59 +158,78 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             array = _lone(term)
             if array is None:
                 return None
-            arrays += 1
-            changes.append(array)
-            changing = True
+            k = len(new_los)
+            places.append(-1)
+            if mode != "oindex" and arrays:
+                if (broken and mode == "default") or new_his[shared] != array.size:
+                    return None
+                arrays.append((i, array, shared))
+            else:
+                arrays.append((i, array, k))
+                if mode != "oindex":
+                    broken = False
+                    shared = k
+                new_los.append(0)
+                new_his.append(array.size)
+                if named:
+                    new_labels.append("")
             i += 1
-            if mode != "oindex":
-                if arrays > 1:
-                    if (broken and mode == "default") or new_his[shared] != array.size:
-                        return None
-                    places.append(shared)
-                    shifting = True
-                    continue
-                broken = False
-                shared = len(new_los)
-            places.append(len(new_los))
-            new_los.append(0)
-            new_his.append(array.size)
-            if named:
-                new_labels.append("")
         else:
             return _again(t, terms, mode)
+    made = len(new_los) + rank - i
     if i < rank:
         k = len(new_los)
         if lowers or uppers:
             new_lowers |= (lowers >> i) << k
             new_uppers |= (uppers >> i) << k
-        if shifting or changing:
-            places.extend(range(k, k + rank - i))
-            changes.extend([None] * (rank - i))
+        places.extend(range(k, made))
         new_los += los[i:]
         new_his += his[i:]
         if named:
             new_labels += labels[i:]
-    made = len(new_los)
     if made > 32:
         return None
-    maps = t.maps
-    if maps is not IDENTITY_MAPS[rank]:
-        for m in maps:
-            if m.index_array is not None:
-                return None
-        if arrays:
-            # an index array over a dimension that no map looks at must be checked at once
-            seen = {m.input_dimension for m in maps}
-            if any(j not in seen for j, c in enumerate(changes) if type(c) is np.ndarray):
-                return None
-    if arrays and any(map(int.__eq__, new_los, new_his)):
-        return None
-    named_so = tuple(new_labels) if named else NO_LABELS[made]
-    space = domain(tuple(new_los), tuple(new_his), named_so, new_lowers, new_uppers)
-    if not shifting and not changing:
-        return transform(space, maps)
-    changed = _maps(t, changes, places, made)
-    return None if changed is None else transform(space, changed)
+    looked = None
+    if arrays:
+        looked = None if empty or 0 in source.shape else _looked(t, arrays, made)
+        if looked is None:
+            return None
+        shifting = True
+    space = domain(
+        tuple(new_los),
+        tuple(new_his),
+        tuple(new_labels) if named else NO_LABELS[made],
+        new_lowers,
+        new_uppers,
+    )
+    dims, offsets, strides = t._dims, t._offsets, t._strides
+    if shifting or steps is not None:
+        places.append(-1)
+        found = joined(dims, offsets, strides, places, moves, steps)
+        if found is None:
+            return None
+        dims, offsets, strides = found
+    return columns(space, dims, offsets, strides, looked)
+
+
+def _looked(
+    t: IndexTransform, arrays: list[tuple[int, IndexArray, int]], made: int
+) -> tuple[Looked | None, ...] | None:
+    """Return the column of index arrays, of which each is `(source dimension, array, new dimension)`.
+
+    None where an array is over a dimension that no map looks at: it must be checked at once.
+    """
+    source, dims = t.domain, t._dims
+    looked: list[Looked | None] = [None] * (source.rank + 1)
+    for i, array, k in arrays:
+        if i not in dims:
+            return None
+        if made > 1:
+            array = array.reshape(_ALONG[made][k])
+        lo = -INF if source.lower_mask >> i & 1 else source.inclusive_min[i]
+        hi = END if source.upper_mask >> i & 1 else source.exclusive_max[i]
+        looked[i] = (array, lo, hi)
+    return tuple([looked[i] for i in dims])
 
 
 def _again(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTransform | None:
@@ -221,66 +249,17 @@ def _plain(term: Any) -> Any:
 
 
 def _lone(term: Any) -> IndexArray | None:
-    """Return a term as a private, frozen index array of one axis and two or more elements, else None."""
+    """Return a term as a private index array of one axis and two or more elements, else None."""
+    if type(term) is np.ndarray and term.dtype is _INT64 and term.ndim == 1 and term.size > 1:
+        return term.copy()
     try:
         array = np.array(term)
     except ValueError:
         return None
-    if array.dtype is _INT64 and array.ndim == 1 and array.size > 1:
-        array.setflags(write=False)
-        return array
     kind = array.dtype.kind
     if kind == "b" and array.ndim == 1:
         array = np.flatnonzero(array)
         kind = "i"
     if array.ndim != 1 or array.size < 2 or (kind != "i" and (kind != "u" or array.dtype.itemsize == 8)):
         return None
-    if array.dtype != _INT64:
-        array = array.astype(_INT64)
-    array.setflags(write=False)
-    return array
-
-
-def _maps(
-    t: IndexTransform, changes: list[int | Affine | IndexArray | None], places: list[int], made: int
-) -> tuple[OutputIndexMap, ...] | None:
-    """Return the maps after each input dimension was fixed, cut, looked up or moved; None on overflow."""
-    out: list[OutputIndexMap] = []
-    for m in t.maps:
-        i, stride, offset = m.input_dimension, m.stride, m.offset
-        if i is None or stride is None:
-            out.append(m)
-            continue
-        change = changes[i]
-        k = places[i]
-        if change is None:
-            if k == i:
-                out.append(m)
-            elif stride == 1 and not offset:
-                out.append(IDENTITY[k])
-            else:
-                out.append(single_map(k, offset, stride))
-        elif type(change) is int:
-            if stride != 1:
-                change *= stride
-                if not fits(change):
-                    return None
-            if not fits(offset + change):
-                return None
-            out.append(constant_map(offset + change))
-        elif type(change) is tuple:
-            moved, step = change
-            back, product = moved * stride, step * stride
-            if not fits(back) or not fits(offset + back) or not fits(product):
-                return None
-            out.append(single_map(k, offset + back, product))
-        else:
-            assert isinstance(change, np.ndarray)
-            source = t.domain
-            lo = -INF if source.lower_mask >> i & 1 else source.inclusive_min[i]
-            hi = END if source.upper_mask >> i & 1 else source.exclusive_max[i]
-            limits = UNBOUNDED if lo == -INF and hi == END else dim(lo, hi)
-            if made > 1:
-                change = change.reshape((1,) * k + (change.size,) + (1,) * (made - k - 1))
-            out.append(array_map(change, offset, stride, limits))
-    return tuple(out)
+    return array if array.dtype == _INT64 else array.astype(_INT64)

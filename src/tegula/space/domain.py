@@ -37,7 +37,7 @@ def check_rank(rank: int) -> None:
 
 def check_labels(labels: tuple[str, ...]) -> None:
     """Raise `InvalidArgument` if a label, other than the empty one, is used twice."""
-    if not any(labels):
+    if len(set(labels)) == len(labels) or not any(labels):
         return
     named = sorted(label for label in labels if label)
     if len(set(named)) != len(named):
@@ -46,7 +46,16 @@ def check_labels(labels: tuple[str, ...]) -> None:
 
 
 class _RawDomain:
-    __slots__ = ("_shape", "exclusive_max", "inclusive_min", "labels", "lower_mask", "rank", "upper_mask")
+    __slots__ = (
+        "_shape",
+        "_size",
+        "exclusive_max",
+        "inclusive_min",
+        "labels",
+        "lower_mask",
+        "rank",
+        "upper_mask",
+    )
 
     rank: int
     """The number of dimensions."""
@@ -61,6 +70,7 @@ class _RawDomain:
     upper_mask: int
     """Bit `i` is set where upper bound `i` is implicit."""
     _shape: tuple[int, ...]
+    _size: int
 
 
 def domain(
@@ -117,9 +127,11 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         json: Any = None,
     ) -> IndexDomain:
         """Build from whichever form was given."""
-        parts = (inclusive_min, implicit_lower_bounds, exclusive_max, inclusive_max)
-        more = (shape, implicit_upper_bounds, labels)
-        bare = all(part is None for part in (*parts, *more))
+        bare = (
+            inclusive_min is exclusive_max is inclusive_max is shape is None
+            and implicit_lower_bounds is implicit_upper_bounds is None
+            and labels is None
+        )
         if json is not None:
             if rank is not None or dimensions is not None or not bare:
                 raise TypeError("incompatible arguments for IndexDomain: json stands alone")
@@ -179,7 +191,12 @@ class IndexDomain(Movable, Frozen, _RawDomain):
     @property
     def size(self) -> int:
         """The number of elements; 2**63 - 1 where that is too many to count."""
-        return min(prod(self.shape), MAX_SIZE)
+        try:
+            return self._size
+        except AttributeError:
+            size = min(prod(self.shape), MAX_SIZE)
+            object.__setattr__(self, "_size", size)
+            return size
 
     @property
     def index_exp(self) -> tuple[slice, ...]:
@@ -207,16 +224,14 @@ class IndexDomain(Movable, Frozen, _RawDomain):
     def take(self, dims: Iterable[int]) -> IndexDomain:
         """Return the domain of the given dimensions (each `0 <= i < rank`, no duplicates)."""
         chosen = tuple(dims)
-        los, his, labels = self.inclusive_min, self.exclusive_max, self.labels
-        lowers = uppers = 0
-        if self.lower_mask or self.upper_mask:
-            for k, i in enumerate(chosen):
-                lowers |= (self.lower_mask >> i & 1) << k
-                uppers |= (self.upper_mask >> i & 1) << k
+        labels, lowers, uppers = self.labels, self.lower_mask, self.upper_mask
+        if lowers or uppers:
+            lowers = sum([(lowers >> i & 1) << k for k, i in enumerate(chosen)])
+            uppers = sum([(uppers >> i & 1) << k for k, i in enumerate(chosen)])
         return domain(
-            tuple([los[i] for i in chosen]),
-            tuple([his[i] for i in chosen]),
-            tuple([labels[i] for i in chosen]),
+            tuple(map(self.inclusive_min.__getitem__, chosen)),
+            tuple(map(self.exclusive_max.__getitem__, chosen)),
+            None if labels is NO_LABELS[self.rank] else tuple(map(labels.__getitem__, chosen)),
             lowers,
             uppers,
         )
@@ -267,6 +282,11 @@ class IndexDomain(Movable, Frozen, _RawDomain):
 
     def _with_transform(self, new: IndexTransform) -> IndexDomain:
         return new.domain
+
+    @property
+    def T(self) -> IndexDomain:  # noqa: N802 - the name in NumPy and the drop-in
+        """The domain with its dimensions in reverse order."""
+        return self.take(range(self.rank - 1, -1, -1))
 
     @overload
     def __getitem__(self, key: SupportsIndex | str) -> Dim: ...
@@ -342,16 +362,16 @@ def mask_of(flags: Iterable[bool]) -> int:
 def of_dims(dimensions: Iterable[Dim]) -> IndexDomain:
     """Return the checked domain of a row of dimensions."""
     dims = row(dimensions, "dimensions")
-    for item in dims:
+    los, his, labels, lowers, uppers = [], [], [], 0, 0
+    for k, item in enumerate(dims):
         if not isinstance(item, Dim):
             raise TypeError(f"dimensions must be Dim values, not {type(item).__name__}")
+        los.append(item.inclusive_min)
+        his.append(item.exclusive_max)
+        labels.append(item.label)
+        lowers |= item.implicit_lower << k
+        uppers |= item.implicit_upper << k
     check_rank(len(dims))
-    labels = tuple([d.label for d in dims])
-    check_labels(labels)
-    return domain(
-        tuple([d.inclusive_min for d in dims]),
-        tuple([d.exclusive_max for d in dims]),
-        labels,
-        mask_of([d.implicit_lower for d in dims]),
-        mask_of([d.implicit_upper for d in dims]),
-    )
+    names = tuple(labels)
+    check_labels(names)
+    return domain(tuple(los), tuple(his), names if any(names) else None, lowers, uppers)

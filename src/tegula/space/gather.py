@@ -71,7 +71,11 @@ def trimmed(mask: Mask) -> Mask:
 
 def positions(mask: Mask) -> tuple[IndexArray, ...]:
     """Return, for each axis of a mask, the coordinates of its true elements, in C order."""
-    return tuple([frozen(h) for h in np.nonzero(mask)])
+    if mask.ndim < 2:
+        return tuple([frozen(h) for h in np.nonzero(mask)])
+    # far faster than NumPy's way for several axes, where few are true
+    found = np.unravel_index(np.flatnonzero(mask), mask.shape)
+    return tuple([frozen(h) for h in found])
 
 
 def joint_shape(shape: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:

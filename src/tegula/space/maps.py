@@ -179,6 +179,8 @@ class OutputIndexMap(Frozen, _RawMap):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> OutputIndexMap:  # noqa: PYI034 - the maker sets the class
         """Match the arguments against the three forms, in order."""
+        if not kwargs and len(args) == 1 and type(args[0]) is int:
+            return constant_map(int64(args[0], "offset"))
         whole = bool(args) and hasattr(args[0], "__index__") and not getattr(args[0], "ndim", 0)
         single = len(args) > 1 or (bool(args) and bool(kwargs)) or "input_dimension" in kwargs
         if "index_array" in kwargs or "index_range" in kwargs or (args and not whole):

@@ -25,7 +25,7 @@ from tegula.space.compose import compose, indexing
 from tegula.space.direct import directly
 from tegula.space.domain import IndexDomain, check_rank, domain, mask_of
 from tegula.space.gather import as_index, joint_shape, positions, spread, trimmed
-from tegula.space.interval import MAX_INT64, MIN_INT64, strided_slice
+from tegula.space.interval import INF, MAX_INT64, MIN_INT64, strided_slice
 from tegula.space.maps import IDENTITY, OutputIndexMap, array_map, constant_map, single_map
 from tegula.space.transform import IndexTransform, explicitly_empty, transform
 
@@ -63,7 +63,7 @@ class Expression:
     taken: int
     new_dims: int
     plain: bool
-    """Whether the terms are integers and slices only."""
+    """Whether each term takes or makes one dimension, and stands for itself wherever it is placed."""
 
     def __init__(self, given: Any, mode: str = "default", place: str = "direct") -> None:
         self.mode = mode
@@ -76,6 +76,15 @@ class Expression:
         terms: list[Any] = []
         self.scalar = not isinstance(given, tuple)
         for raw in given if isinstance(given, tuple) else (given,):
+            if type(raw) is int and -INF < raw < INF:
+                terms.append(raw)
+                self.taken += 1
+                continue
+            if type(raw) is slice and _whole(raw.start) and _whole(raw.stop) and _whole(raw.step):
+                terms.append(raw)
+                self.taken += 1
+                broken = arrays
+                continue
             term = _term(raw)
             if isinstance(term, int):
                 terms.append(term)
@@ -125,8 +134,14 @@ class Expression:
                     if broken:
                         consecutive = False
         self.terms = tuple(terms)
-        self.plain = not (arrays or self.has_ellipsis or self.new_dims) and self.taken == len(terms)
-        self.plain = self.plain and all(type(term) in (int, slice) for term in terms)
+        self.plain = (
+            not self.has_ellipsis
+            and self.taken + self.new_dims == len(terms)
+            and (
+                mode == "oindex"
+                or len([1 for term in terms if type(term) is np.ndarray]) <= (mode == "default")
+            )
+        )
         self.consecutive = consecutive
 
     def repeated(self, count: int) -> Expression:
@@ -307,6 +322,10 @@ def _slices(raw: slice) -> list[slice]:
     count = len(known[1])
     rows = [part if isinstance(part, list) else [part] * count for part in parts]
     return [slice(*row) for row in zip(*rows, strict=True)]
+
+
+def _whole(part: Any) -> bool:
+    return part is None or (type(part) is int and -INF < part < INF)
 
 
 def _part(value: Any) -> int | None:

@@ -1,58 +1,152 @@
 """Index transforms: a domain, and for each output coordinate where it comes from.
 
 What this file knows: that a transform is an `IndexDomain` and a row of output index maps that fit it, how
-one is
-built, evaluated at a point, printed and compared.  What it must not know: how indexing expressions
+one is built, evaluated at a point, printed and compared.  What it must not know: how indexing expressions
 work (`slicing`, `dimops`), only that they exist.
+
+A transform keeps its maps as columns (`columns.py`): one tuple for the input dimensions, one for the
+offsets, one for the strides, and one for the index arrays where there are any.  An operation then makes a
+few tuples, or shares them, where a row of map objects would cost an object an output.  `maps` are the
+same facts as `OutputIndexMap` values, made when somebody looks.
 
 Invariants, kept by every maker in this package: a stride of 0 is written as a constant; an array map depends
 (extent other than 1) only on dimensions with explicit, finite bounds; over a domain that is explicitly empty
 an array map is the constant 0; no finite number leaves 64 bits.
-Law: `compose(f, g)(x) == f(g(x))`, and `IndexTransform(json=t.to_json()) == t`.
+A transform may be `deferred`: its columns are then made when somebody looks, as `maps` are.
+
+Laws: `compose(f, g)(x) == f(g(x))`, `IndexTransform(json=t.to_json()) == t`, and
+`transform(t.domain, t.maps) == t`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, SupportsIndex
 
 import numpy as np
 
 from tegula.errors import InvalidArgument, OutOfRange
+from tegula.late import Late
 from tegula.space.arguments import int64, is_whole, number, row
+from tegula.space.columns import COUNT, ONES, ZEROS, Looked
 from tegula.space.components import of_components
-from tegula.space.dim import Frozen
+from tegula.space.dim import Frozen, dim
 from tegula.space.domain import IndexDomain
 from tegula.space.indexable import Indexable
 from tegula.space.interval import END, INF, MAX_RANK, interval_text, quoted, wrapped
 from tegula.space.maps import (
     IDENTITY,
     IDENTITY_MAPS,
+    UNBOUNDED,
     OutputIndexMap,
     OutputIndexMaps,
     array_map,
     array_text,
     constant_map,
+    single_map,
 )
 
 
 class _RawTransform:
-    __slots__ = ("domain", "maps")
+    __slots__ = (
+        "_arrays",
+        "_dims",
+        "_late",
+        "_near",
+        "_offsets",
+        "_reversed",
+        "_small",
+        "_strides",
+        "domain",
+        "maps",
+    )
 
     domain: IndexDomain
     """The input domain."""
+    _dims: tuple[int, ...]
+    """For each output the input dimension it follows; -1 for none."""
+    _offsets: tuple[int, ...]
+    """For each output what is added."""
+    _strides: tuple[int, ...]
+    """For each output what multiplies the input coordinate or the array's value; 0 for a constant."""
+    _arrays: tuple[Looked | None, ...] | None
+    """For each output its index array and index range, None for none; None altogether where all are."""
+    # worked out when somebody looks, and remembered
     maps: tuple[OutputIndexMap, ...]
     """The output index maps; what `output` wraps, without the wrapping."""
+    _small: bool
+    """Whether offsets are below `SMALL` and strides below 2**20, so that two rows join within 64 bits."""
+    _near: bool
+    """Whether, besides, the bounds are finite and below `SMALL`."""
+    _reversed: IndexTransform
+    """The transform with its dimensions in reverse order."""
+    _late: tuple[Callable[..., IndexTransform], tuple[Any, ...]] | None
+
+
+SMALL = 2**40
+_STEP = 2**20
+
+
+def columns(
+    domain: IndexDomain,
+    dims: tuple[int, ...],
+    offsets: tuple[int, ...],
+    strides: tuple[int, ...],
+    arrays: tuple[Looked | None, ...] | None = None,
+) -> IndexTransform:
+    """Return the transform of columns that are known to fit; the cheapest way to make one.
+
+    >>> from tegula.space.domain import domain
+    >>> columns(domain((0,), (3,)), (0, -1), (5, 7), (2, 0)).maps
+    (OutputIndexMap(offset=5, stride=2, input_dimension=0), OutputIndexMap(offset=7))
+    """
+    raw = _RawTransform()
+    raw.domain = domain
+    raw._dims = dims
+    raw._offsets = offsets
+    raw._strides = strides
+    raw._arrays = arrays
+    raw.__class__ = IndexTransform
+    return raw  # type: ignore[return-value]
+
+
+def deferred(make: Callable[..., IndexTransform], *arguments: Any) -> IndexTransform:
+    """Return the transform `make(*arguments)`, which is made when somebody looks at it.
+
+    For operations that are known not to fail: `make` must not raise, and its arguments must not change.
+    Law: it cannot be told from `make(*arguments)` (`late.py`).
+    """
+    raw = _RawTransform()
+    raw._late = (make, arguments)
+    raw.__class__ = IndexTransform
+    return raw  # type: ignore[return-value]
 
 
 def transform(domain: IndexDomain, maps: tuple[OutputIndexMap, ...]) -> IndexTransform:
-    """Return the transform of parts that are known to fit; the cheapest way to make one."""
-    raw = _RawTransform()
-    raw.domain = domain
-    raw.maps = maps
-    raw.__class__ = IndexTransform
-    return raw  # type: ignore[return-value]
+    """Return the transform of parts that are known to fit."""
+    rank = len(maps)
+    if maps is IDENTITY_MAPS[rank]:
+        made = columns(domain, COUNT[rank], ZEROS[rank], ONES[rank])
+    else:
+        dims = tuple([-1 if m.input_dimension is None else m.input_dimension for m in maps])
+        offsets = tuple([m.offset for m in maps])
+        strides = tuple([m.stride or 0 for m in maps])
+        arrays: list[Looked | None] = [
+            None
+            if m.index_array is None or m.index_range is None
+            else (m.index_array, m.index_range.inclusive_min, m.index_range.exclusive_max)
+            for m in maps
+        ]
+        made = columns(
+            domain,
+            dims,
+            offsets,
+            ONES[rank] if strides == ONES[rank] else strides,
+            tuple(arrays) if any(arrays) else None,
+        )
+    object.__setattr__(made, "maps", maps)
+    return made
 
 
 def identity(domain: IndexDomain) -> IndexTransform:
@@ -61,15 +155,22 @@ def identity(domain: IndexDomain) -> IndexTransform:
     >>> identity(IndexDomain(shape=[3])).maps
     (OutputIndexMap(offset=0, stride=1, input_dimension=0),)
     """
-    return transform(domain, IDENTITY_MAPS[domain.rank])
+    rank = domain.rank
+    return columns(domain, COUNT[rank], ZEROS[rank], ONES[rank])
+
+
+def is_identity(t: IndexTransform) -> bool:
+    """Tell whether output `i` is known to be input `i`, all along; False may also mean: not known."""
+    rank = len(t._dims)
+    return t._strides is ONES[rank] and t._offsets is ZEROS[rank] and t._dims is COUNT[rank]
 
 
 def nowhere(domain: IndexDomain) -> IndexTransform:
     """Return the transform with `domain` and no output dimension."""
-    return transform(domain, ())
+    return columns(domain, (), (), ())
 
 
-class IndexTransform(Indexable, Frozen, _RawTransform):
+class IndexTransform(Indexable, Frozen, Late, _RawTransform):
     """A function from the coordinates of an input domain to output coordinates.
 
     `IndexTransform(input_rank, output=...)`, by component vectors (`input_inclusive_min=`, `input_shape=`,
@@ -82,6 +183,7 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
     """
 
     __slots__ = ()
+    _parts = ("domain", "_dims", "_offsets", "_strides", "_arrays")
 
     def __new__(  # noqa: PYI034 - the maker sets the class
         cls,
@@ -99,16 +201,11 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
         json: Any = None,
     ) -> IndexTransform:
         """Build from whichever form was given."""
-        parts = (
-            input_inclusive_min,
-            implicit_lower_bounds,
-            input_exclusive_max,
-            input_inclusive_max,
-            input_shape,
-            implicit_upper_bounds,
-            input_labels,
+        bare = (
+            input_inclusive_min is input_exclusive_max is input_inclusive_max is input_shape is None
+            and implicit_lower_bounds is implicit_upper_bounds is None
+            and input_labels is None
         )
-        bare = all(part is None for part in parts)
         if json is not None:
             if not bare or input_rank is not None or output is not None or domain is not None:
                 raise TypeError("incompatible arguments for IndexTransform: json stands alone")
@@ -166,7 +263,7 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
     @property
     def output_rank(self) -> int:
         """The number of output dimensions."""
-        return len(self.maps)
+        return len(self._dims)
 
     @property
     def output(self) -> OutputIndexMaps:
@@ -208,7 +305,15 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
                     bool(domain.upper_mask >> i & 1),
                 )
                 raise OutOfRange(f"Index {x} is not contained in the domain {shown} for input dimension {i}")
-        return tuple([self._evaluate(i, m, point) for i, m in enumerate(self.maps)])
+        if self._arrays is not None:
+            return tuple([self._evaluate(i, m, point) for i, m in enumerate(self.maps)])
+        found = tuple(
+            [
+                offset + stride * point[i] if stride else offset
+                for i, offset, stride in zip(self._dims, self._offsets, self._strides, strict=True)
+            ]
+        )
+        return tuple(map(wrapped, found))
 
     def _evaluate(self, output_dim: int, m: OutputIndexMap, point: tuple[int, ...]) -> int:
         if m.stride is None:
@@ -245,12 +350,16 @@ class IndexTransform(Indexable, Frozen, _RawTransform):
             return True
         if not isinstance(other, IndexTransform):
             return NotImplemented
-        if self.domain != other.domain or len(self.maps) != len(other.maps):
-            return False
-        return all(a == b or _same_array(a, b) for a, b in zip(self.maps, other.maps, strict=True))
+        return (
+            self._dims == other._dims
+            and self._offsets == other._offsets
+            and self._strides == other._strides
+            and self.domain == other.domain
+            and (self._arrays is other._arrays or _same_arrays(self._arrays, other._arrays))
+        )
 
     def __hash__(self) -> int:
-        return hash((self.domain, self.maps))
+        return hash((self.domain, self._dims, self._offsets, self._strides))
 
     def __repr__(self) -> str:
         domain, maps = self.domain, self.maps
@@ -357,13 +466,55 @@ def _fitted(domain: IndexDomain, i: int, m: OutputIndexMap, empty: bool) -> Outp
     return m if not array.flags.writeable else array_map(array.copy(), m.offset, m.stride, m.index_range)
 
 
-def _same_array(a: OutputIndexMap, b: OutputIndexMap) -> bool:
-    if a.index_array is None or b.index_array is None:
-        return False
-    if a.offset != b.offset or a.stride != b.stride or a.index_range != b.index_range:
+def _same_arrays(some: tuple[Looked | None, ...] | None, other: tuple[Looked | None, ...] | None) -> bool:
+    """Tell whether two columns of index arrays say the same, whatever sizes of 1 stand for."""
+    return (
+        some is not None
+        and other is not None
+        and all(a is b or _same_array(a, b) for a, b in zip(some, other, strict=True))
+    )
+
+
+def _same_array(a: Looked | None, b: Looked | None) -> bool:
+    if a is None or b is None or a[1:] != b[1:]:
         return False
     try:
-        one, other = np.broadcast_arrays(a.index_array, b.index_array)
+        one, other = np.broadcast_arrays(a[0], b[0])
     except ValueError:
         return False
     return np.array_equal(one, other)
+
+
+def _map(along: int, offset: int, stride: int, looked: Looked | None) -> OutputIndexMap:
+    """Return a row of the columns as a map."""
+    if along >= 0:
+        return IDENTITY[along] if stride == 1 and not offset else single_map(along, offset, stride)
+    if looked is None:
+        return constant_map(offset)
+    array, lo, hi = looked
+    array.setflags(write=False)  # private until now
+    return array_map(array, offset, stride, UNBOUNDED if lo == -INF and hi == END else dim(lo, hi))
+
+
+def _maps_of(t: IndexTransform) -> tuple[OutputIndexMap, ...]:
+    looked = t._arrays or (None,) * len(t._dims)
+    return tuple([_map(*row) for row in zip(t._dims, t._offsets, t._strides, looked, strict=True)])
+
+
+def _is_small(t: IndexTransform) -> bool:
+    strides, offsets = t._strides, t._offsets
+    return (strides is ONES[len(strides)] or all(-_STEP < s < _STEP for s in strides)) and (
+        offsets is ZEROS[len(offsets)] or all(-SMALL < o < SMALL for o in offsets)
+    )
+
+
+def _is_near(t: IndexTransform) -> bool:
+    source = t.domain
+    return (
+        min(source.inclusive_min, default=0) > -SMALL
+        and max(source.exclusive_max, default=0) < SMALL
+        and t._small
+    )
+
+
+IndexTransform._derived = {"maps": _maps_of, "_near": _is_near, "_small": _is_small}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
-from tegula.space.columns import joined
+from tegula.space.columns import COUNT, joined
 from tegula.space.dim import dim
 from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import (
@@ -58,7 +58,7 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
             f"Rank {b.rank} -> {len(outer._dims)} transform cannot be composed with "
             f"rank {inner.domain.rank} -> {len(inner._dims)} transform."
         )
-    if is_identity(inner) and (inner.domain is b or inner.domain == b):
+    if inner._dims is COUNT[b.rank] and is_identity(inner) and (inner.domain is b or inner.domain == b):
         return outer
     if outer._near and outer._arrays is None and inner._small and inner._arrays is None and _fits(b, inner):
         if is_identity(outer) and len(outer._dims) == b.rank and not inner.domain.lower_mask:

@@ -12,7 +12,7 @@ Law: each operation moves or renames coordinates and never changes which element
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import add
+from operator import add, neg, sub
 
 from tegula.errors import InvalidArgument, TegulaError, annotated
 from tegula.space.columns import COUNT, stepped
@@ -70,8 +70,8 @@ def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: 
     source = t.domain
     rank, los = source.rank, source.inclusive_min
     near = bool(t._dims) and t._near
-    if near and type(argument) is int and kind != "to" and dims is COUNT[rank] and -SMALL < argument < SMALL:
-        return deferred(_moved, t, (argument if kind == "by" else -argument,) * rank), dims
+    if near and dims is COUNT[rank] and _all_small(argument, rank):
+        return deferred(_moved_all, t, argument, kind), dims
     entries = _entries(argument, len(dims))
     moves = [0] * rank
     for k, entry in enumerate(entries):
@@ -84,6 +84,28 @@ def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: 
     if near:
         return deferred(_moved, t, moves), dims
     return _moved(t, moves, _checked_bounds(source, dims, entries, kind)), dims
+
+
+def _all_small(argument: Vector, rank: int) -> bool:
+    """Tell whether an argument says a small number for each of `rank` dimensions."""
+    if type(argument) is int:
+        return -SMALL < argument < SMALL
+    return (
+        type(argument) is tuple
+        and len(argument) == rank > 0
+        and None not in argument
+        and min(argument) > -SMALL  # type: ignore[type-var,operator]
+        and max(argument) < SMALL  # type: ignore[type-var,operator]
+    )
+
+
+def _moved_all(t: IndexTransform, argument: int | tuple[int, ...], kind: str) -> IndexTransform:
+    """Return `t` translated along all its dimensions, by or to small numbers."""
+    los = t.domain.inclusive_min
+    entries: tuple[int, ...] = (argument,) * len(los) if isinstance(argument, int) else argument
+    if kind == "to":
+        return _moved(t, tuple(map(sub, entries, los)))
+    return _moved(t, entries if kind == "by" else tuple(map(neg, entries)))
 
 
 def _moved(

@@ -219,8 +219,18 @@ _OPERATIONS: dict[str, Any] = {
 _INDEXING = {"": "default", ".oindex": "oindex", ".vindex": "vindex"}
 
 
+_INTEGERS = {int}
+_STRINGS = {str}
+
+
 def _vector(argument: Any, name: str) -> dimops.Vector:
     if argument is None or (type(argument) is int and MIN_INT64 < argument <= MAX_INT64):
+        return argument
+    if (
+        type(argument) is tuple
+        and set(map(type, argument)) == _INTEGERS
+        and MIN_INT64 < min(argument) <= max(argument) <= MAX_INT64
+    ):
         return argument
     if hasattr(argument, "__index__") and not getattr(argument, "ndim", 0):
         return _entry(argument, name)
@@ -237,6 +247,8 @@ def _entry(item: Any, name: str) -> int | None:
 def _names(argument: Any, name: str = "label") -> tuple[str, ...]:
     if isinstance(argument, (str, bytes)):
         return (label_of(argument),)
+    if type(argument) is tuple and set(map(type, argument)) == _STRINGS and "".join(argument).isascii():
+        return argument
     names = row(argument, name)
     if type(None) in map(type, names):
         raise TypeError("label takes strings, not None")
@@ -261,7 +273,6 @@ def _targets(argument: Any, _name: str = "transpose") -> tuple[Spec, ...]:
     return specs_of(argument)
 
 
-_INTEGERS = {int}
 _READ: dict[str, Callable[[Any, str], Any]] = {
     "translate_to": _vector,
     "translate_by": _vector,

@@ -44,6 +44,7 @@ class Case:
     `size` is the bytes that one call moves (0: quote microseconds a call), `number` the calls in one
     sample, `before` runs before each sample of a peer outside the clock, `answer` turns what a call
     returned into what is compared (the default: itself), `count` is the items that one call handles.
+    `pure`: the call allocates next to nothing, so that no memory is touched before its samples.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Case:
     before: Callable[[str], None] | None = None
     answer: Callable[[str, Any], Any] | None = None
     rounds: int = 5
+    pure: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,9 @@ def measure(group: str, case: Case, options: Options) -> Row:
             for peer in peers[shift:] + peers[:shift]:
                 run = case.runs[peer]
                 _prepare(case, peer)
-                gc.collect()
-                prefault(PREFAULT >> 4 if options.smoke else PREFAULT)
+                if not case.pure:
+                    gc.collect()
+                    prefault(PREFAULT >> 4 if options.smoke else PREFAULT)
                 start = time.perf_counter()
                 for _ in range(number):
                     result = run()

@@ -1,4 +1,13 @@
-"""View operations alone: no data moves, each returns a new value."""
+"""View operations alone: no data moves, each returns a new value.
+
+Every operation is a line of Python that both libraries run, on a labelled store of rank 3 and on bare
+transforms: the identity, and one that is strided and transposed.  Both sides see the same lines in the same
+process, in short samples that alternate, since an operation takes about a microsecond and the machine
+does other things.
+
+What a value remembers (`x.T`, `x.shape`, `x.schema`), and what is made only when somebody looks, is cheap
+here.  The last three lines of `ON_VIEWS` make a new value and look at what comes out: the whole cost.
+"""
 
 from __future__ import annotations
 
@@ -10,52 +19,174 @@ import numpy as np
 from benchmarks.harness import Case, Group, Options
 from benchmarks.peers import SAME_LINES, attempt
 
-POINTS = np.array([1, 5, 9, 2, 40])
+SHAPE = (512, 512, 512)
+
+ON_VIEWS = """
+x[5]
+x[5, 6, 7]
+x[..., 6]
+x[10:50]
+x[10:50, 20:60, 6:9]
+x[::2]
+x[..., ::2]
+x[12:50:3, 9:40:2, 9:5:-1]
+x[None]
+x[:, None, 5]
+x[points]
+x[[7, 8]]
+x[points, points]
+x[mask]
+x[mask2]
+x.oindex[points]
+x.oindex[:, points]
+x.oindex[points, points]
+x.vindex[points, points]
+x.T
+x.transpose([2, 0, 1])
+x.translate_by[5]
+x.translate_to[1, 2, 3]
+x.translate_backward_by[1, 2, 3]
+x.label["a", "b", "c"]
+x.mark_bounds_implicit[False]
+x.domain
+x.shape
+x.origin
+x.size
+x[box]
+x[explicit]
+x[implicit]
+x[d["x"].translate_to[3]]
+x[d[0].translate_by[3]]
+x[moved]
+x[d["z", "x"].transpose[:2]]
+x[d["x", "z"][9:12, 8]]
+x[d["x"][points]]
+x[d["x", "y"][mask2]]
+x[d["x"].stride[2]]
+x[d["x", "y"].diagonal]
+x[d["x"].label["q"]]
+x[d[0][None]]
+x[10:50].T.domain
+x[10:50].translate_to[0, 0, 0].domain
+x[10:50].T[..., 20].translate_by[1, 1].domain
+""".strip().splitlines()
+
+ON_STORES = """
+x.spec()
+x.spec().to_json()
+x.schema
+x.chunk_layout
+""".strip().splitlines()
+
+ON_TRANSFORMS = """
+x.output
+x.output[0]
+x((20, 20, 20))
+x == y
+x.to_json()
+IndexTransform(json=document)
+repr(x)
+""".strip().splitlines()
+
+ON_NOTHING = """
+Dim(5)
+Dim(3, 7)
+Dim(inclusive_min=3, exclusive_max=7, label="y")
+IndexDomain(3)
+IndexDomain(shape=[3, 4, 5])
+IndexDomain(inclusive_min=[1, 2, 3], exclusive_max=[4, 5, 6], labels=["x", "y", "z"])
+IndexDomain([Dim(5), Dim(6), Dim("z")])
+IndexTransform(3)
+IndexTransform(box)
+IndexTransform(input_shape=[2, 3], output=[OutputIndexMap(7), OutputIndexMap(input_dimension=1)])
+OutputIndexMap(5)
+OutputIndexMap(input_dimension=0, offset=3, stride=2)
+box[0]
+box.T
+box.translate_by[3]
+box.intersect(box)
+box.to_json()
+d["x"]
+d["x"].translate_to[3]
+d["x", 0:2]
+""".strip().splitlines()
 
 
-def _labelled(ts: Any) -> Any:
-    metadata = {"shape": [512, 512, 512], "chunks": [64, 64, 64], "dtype": "<u2", "compressor": None}
+def _names(ts: Any) -> dict[str, Any]:
+    """What the lines refer to, of one library."""
+    small = np.zeros((60, 60), bool)
+    small[3, 4] = small[50, 7] = True
+    box = ts.IndexDomain(inclusive_min=[10, 5, 6], shape=[40, 50, 30])
+    maps = [
+        ts.OutputIndexMap(5),
+        ts.OutputIndexMap(input_dimension=1, offset=2),
+        ts.OutputIndexMap(input_dimension=0),
+    ]
+    return {
+        "d": ts.d,
+        "Dim": ts.Dim,
+        "IndexDomain": ts.IndexDomain,
+        "IndexTransform": ts.IndexTransform,
+        "OutputIndexMap": ts.OutputIndexMap,
+        "points": np.array([11, 15, 19, 12, 40]),
+        "mask": np.arange(60) % 20 == 19,
+        "mask2": small,
+        "box": box,
+        "explicit": ts.IndexTransform(box)[15:30, ::2],
+        "implicit": ts.IndexTransform(2, output=maps),
+        "moved": ts.d["x", "y"].translate_by[5],
+        "document": ts.IndexTransform(box)[::2].to_json(),
+    }
+
+
+def _store(ts: Any) -> Any:
+    metadata = {"shape": list(SHAPE), "chunks": [64, 64, 64], "dtype": "<u2", "compressor": None}
     what = {"driver": "zarr", "kvstore": "memory://", "metadata": metadata}
     store = ts.open(what, create=True, context=ts.Context()).result()
     return store[ts.d[:].label["x", "y", "z"]]
 
 
-OPERATIONS: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
-    "s[5]": lambda ts: lambda s: s[5],
-    "s[1:50, 2:60, 3:70]": lambda ts: lambda s: s[1:50, 2:60, 3:70],
-    "s[..., ::2]": lambda ts: lambda s: s[..., ::2],
-    "d['x'].translate_to[3]": lambda ts: lambda s: s[ts.d["x"].translate_to[3]],
-    "d['z', 'x'].transpose[:2]": lambda ts: lambda s: s[ts.d["z", "x"].transpose[:2]],
-    "oindex[:, points]": lambda ts: lambda s: s.oindex[:, POINTS],
-    "vindex[points, points]": lambda ts: lambda s: s.vindex[POINTS, POINTS],
-    "s.T": lambda ts: lambda s: s.T,
-    "s.domain": lambda ts: lambda s: s.domain,
-    "s.spec()": lambda ts: lambda s: s.spec(),
-}
+def _identity(ts: Any) -> Any:
+    return ts.IndexTransform(ts.IndexDomain(shape=list(SHAPE), labels=["x", "y", "z"]))
 
 
-def _shape(_: str, result: Any) -> Any:
-    return tuple(result.shape) if hasattr(result, "shape") else str(type(result).__name__)
+def _strided(ts: Any) -> Any:
+    return _identity(ts)[ts.d["y", "x", "z"].transpose[:]][:, :, ::2]
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+def _told(_: str, result: Any) -> Any:
+    """What is compared of two answers: what they look like, or how large they are."""
+    for name in ("to_json", "shape"):
+        found = getattr(result, name, None)
+        if found is not None and type(result).__name__ in ("IndexTransform", "IndexDomain", "TensorStore"):
+            return str(found() if callable(found) else tuple(found))
+    return str(type(result).__name__)
+
+
+def _cases_on(subject: str, make: Callable[[Any], Any], lines: list[str], options: Options) -> Iterator[Case]:
+    del options
+    for line in lines:
+        code = compile(f"lambda: {line}", "<operation>", "eval")
+
+        def runs(ts: Any, code: Any = code) -> Callable[[], Any]:
+            x = make(ts)
+            run: Callable[[], Any] = eval(code, {**_names(ts), "x": x, "y": x})
+            return run
+
+        peers = {peer: attempt(lambda ts=ts: runs(ts)) for peer, ts in SAME_LINES.items()}
+        name = f"{subject}: {line}" if subject else line
+        yield Case(name, peers, number=100, answer=_told, rounds=61, pure=True)
 
 
 def _cases(options: Options) -> Iterator[Case]:
-    for name, operation in OPERATIONS.items():
-
-        def make(ts: Any, operation: Any = operation) -> Callable[[], Any]:
-            store, act = _labelled(ts), operation(ts)
-            return lambda: act(store)
-
-        runs = {peer: attempt(lambda ts=ts: make(ts)) for peer, ts in SAME_LINES.items()}
-        yield Case(name, runs, number=5000, answer=_shape)
-
-    def composed(ts: Any) -> Callable[[], Any]:
-        transform = _labelled(ts)[ts.d["x"].translate_to[3]].domain
-        inner = ts.IndexTransform(transform)[5:100, :, 3:400]
-        outer = ts.IndexTransform(transform)
-        return lambda: outer[inner]
-
-    runs = {peer: attempt(lambda ts=ts: composed(ts)) for peer, ts in SAME_LINES.items()}
-    yield Case("transform[transform]", runs, number=5000, answer=lambda _, t: str(t))
+    yield from _cases_on("store", _store, ON_VIEWS + ON_STORES, options)
+    yield from _cases_on("transform", _identity, ON_VIEWS + ON_TRANSFORMS, options)
+    yield from _cases_on("strided transform", _strided, ON_VIEWS, options)
+    yield from _cases_on("", _nothing, ON_NOTHING, options)
 
 
-GROUP = Group("views", "one operation on a labelled view of rank 3", _cases, (1.0, 2.0))
+GROUP = Group("views", "an operation on a view of rank 3, or the making of a value", _cases, (1.0, 2.0))

@@ -27,6 +27,7 @@ from tegula.space import (
     identity,
     inverse,
 )
+from tegula.space.compose import composed_now
 from tegula.space.slicing import Expression
 
 LAW = settings(max_examples=60, deadline=None)
@@ -159,6 +160,34 @@ def test_identity_is_the_unit(t):
     same = compose(identity(IndexDomain(len(t.maps))), sure)
     assert same.domain == sure.domain
     np.testing.assert_array_equal(table(same), table(sure))
+
+
+@LAW
+@given(pairs())
+def test_what_is_made_later_is_what_is_made_at_once(pair):
+    """A composition that is made when somebody looks is the one that is made at once, or the same error."""
+    outer, inner = pair
+    for one in (inner, inner[explicit(inner.domain)], inner.mark_bounds_implicit[False]):
+        try:
+            now = composed_now(outer, one)
+        except TegulaError as error:
+            with pytest.raises(type(error)):
+                compose(outer, one)
+        else:
+            assert compose(outer, one) == now
+
+
+@LAW
+@given(transforms(), st.data())
+def test_moving_there_and_back_changes_nothing(t, data):
+    """Translation and transposition undo themselves, whenever they are made"""
+    moves = data.draw(st.lists(st.integers(-9, 9), min_size=t.domain.rank, max_size=t.domain.rank))
+    assert t.translate_by[moves].translate_backward_by[moves] == t
+    order = data.draw(st.permutations(range(t.domain.rank)))
+    back = sorted(range(t.domain.rank), key=order.__getitem__)
+    assert t.transpose(order).transpose(back) == t
+    assert t == t.T.T
+    assert t.transpose(order).domain.shape == tuple(t.shape[i] for i in order)
 
 
 @LAW

@@ -44,6 +44,7 @@ from tegula.space.transform import (
 def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
     """Return `outer` seen through `inner`: first `inner`, then `outer`.
 
+    Where it is known that nothing can be wrong (`_fits`), the work waits until somebody looks.
     Implicit bounds of `inner` are replaced by those that `outer` implies; explicit ones must lie within the
     explicit bounds of `outer`.  Raise `InvalidArgument` or `OutOfRange`.
 
@@ -63,11 +64,12 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
     if outer._near and outer._arrays is None and inner._small and inner._arrays is None and _fits(b, inner):
         if is_identity(outer) and len(outer._dims) == b.rank and not inner.domain.lower_mask:
             return inner
-        return deferred(_composed, outer, inner)
-    return _composed(outer, inner)
+        return deferred(composed_now, outer, inner)
+    return composed_now(outer, inner)
 
 
-def _composed(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
+def composed_now(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
+    """Return the composition of transforms whose ranks fit, made at once; the definition of `compose`."""
     b = outer.domain
     a = propagated(b, inner)
     if inner._arrays is None and outer._arrays is None:

@@ -22,7 +22,7 @@ from benchmarks import (
     views,
 )
 from benchmarks.harness import Options, run
-from benchmarks.report import machine, machine_line, table, verdict
+from benchmarks.report import machine, machine_line, markdown, table, verdict
 
 GROUPS = [
     full_read.GROUP,
@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rounds", type=int, help="rounds of every case (default: by the case)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write tables of microseconds to FILE")
     parser.add_argument("--strict", action="store_true", help="fail where tegula cannot do a task, too")
     chosen = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwind, so that the data on tmpfs goes away
@@ -68,6 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.json.write_text(
             json.dumps({"machine": machine(), "smoke": chosen.smoke, "rows": rows}, indent=1) + "\n"
         )
+    if chosen.markdown:
+        chosen.markdown.write_text("\n\n".join(markdown(rows) for _, rows in results) + "\n")
     rows = [row for _, group_rows in results for row in group_rows]
     wrong = any("WRONG ANSWER" in row.errors.values() for row in rows)
     return int(wrong or (chosen.strict and any("tegula" in row.errors for row in rows)))

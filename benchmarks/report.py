@@ -92,6 +92,19 @@ def table(group: Group, rows: Sequence[Row]) -> str:
     return "\n".join(text + notes)
 
 
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows of tegula and the reference as a Markdown table in microseconds; ratios above 2 are bold."""
+    lines = ["| operation | tegula | tensorstore | ratio |", "|---|---|---|---|"]
+    for row in rows:
+        mine, theirs, ratio = row.median("tegula"), row.median(REFERENCE), row.ratio("tegula")
+        if mine is None or theirs is None or ratio is None:
+            lines.append(f"| `{row.case}` | {row.errors} | | |")
+            continue
+        shown = f"**{ratio:.2f}**" if ratio > 2 else f"{ratio:.2f}"
+        lines.append(f"| `{row.case}` | {mine * 1e6:.2f} | {theirs * 1e6:.2f} | {shown} |")
+    return "\n".join(lines)
+
+
 def verdict(results: Sequence[tuple[Group, Sequence[Row]]]) -> str:
     """The groups with a goal: what was wanted, what was reached."""
     lines = ["\ntegula's time to tensorstore's, by group: geometric mean (worst row)"]

@@ -49,18 +49,21 @@ class Late:
 
     def __getattr__(self, name: str) -> Any:
         """Return what is not there yet; called only where a slot is empty."""
-        work = self._derived.get(name)
-        if work is not None:
+        if name not in self._parts:
+            work = self._derived.get(name)
+            if work is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             value = work(self)
             _set(self, name, value)
             return value
-        if name not in self._parts:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         late = self._late
         if late is not None:
             make, arguments = late
-            made = make(*arguments)
-            for part in self._parts:
-                _set(self, part, getattr(made, part))
+            self._take(make(*arguments))
             _set(self, "_late", None)
         return object.__getattribute__(self, name)
+
+    def _take(self, made: Any) -> None:
+        """Fill the slots with the parts of `made`."""
+        for part in self._parts:
+            _set(self, part, getattr(made, part))

@@ -501,20 +501,17 @@ def _maps_of(t: IndexTransform) -> tuple[OutputIndexMap, ...]:
     return tuple([_map(*row) for row in zip(t._dims, t._offsets, t._strides, looked, strict=True)])
 
 
+def _within(numbers: tuple[int, ...], limit: int) -> bool:
+    return not numbers or (min(numbers) > -limit and max(numbers) < limit)
+
+
 def _is_small(t: IndexTransform) -> bool:
-    strides, offsets = t._strides, t._offsets
-    return (strides is ONES[len(strides)] or all(-_STEP < s < _STEP for s in strides)) and (
-        offsets is ZEROS[len(offsets)] or all(-SMALL < o < SMALL for o in offsets)
-    )
+    return _within(t._strides, _STEP) and _within(t._offsets, SMALL)
 
 
 def _is_near(t: IndexTransform) -> bool:
     source = t.domain
-    return (
-        min(source.inclusive_min, default=0) > -SMALL
-        and max(source.exclusive_max, default=0) < SMALL
-        and t._small
-    )
+    return _within(source.inclusive_min, SMALL) and _within(source.exclusive_max, SMALL) and t._small
 
 
 IndexTransform._derived = {"maps": _maps_of, "_near": _is_near, "_small": _is_small}

@@ -81,7 +81,7 @@ class Future(Generic[T]):
         `timeout` is in seconds, `deadline` in seconds since the epoch; TimeoutError when the sooner
         of the two passes.  Raises asyncio.CancelledError where it was cancelled.
         """
-        if self._state == _VALUE:
+        if self._state == _VALUE and timeout is None and deadline is None:
             return self._outcome  # type: ignore[no-any-return]  # a cast would cost as much again
         self._wait(timeout, deadline)
         if self._state == _VALUE:
@@ -145,14 +145,15 @@ class Future(Generic[T]):
     def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
         """Call `callback` with this future when it is ready, from any thread; at once if it is.
 
-        An exception that it raises is printed (`sys.excepthook`) and goes no further.
+        An exception that it raises later is printed (`sys.excepthook`) and goes no further; one that it
+        raises at once is the caller's.
         """
         if self._state == _PENDING:
             with _lock:
                 if self._state == _PENDING:
                     self._callbacks.append(callback)
                     return
-        _call(callback, self)
+        callback(self)
 
     def remove_done_callback(self, callback: Callable[[Future[T]], object]) -> int:
         """Forget every registration of `callback`; return how many there were."""
@@ -199,10 +200,10 @@ class Future(Generic[T]):
     def _wait(
         self, timeout: SupportsFloat | SupportsIndex | None, deadline: SupportsFloat | SupportsIndex | None
     ) -> None:
+        seconds = _seconds(timeout, deadline)
         if self._state != _PENDING:
             return
         self.force()
-        seconds = _seconds(timeout, deadline)
         arrived = allocate_lock()
         arrived.acquire()
 
@@ -237,6 +238,9 @@ class Future(Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("cannot pickle 'tegula.Future' object")
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'tegula.Future' is not an acceptable base type")
 
 
 def ready(value: T) -> Future[T]:
@@ -291,7 +295,7 @@ def forget(future: Future[Any], error: BaseException) -> None:
 def _call(callback: Callable[[Future[T]], object], future: Future[T]) -> None:
     try:
         callback(future)
-    except Exception as error:
+    except BaseException as error:
         # nobody waits for a callback: say it where uncaught errors of threads are said
         sys.excepthook(type(error), error, error.__traceback__)
 
@@ -300,15 +304,21 @@ def _seconds(
     timeout: SupportsFloat | SupportsIndex | None, deadline: SupportsFloat | SupportsIndex | None
 ) -> float:
     """Return how long to wait: -1 for ever, as locks have it."""
+    if timeout is None and deadline is None:
+        return -1
     bounds = []
     if timeout is not None:
-        bounds.append(float(timeout))
+        bounds.append(_number("timeout", timeout))
     if deadline is not None:
-        bounds.append(float(deadline) - time.time())
-    if not bounds:
-        return -1
+        bounds.append(_number("deadline", deadline) - time.time())
     seconds = min(bounds)
     return min(seconds, threading.TIMEOUT_MAX) if seconds > 0 else 0  # not a number: do not wait
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, str | bytes | bytearray):
+        raise TypeError(f"{name} must be a real number, not {type(value).__name__}")
+    return float(value)
 
 
 def _scheduled(program: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None) -> Future[T]:
@@ -325,8 +335,8 @@ def _scheduled(program: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop 
     future = pending(on_cancel=task.cancel)
 
     def finish(_: object) -> None:
-        if task.cancelled():
-            future.cancel()
+        if task.cancelled():  # from within; where it is the future that was, this comes too late
+            settle(future, None, asyncio.CancelledError())
         elif (error := task.exception()) is not None:
             settle(future, None, error)
         else:
@@ -346,7 +356,7 @@ class Promise(Generic[T]):
     5
     """
 
-    __slots__ = ("_future",)
+    __slots__ = ("__weakref__", "_future")
 
     _future: Future[T]
 
@@ -378,6 +388,12 @@ class Promise(Generic[T]):
         if not isinstance(exception, BaseException):
             raise TypeError(f"not an exception: {exception!r}")
         settle(self._future, None, exception)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("cannot pickle 'tegula.Promise' object")
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'tegula.Promise' is not an acceptable base type")
 
     def __del__(self) -> None:
         future: Future[T] | None = getattr(self, "_future", None)
@@ -451,6 +467,12 @@ class WriteFutures:
 
     def __await__(self) -> Generator[Any, None, None]:
         return self._commit.__await__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("cannot pickle 'tegula.WriteFutures' object")
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'tegula.WriteFutures' is not an acceptable base type")
 
 
 def _install_fork_hook() -> None:

@@ -9,7 +9,7 @@ Sources are values: they name stores and arrays, they do no I/O.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -21,9 +21,16 @@ if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
     from tegula.schema.dtypes import DataType
     from tegula.view import View
 
-__all__ = ["Cast", "Chunked", "Downsample", "InMemory", "Source"]
+__all__ = ["Cast", "Chunked", "Downsample", "InMemory", "MemoryLimit", "Source"]
 
 ALWAYS = float("inf")
+
+
+class MemoryLimit(NamedTuple):
+    """How many bytes may be in flight at once; `pool` stands for those that share the limit."""
+
+    size: int
+    pool: object
 
 
 class Chunked(Record, eq=False):
@@ -32,7 +39,8 @@ class Chunked(Record, eq=False):
     `path` is the prefix of every chunk key.  `cache` stands for the pool that keeps decoded chunks
     (None: none is kept); a cached chunk seen before `recheck_before` (seconds since the epoch;
     infinity: always) is asked for again.  `fill_missing`: a missing chunk reads as the fill value.
-    `keep_fill`: chunks equal to the fill value are stored all the same.
+    `keep_fill`: chunks equal to the fill value are stored all the same.  `memory` bounds the bytes in
+    flight; `compute` stands for the limit on encoding and decoding (None: what the process shares).
     """
 
     store: StoreRef
@@ -42,6 +50,8 @@ class Chunked(Record, eq=False):
     recheck_before: float = ALWAYS
     fill_missing: bool = True
     keep_fill: bool = False
+    memory: MemoryLimit | None = None
+    compute: object = None
 
     @property
     def dtype(self) -> DataType:

@@ -61,7 +61,7 @@ def test_what_no_leaf_answers_is_named():
 
 async def slow(log, answer):
     log.append(answer)
-    await Sleep(0.05)
+    await Sleep(0.5)
     return answer
 
 

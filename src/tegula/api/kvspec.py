@@ -283,7 +283,10 @@ def bind(spec: KvStoreSpec, context: Context | None) -> tuple[StoreRef, dict[str
     driver = spec._driver
     options = driver.options({name: resource.value for name, resource in resources.items()}, spec._own)
     identity = None if driver.identity is None else resources[driver.identity]
-    return StoreRef(driver.name, options, identity), resources
+    limit = None if driver.concurrency is None else resources[driver.concurrency]
+    if limit is not None and limit.limit is None:
+        limit = None
+    return StoreRef(driver.name, options, identity, limit), resources
 
 
 def _member(name: str, json: Any) -> str | InPlace:

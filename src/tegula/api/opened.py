@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tegula.api.stores import deletes_chunks
 from tegula.record import Record
-from tegula.source import ALWAYS, Chunked
+from tegula.source import ALWAYS, Chunked, MemoryLimit
 from tegula.space.transform import IndexTransform
 from tegula.view import View
 
@@ -84,6 +84,15 @@ class Opened(Record, eq=False):
         return found
 
 
+def _memory(resource: Any) -> MemoryLimit | None:
+    limit = None if resource is None else resource.value["limit"]
+    return None if limit is None else MemoryLimit(limit, resource)
+
+
+def _numbered(resource: Any) -> Any:
+    return None if resource is None or resource.limit is None else resource
+
+
 def view_of(opened: Opened) -> View:
     """Return the view of the whole array."""
     pool = opened.resources.get("cache_pool")
@@ -95,5 +104,7 @@ def view_of(opened: Opened) -> View:
         before(opened.options.recheck_cached_data, opened.opened_at),
         opened.options.fill_missing_data_reads,
         opened.options.store_data_equal_to_fill_value or not deletes_chunks(opened.kvstore._ref),
+        _memory(opened.resources.get("memory_limit")),
+        _numbered(opened.resources.get("data_copy_concurrency")),
     )
     return View(source, IndexTransform(opened.layout.domain))

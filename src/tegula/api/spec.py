@@ -463,6 +463,9 @@ class Spec(Late, Indexable):
         found = {}
         for name in self._body.resources:
             item = self._resources.get(name, name)
+            kind = KINDS[name]
+            if kind.own and (item == name or getattr(item, "value", None) == kind.missing()):
+                continue  # unknown to the drop-in
             if isinstance(item, ContextResource):
                 shown = collector.member(item)
             elif item == name and not include_defaults:

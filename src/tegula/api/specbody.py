@@ -51,7 +51,7 @@ class ChunkedBody(NamedTuple):
     @property
     def resources(self) -> tuple[str, ...]:
         """The context resources that a specification of this kind names."""
-        return (POOL, COPYING)
+        return (POOL, COPYING, "memory_limit")
 
     @property
     def flagged(self) -> bool:

@@ -1,17 +1,17 @@
 """Effects of control: run programs together, run a pure function elsewhere, share an answer.
 
 `All` is structural and has no definition in simpler terms.  The others are optimisations:
-``Compute(call)`` means ``call()``; ``Memo(key, call)`` means ``await call()``.
+``Compute(call)`` means ``call()``; ``Memo(key, call)`` means ``await call()``; `Room` means nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from tegula.effects.effect import Call, Effect, Program
 
-__all__ = ["All", "Compute", "Memo"]
+__all__ = ["All", "Compute", "Held", "Memo", "Room"]
 
 T = TypeVar("T")
 
@@ -28,9 +28,13 @@ class All(Effect[list[Any]]):
 
 
 class Compute(Effect[T], Generic[T]):
-    """Run a pure function; it may run on another thread."""
+    """Run a pure function; it may run on another thread.
+
+    `within` stands for the limit on how many run at once (None: the one that the process shares).
+    """
 
     call: Call[T]
+    within: object = None
 
 
 class Memo(Effect[T], Generic[T]):
@@ -42,3 +46,31 @@ class Memo(Effect[T], Generic[T]):
     key: Hashable
     call: Call[Program[T]]
     not_before: float = 0.0
+
+
+class Held:
+    """What `Room` answers: bytes that are counted until it is closed, at the latest when it is dropped."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Count the bytes no more."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Room(Effect[Held]):
+    """Wait until `size` bytes more may be in flight under a limit, and count them until the answer is closed.
+
+    `pool` stands for the limit, `limit` is its size in bytes.  What is larger than the limit is let
+    through when nothing else is held.  A program that holds room must not ask for more: it would wait
+    for itself.
+    """
+
+    pool: object
+    limit: int
+    size: int

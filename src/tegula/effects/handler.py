@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterator
 from types import coroutine
 from typing import Any, TypeAlias, TypeVar, cast
 
-from tegula.effects.control import All, Compute, Memo
+from tegula.effects.control import All, Compute, Held, Memo, Room
 from tegula.effects.effect import Call, Effect, Program
 from tegula.effects.storage import (
     UNCHANGED,
@@ -243,6 +243,11 @@ async def _memo(effect: Memo[T]) -> T:
     return await effect.call()
 
 
+async def _room(effect: Room) -> Held:
+    del effect
+    return Held()
+
+
 _DEFINITIONS: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {
     ReadMany: read_each,
     WriteMany: write_each,
@@ -252,4 +257,5 @@ _DEFINITIONS: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {
     ListPage: page_of,
     Compute: _compute,
     Memo: _memo,
+    Room: _room,
 }

@@ -30,7 +30,8 @@ class KvDriver(NamedTuple):
     specification names them.  `parse_own` checks the members that are the driver's own,
     given all that are not common ones, and returns those that differ from `own_defaults`.  `options` maps
     the values of the resources, and the own members, to the options of a `StoreRef`.  `from_url` gives
-    the path and the own members of what stands behind ``scheme:``; `to_url` is its inverse.
+    the path and the own members of what stands behind ``scheme:``; `to_url` is its inverse.  `concurrency` is
+    the resource that limits how many operations are under way (None: nothing does).
     """
 
     name: str
@@ -43,6 +44,7 @@ class KvDriver(NamedTuple):
     parse_own: Callable[[dict[str, Any]], dict[str, Any]]
     own_defaults: Mapping[str, Any] = {}
     optional: tuple[str, ...] = ()
+    concurrency: str | None = None
 
 
 def _any_path(path: str) -> None:
@@ -120,6 +122,7 @@ FILE = KvDriver(
     from_url=_from_file_url,
     to_url=_to_file_url,
     parse_own=_nothing_own,
+    concurrency="file_io_concurrency",
 )
 
 

@@ -39,7 +39,8 @@ class Kind(NamedTuple):
     """One kind of resource.
 
     With `shared`, *which* resource it is matters (a pool, a store in memory); without, only its value
-    does.  `fallback` names the kind whose resource is taken where this one is not defined.
+    does.  `fallback` names the kind whose resource is taken where this one is not defined.  One that is
+    `own` is not known to the drop-in: it is shown only where it has another value than the default.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Kind(NamedTuple):
     shared: bool = True
     fallback: str | None = None
     default: bool = True
+    own: bool = False
 
     def parse(self, json: Any) -> Any:
         """Return the value of a JSON specification.
@@ -56,7 +58,7 @@ class Kind(NamedTuple):
         """
         if self.members is None:
             return boolean(json)
-        found = mapping(json)
+        found = {"limit": json} if self.own and isinstance(json, int) else mapping(json)
         value = {}
         for member in self.members:
             value[member.name] = member.default
@@ -99,6 +101,10 @@ def _limit(json: Any) -> int | str:
     if json == "shared":
         return "shared"
     return integer(json, 1, 2**64 - 1)
+
+
+def _some_bytes(json: Any) -> int | None:
+    return None if json is None else integer(json, 1, 2**64 - 1)
 
 
 def _bytes(json: Any) -> int:
@@ -157,6 +163,7 @@ KINDS: dict[str, Kind] = {
         Kind("metadata_cache_pool", _POOL, fallback="cache_pool"),
         Kind("data_copy_concurrency", _LIMIT),
         Kind("memory_key_value_store"),
+        Kind("memory_limit", (Member("limit", _some_bytes, None),), own=True),
         Kind("file_io_concurrency", _LIMIT),
         Kind("file_io_sync", None, shared=False),
         Kind(

@@ -70,20 +70,28 @@ class StoreRef:
     `options` are the parts of the specification that change what the store does, as sorted pairs.
     `identity` is None where the options say everything (a file system) and otherwise the object
     that stands for the live state (a memory store's context resource); it compares by identity.
+    `limit` stands for how many operations may be under way (None: what the process shares); it is not
+    part of what the store is: references with different limits are equal.
     """
 
-    __slots__ = ("_hash", "driver", "identity", "options")
+    __slots__ = ("_hash", "driver", "identity", "limit", "options")
 
     driver: str
     options: tuple[tuple[str, Hashable], ...]
     identity: object
+    limit: object
 
     def __init__(
-        self, driver: str, options: tuple[tuple[str, Hashable], ...] = (), identity: object = None
+        self,
+        driver: str,
+        options: tuple[tuple[str, Hashable], ...] = (),
+        identity: object = None,
+        limit: object = None,
     ) -> None:
         object.__setattr__(self, "driver", driver)
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "identity", identity)
+        object.__setattr__(self, "limit", limit)
         object.__setattr__(self, "_hash", hash((driver, options, id(identity))))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -108,7 +116,7 @@ class StoreRef:
         return f"StoreRef({self.driver!r}, {self.options!r}{identity})"
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
-        return StoreRef, (self.driver, self.options, self.identity)
+        return StoreRef, (self.driver, self.options, self.identity, self.limit)
 
 
 def describe(store: StoreRef, key: str) -> str:

@@ -12,15 +12,46 @@ Law: a buffer that is handed out is referred to by nothing else, so a value neve
 
 from __future__ import annotations
 
+import mmap
 import sys
+from collections.abc import Sequence
+from math import prod
+from typing import Any, TypeAlias
 
-__all__ = ["Arena"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Arena", "array", "fresh", "give_back"]
 
 KEPT = 8
 KEPT_BYTES = 16 << 20
+MAPPED = 1 << 18  # from here on memory is mapped
+Held: TypeAlias = "bytearray | mmap.mmap"
 
 
-def _references(held: list[bytearray], index: int) -> int:
+def fresh(size: int) -> Held:
+    """Return `size` bytes of writable memory; what is in it is undefined.
+
+    A large piece is mapped, so that it goes back to the system when it is let go: the C library keeps
+    what it was given back in each thread's heap once it has seen a few large pieces.
+
+    >>> len(fresh(5)), len(fresh(5 << 20))
+    (5, 5242880)
+    """
+    if size < MAPPED:
+        return bytearray(size)
+    try:
+        return mmap.mmap(-1, size, **_PRIVATE)
+    except OSError:  # too many pieces
+        return bytearray(size)
+
+
+_PRIVATE: dict[str, int] = (
+    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+)
+
+
+def _references(held: list[Held], index: int) -> int:
     return sys.getrefcount(held[index])
 
 
@@ -29,7 +60,7 @@ _ALONE = _references([bytearray(1)], 0) if getattr(sys, "_is_gil_enabled", lambd
 
 
 class Arena:
-    """A few buffers, each handed out while nothing else refers to it.
+    """A few buffers, each handed out while nothing else refers to it: at most `kept`, and 16 MiB.
 
     >>> arena = Arena()
     >>> held, other = arena.take(100_000), arena.take(100_000)
@@ -38,26 +69,59 @@ class Arena:
     b'\\x00\\x00\\x00'
     """
 
-    __slots__ = ("_held", "_turn")
+    __slots__ = ("_held", "_kept", "_size", "_turn")
 
-    def __init__(self) -> None:
-        self._held: list[bytearray] = []
+    def __init__(self, kept: int = KEPT) -> None:
+        self._held: list[Held] = []
+        self._kept = kept
+        self._size = 0
         self._turn = 0
 
     def take(self, size: int) -> memoryview:
         """Return `size` bytes of writable memory that nothing else refers to; what is in it is undefined."""
         held = self._held
         if size > KEPT_BYTES // KEPT or _ALONE < 0:
-            return memoryview(bytearray(size))
+            return memoryview(fresh(size))
+        small = -1
         for index in range(len(held)):
             if _references(held, index) == _ALONE:
-                if len(held[index]) < size:
-                    held[index] = bytearray(size)
-                return memoryview(held[index])[:size]
-        fresh = bytearray(size)
-        if len(held) < KEPT:
-            held.append(fresh)
-        else:
-            self._turn = (self._turn + 1) % KEPT
-            held[self._turn] = fresh
-        return memoryview(fresh)[:size]
+                if len(held[index]) >= size:
+                    return memoryview(held[index])[:size]
+                small = index
+        made = fresh(size)
+        if small < 0:
+            if len(held) < self._kept and self._size + size <= KEPT_BYTES:
+                held.append(made)
+                self._size += size
+                return memoryview(made)[:size]
+            if not held:
+                return memoryview(made)[:size]
+            # all are looked at by somebody, who may never let go: one of them is his from now on
+            small = self._turn = (self._turn + 1) % len(held)
+        self._size += size - len(held[small])
+        held[small] = made
+        return memoryview(made)[:size]
+
+
+def array(spare: list[Any], shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array in memory from `spare`, or in fresh memory; what is in it is undefined.
+
+    >>> spare = []
+    >>> give_back(spare, array(spare, (2, 3), np.dtype("u2")))
+    >>> array(spare, (4,), np.dtype("u1")).shape, spare
+    ((4,), [])
+    """
+    if dtype.hasobject:
+        return np.empty(shape, dtype)
+    size = max(1, prod(shape) * dtype.itemsize)
+    memory = spare.pop() if spare else None
+    if memory is None or len(memory) < size:
+        memory = None  # let it go first
+        memory = fresh(size)
+    return np.ndarray(tuple(shape), dtype, memory)
+
+
+def give_back(spare: list[Any], used: NDArray[Any]) -> None:
+    """Put the memory of an array that `array` gave, and that nobody looks at any more, into `spare`."""
+    if used.base is not None:
+        spare.append(used.base)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise, product
 from math import prod
 
-__all__ = ["EXPANDED_ROWS", "TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tiles"]
+__all__ = ["EXPANDED_ROWS", "TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tile_bytes", "tiles"]
 
 SPAN_BYTES = 4 << 20
 BLOCK_BYTES = 2 << 20
@@ -25,13 +25,14 @@ Grain = tuple[int, int]
 """A period and a phase: the edges of chunks along a dimension are where ``(x - phase) % period == 0``."""
 
 
-def block_rows(chunk_bytes: int) -> int:
-    """Return how many chunks of a size in bytes make a block.
+def block_rows(chunk_bytes: int, limit: int | None = None) -> int:
+    """Return how many chunks of a size in bytes make a block, under a limit of bytes in flight.
 
-    >>> block_rows(1024), block_rows(512 * 1024), block_rows(1 << 30)
-    (256, 4, 1)
+    >>> block_rows(1024), block_rows(512 * 1024), block_rows(1 << 30), block_rows(1024, 1 << 20)
+    (256, 4, 1, 64)
     """
-    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, chunk_bytes)))
+    budget = BLOCK_BYTES if limit is None else min(BLOCK_BYTES, limit // 16)
+    return max(1, min(BLOCK_ROWS, budget // max(1, chunk_bytes)))
 
 
 def span_count(rows: int, chunk_bytes: int, width: int) -> int:
@@ -43,8 +44,25 @@ def span_count(rows: int, chunk_bytes: int, width: int) -> int:
     return max(1, min(32 * width, rows * chunk_bytes // SPAN_BYTES))
 
 
-def tiles(lower: Sequence[int], upper: Sequence[int], cell_bytes: int, grains: Sequence[Grain]) -> list[Box]:
+def tile_bytes(limit: int | None = None) -> int:
+    """Return how large a tile should be, under a limit of bytes in flight.
+
+    >>> tile_bytes() >> 20, tile_bytes(8 << 20) >> 20
+    (16, 1)
+    """
+    return TILE_BYTES if limit is None else min(TILE_BYTES, limit // 8)
+
+
+def tiles(
+    lower: Sequence[int],
+    upper: Sequence[int],
+    cell_bytes: int,
+    grains: Sequence[Grain],
+    limit: int | None = None,
+) -> list[Box]:
     """Cut a box into boxes of whole grains that need about `TILE_BYTES` each, and at least one grain.
+
+    Under a `limit` of bytes in flight they are smaller.
 
     Tiles grow along the last dimension first, so that they are long runs of memory in C order.
 
@@ -52,7 +70,7 @@ def tiles(lower: Sequence[int], upper: Sequence[int], cell_bytes: int, grains: S
     [((0, 5), (1, 9)), ((1, 5), (2, 9))]
     """
     size = [period for period, _ in grains]
-    budget = TILE_BYTES // max(1, cell_bytes)
+    budget = tile_bytes(limit) // max(1, cell_bytes)
     for dim in reversed(range(len(size))):
         period = size[dim]
         room = budget // max(1, prod(size))

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.chain import CodecChain
-from tegula.effects.control import All, Compute
+from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
 from tegula.kv.spec import StoreRef, describe
 from tegula.plan.blocks import EXPANDED_ROWS, block_rows, span_count
+from tegula.plan.budget import reading_bytes
 from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
@@ -39,7 +40,7 @@ from tegula.plan.transfer import (
     stream_rows,
 )
 from tegula.record import Record
-from tegula.source import Chunked
+from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
 
 __all__ = [
@@ -125,6 +126,7 @@ class Reading(Record, eq=False):
     block_rows: int
     slab: bool
     stream: Stream | None
+    room: Room | None = None
 
 
 class Naming(Protocol):
@@ -154,8 +156,13 @@ class Names(Record, eq=False):
         return found
 
 
-async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
-    """Read a view of stored chunks into `out`, at most `width` chunks at a time."""
+async def read_chunked(
+    source: Chunked, view: View, out: NDArray[Any], width: int, counted: MemoryLimit | None = None
+) -> None:
+    """Read a view of stored chunks into `out`, at most `width` chunks at a time.
+
+    `counted`: the caller has counted what this needs (`plan.budget`) under that limit.
+    """
     layout = source.layout
     if not layout.chain.raw:
         width = max(1, width - 1)  # decoding keeps the cores busy: no task to spare for waiting
@@ -165,7 +172,12 @@ async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: in
     chunk_bytes = layout.chain.nbytes
     slab = layout.chain.raw and not layout.chain.swap and slab_pays(len(table), chunk_bytes)
     stream = None if chunk_bytes % 8 else stream_of(table, target)
-    job = Reading(source, layout.chain, target, table, block_rows(chunk_bytes), slab, stream)
+    limit = counted or source.memory
+    rows = block_rows(chunk_bytes, limit and limit.size)
+    room = None
+    if limit is not None and counted is None:
+        room = Room(limit.pool, limit.size, reading_bytes(layout.chain, min(rows, len(table)), slab))
+    job = Reading(source, layout.chain, target, table, rows, slab, stream, room)
     spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _read_span(job, spans[0])
@@ -174,6 +186,14 @@ async def read_chunked(source: Chunked, view: View, out: NDArray[Any], width: in
 
 
 async def _read_span(job: Reading, span: Table) -> None:
+    if job.room is None:
+        await _read_rows(job, span)
+    else:
+        with await job.room:
+            await _read_rows(job, span)
+
+
+async def _read_rows(job: Reading, span: Table) -> None:
     source = job.source
     layout = source.layout
     scratch = np.empty(0 if layout.chain.raw else layout.chain.nbytes, np.uint8)
@@ -189,10 +209,10 @@ async def _read_span(job: Reading, span: Table) -> None:
             if source.cache is not None:
                 bound = source.recheck_before
                 chunks = await Decoded(source.store, keys, layout.chain, source.cache, bound)
-                await Compute(Call(place_decoded, job, block, named, chunks, boxes))
+                await Compute(Call(place_decoded, job, block, named, chunks, boxes), source.compute)
             else:
                 values = (await ReadMany(source.store, keys)).values
-                await Compute(Call(place_encoded, job, block, named, values, boxes, scratch))
+                await Compute(Call(place_encoded, job, block, named, values, boxes, scratch), source.compute)
                 del values  # so that the store may read the next block into the same memory
 
 

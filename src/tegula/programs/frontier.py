@@ -42,6 +42,7 @@ async def update_many(
     known: Sequence[bytes] | None = None,
     landed: Landed = same,
     attempts: int = ATTEMPTS,
+    within: object = None,
 ) -> WriteColumns:
     """Replace the values of `keys` (distinct) by ``merge(rows, values)``; return a generation a row.
 
@@ -78,7 +79,7 @@ async def update_many(
         if fresh is None:
             raise _in_doubt(keys, doubts)
         if fresh.rows:
-            merged: Values = await Compute(applied_to(merge, fresh.rows, fresh.values))
+            merged: Values = await Compute(applied_to(merge, fresh.rows, fresh.values), within)
             for row, new in zip(fresh.rows, merged, strict=True):
                 if not isinstance(new, Unchanged):
                     block.add(row, new, generations[row])

@@ -19,7 +19,7 @@ from tegula.plan.partition import partition
 from tegula.plan.table import bind
 from tegula.plan.transfer import empty, memory, place
 from tegula.programs.chunked import read_chunked, read_one
-from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit
 from tegula.view import View
 
 __all__ = ["read", "read_into"]
@@ -42,8 +42,13 @@ async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
     return out
 
 
-async def read_into(view: View, out: NDArray[Any], width: int = 8) -> None:
-    """Read the elements of a view into `out`, an array of its shape and dtype."""
+async def read_into(
+    view: View, out: NDArray[Any], width: int = 8, counted: MemoryLimit | None = None
+) -> None:
+    """Read the elements of a view into `out`, an array of its shape and dtype.
+
+    `counted`: the caller has counted what this needs (`plan.budget.need`) under that limit.
+    """
     source = view.source
     if prod(view.shape) == 0:
         return
@@ -51,15 +56,15 @@ async def read_into(view: View, out: NDArray[Any], width: int = 8) -> None:
         case Chunked() if source.layout.chain.levels:
             from tegula.programs.sharded import read_sharded
 
-            await read_sharded(source, view, out, width)
+            await read_sharded(source, view, out, width, counted)
         case Chunked():
-            await read_chunked(source, view, out, width)
+            await read_chunked(source, view, out, width, counted)
         case InMemory():
             await Compute(Call(_read_memory, view, out))
         case Downsample() | Cast():
             from tegula.programs.computed import read_computed
 
-            await read_computed(view, out, width)
+            await read_computed(view, out, width, counted)
 
 
 def _read_memory(view: View, out: NDArray[Any]) -> None:

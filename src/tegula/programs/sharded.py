@@ -24,20 +24,22 @@ from numpy.typing import NDArray
 
 from tegula.codecs.codec import SLACK, Buffer
 from tegula.codecs.shard import Level
-from tegula.effects.control import All, Compute
+from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, Read, ReadMany, Unchanged
 from tegula.errors import FailedPrecondition, OutOfRange, TegulaError, annotated
 from tegula.kv.spec import ByteRange, StoreRef, describe
 from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, block_rows, span_count
+from tegula.plan.budget import reading_bytes
 from tegula.plan.nested import Nested, nest
 from tegula.plan.ranges import GAP, coalesce
 from tegula.plan.refine import Entries, RowError, index_ranges, refine
 from tegula.plan.table import Block, Table, c_strides
 from tegula.plan.transfer import fill, memory, slab_pays, stream_of, stream_rows
 from tegula.programs.chunked import Reading, missing, place_encoded
+from tegula.programs.room import within
 from tegula.record import Record
-from tegula.source import Chunked
+from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
 
 __all__ = ["read_entry", "read_sharded"]
@@ -148,8 +150,13 @@ def _too_long(length: int, most: int) -> FailedPrecondition:
     return FailedPrecondition(f"Shard entry of {length} bytes exceeds the limit of {most} bytes")
 
 
-async def read_sharded(source: Chunked, view: View, out: NDArray[Any], width: int) -> None:
-    """Read a view of a sharded array into `out`, with at most `width` tasks at a time."""
+async def read_sharded(
+    source: Chunked, view: View, out: NDArray[Any], width: int, counted: MemoryLimit | None = None
+) -> None:
+    """Read a view of a sharded array into `out`, with at most `width` tasks at a time.
+
+    `counted`: the caller has counted what this needs (`plan.budget`) under that limit.
+    """
     layout = source.layout
     finest = layout.chain.finest
     if not finest.raw:
@@ -160,14 +167,17 @@ async def read_sharded(source: Chunked, view: View, out: NDArray[Any], width: in
     size = finest.nbytes
     slab = finest.raw and not finest.swap and slab_pays(len(nested.table), size)
     stream = None if size % 8 else stream_of(nested.table, target)
+    room = None
+    if source.memory is not None and counted is None:
+        room = Room(source.memory.pool, source.memory.size, reading_bytes(layout.chain, 1))
     reading = Reading(source, finest, target, nested.table, block_rows(size), slab, stream)
     job = _Job(reading, layout.chain.levels)
     spans = nested.spans(span_count(len(nested.table), size, width))
     if len(spans) == 1:
-        await _read_span(job, spans[0], width)
+        await within(room, Call(_read_span, job, spans[0], width if room is None else 1))
     else:
         inner = max(1, width // len(spans))
-        await All([Call(_read_span, job, span, inner) for span in spans], limit=width)
+        await All([Call(within, room, Call(_read_span, job, span, inner)) for span in spans], limit=width)
 
 
 async def _read_span(job: _Job, nested: Nested, width: int) -> None:
@@ -290,12 +300,16 @@ async def _read_rows(job: _Job, batch: _Batch, whole: Sequence[bool], width: int
     values = _Values(batch.keys, found.generations, held)
     torn: set[int] = set()
     try:
-        entries: Entries = await Compute(Call(_top, job, batch, found.values, whole))
+        entries: Entries = await Compute(
+            Call(_top, job, batch, found.values, whole), job.reading.source.compute
+        )
         for depth in range(1, len(job.levels)):
             sharding = job.levels[depth].sharding
             starts, stops = index_ranges(sharding, entries)
             indices = await _fetch(job, values, entries.owners, starts, stops, torn)
-            entries = await Compute(Call(_deeper, job, batch, depth, entries, indices))
+            entries = await Compute(
+                Call(_deeper, job, batch, depth, entries, indices), job.reading.source.compute
+            )
         await _read_entries(job, batch, values, entries, torn, width)
     except RowError as fault:
         where = batch.names(job).where(fault.row)
@@ -383,7 +397,7 @@ async def _read_entries(
     """Read the entries of all rows, decode them and put them into their places."""
     absent = np.flatnonzero(entries.rows < 0)
     if len(absent):
-        await Compute(Call(_fill, job, batch.part(absent)))
+        await Compute(Call(_fill, job, batch.part(absent)), job.reading.source.compute)
     present = np.flatnonzero(entries.rows >= 0)
     if not len(present):
         return
@@ -451,7 +465,7 @@ async def _read_blocks(
         if len(kept) < len(stored):
             part, stored = part.part(np.array(kept, np.int64)), [stored[row] for row in kept]
         if stored:
-            await Compute(Call(_place, job, part, stored, scratch))
+            await Compute(Call(_place, job, part, stored, scratch), job.reading.source.compute)
         del stored  # so that the store may read the next block into the same memory
 
 

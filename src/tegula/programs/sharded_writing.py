@@ -21,27 +21,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.shard import Level
-from tegula.effects.control import All, Compute
+from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
 from tegula.errors import TegulaError, annotated
 from tegula.kv.spec import describe
 from tegula.plan.arena import Arena
 from tegula.plan.blocks import EXPANDED_ROWS, block_rows
+from tegula.plan.budget import writing_bytes
 from tegula.plan.nested import Nested, nest
 from tegula.plan.table import Block, Table, c_strides
 from tegula.plan.transfer import memory, slab_pays
 from tegula.programs.frontier import update_many
+from tegula.programs.room import within
 from tegula.programs.writing import Writing, encode_rows, merge_row, placed
 from tegula.record import Record
-from tegula.source import Chunked
+from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
 
 __all__ = ["write_sharded"]
 
 
-async def write_sharded(source: Chunked, view: View, data: NDArray[Any], width: int) -> None:
-    """Write `data` into a view of a sharded array, with at most `width` tasks at a time."""
+async def write_sharded(
+    source: Chunked, view: View, data: NDArray[Any], width: int, counted: MemoryLimit | None = None
+) -> None:
+    """Write `data` into a view of a sharded array, with at most `width` tasks at a time.
+
+    `counted`: the caller has counted what this needs (`plan.budget`) under that limit.
+    """
     layout = source.layout
     finest = layout.chain.finest
     if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
@@ -51,12 +58,16 @@ async def write_sharded(source: Chunked, view: View, data: NDArray[Any], width: 
     nested = nest(view.transform, layout.chunk_shape, shape, c_strides(shape, finest.order), origin.strides)
     slab = slab_pays(len(nested.table), finest.nbytes)
     job = Writing(source, finest, origin, nested.table, block_rows(finest.nbytes), slab, [])
+    room = None
+    if source.memory is not None and counted is None:
+        room = Room(source.memory.pool, source.memory.size, writing_bytes(layout.chain, 1))
     steps = layout.chain.levels
     spans = nested.spans(max(width, len(nested) // 4))
     if len(spans) == 1:
-        await _write_span(job, steps, spans[0])
+        await within(room, Call(_write_span, job, steps, spans[0]))
     else:
-        await All([Call(_write_span, job, steps, span) for span in spans], limit=width)
+        calls = [Call(within, room, Call(_write_span, job, steps, span)) for span in spans]
+        await All(calls, limit=width)
 
 
 async def _write_span(job: Writing, steps: Sequence[Level], nested: Nested) -> None:
@@ -71,10 +82,10 @@ async def _write_span(job: Writing, steps: Sequence[Level], nested: Nested) -> N
         edit = _Edit(job, steps, table, block, describe(source.store, keys[0]))
         try:
             if len(block) == inner and bool(block.whole.all()):
-                value = await Compute(Call(edit.made, None, arena))
+                value = await Compute(Call(edit.made, None, arena), source.compute)
                 await WriteMany(source.store, keys, [value])
             else:
-                await update_many(source.store, keys, edit)
+                await update_many(source.store, keys, edit, within=source.compute)
         except TegulaError as error:
             raise placed(error, source, keys) from error
     job.arenas.append(arena)

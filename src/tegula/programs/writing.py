@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.chain import CodecChain
-from tegula.effects.control import All, Compute
+from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
 from tegula.errors import Aborted, Indeterminate, InvalidArgument, TegulaError, annotated
@@ -27,6 +27,7 @@ from tegula.kernels.fill import all_equal
 from tegula.kv.spec import describe
 from tegula.plan.arena import Arena
 from tegula.plan.blocks import block_rows, span_count
+from tegula.plan.budget import writing_bytes
 from tegula.plan.gather import indices, strided
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
@@ -34,23 +35,24 @@ from tegula.plan.transfer import Memory, collect, collect_slab, memory, slab_pay
 from tegula.programs.chunked import fill_value
 from tegula.programs.frontier import update_many
 from tegula.record import Record
-from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit
 from tegula.view import View
 
 __all__ = ["Writing", "encode_rows", "merge_row", "placed", "write"]
 
 
-async def write(view: View, data: NDArray[Any], width: int = 8) -> None:
+async def write(view: View, data: NDArray[Any], width: int = 8, counted: MemoryLimit | None = None) -> None:
     """Write `data`, of the view's shape and dtype, into the view; at most `width` tasks at a time.
 
-    `data` must not change until the program has ended.
+    `data` must not change until the program has ended.  `counted`: the caller has counted what this
+    needs (`plan.budget.need`) under that limit.
     """
     source = view.source
     if prod(view.shape) == 0:
         return
     match source:
         case Chunked():
-            await _write_chunked(source, view, data, width)
+            await _write_chunked(source, view, data, width, counted)
         case InMemory():
             await Compute(Call(_write_memory, view, data))
         case Cast():
@@ -58,7 +60,7 @@ async def write(view: View, data: NDArray[Any], width: int = 8) -> None:
 
             converted = await Compute(Call(cast, data, source.base.dtype, source.dtype))
             inner = View(source.base.source, source.base.transform[view.transform])
-            await write(inner, converted, width)
+            await write(inner, converted, width, counted)
         case Downsample():
             raise InvalidArgument("Destination does not support writing.")
 
@@ -85,15 +87,18 @@ class Writing(Record, eq=False):
     block_rows: int
     slab: bool
     arenas: list[Arena]
+    room: Room | None = None
 
 
-async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width: int) -> None:
+async def _write_chunked(
+    source: Chunked, view: View, data: NDArray[Any], width: int, counted: MemoryLimit | None
+) -> None:
     layout = source.layout
     chain = layout.chain
     if chain.levels:
         from tegula.programs.sharded_writing import write_sharded
 
-        await write_sharded(source, view, data, width)
+        await write_sharded(source, view, data, width, counted)
         return
     if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
         data = np.ascontiguousarray(data)
@@ -102,7 +107,12 @@ async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width:
     table = bind(part, c_strides(layout.chunk_shape, chain.order), origin.strides)
     chunk_bytes = chain.nbytes
     slab = slab_pays(len(table), chunk_bytes)
-    job = Writing(source, chain, origin, table, block_rows(chunk_bytes), slab, [])
+    limit = counted or source.memory
+    rows = block_rows(chunk_bytes, limit and limit.size)
+    room = None
+    if limit is not None and counted is None:
+        room = Room(limit.pool, limit.size, writing_bytes(chain, min(rows, len(table))))
+    job = Writing(source, chain, origin, table, rows, slab, [], room)
     spans = table.spans(span_count(len(table), chunk_bytes, width))
     if len(spans) == 1:
         await _write_span(job, spans[0])
@@ -111,6 +121,14 @@ async def _write_chunked(source: Chunked, view: View, data: NDArray[Any], width:
 
 
 async def _write_span(job: Writing, span: Table) -> None:
+    if job.room is None:
+        await _write_rows(job, span)
+    else:
+        with await job.room:
+            await _write_rows(job, span)
+
+
+async def _write_rows(job: Writing, span: Table) -> None:
     source = job.source
     arena = job.arenas.pop() if job.arenas else Arena()
     for rows in span.blocks(job.block_rows):
@@ -118,7 +136,7 @@ async def _write_span(job: Writing, span: Table) -> None:
         keys = source.layout.keys.keys(block.cells, source.path)
         whole = np.flatnonzero(block.whole).tolist()
         if whole:
-            values = await Compute(Call(encode_rows, job, rows, block, whole, arena))
+            values = await Compute(Call(encode_rows, job, rows, block, whole, arena), source.compute)
             named = [keys[row] for row in whole]
             try:
                 await WriteMany(source.store, named, values)
@@ -130,7 +148,7 @@ async def _write_span(job: Writing, span: Table) -> None:
             merge = _Merge(job, rows, block, keys, partial)
             named = [keys[row] for row in partial]
             try:
-                await update_many(source.store, named, merge)
+                await update_many(source.store, named, merge, within=source.compute)
             except TegulaError as error:
                 raise placed(error, source, named) from error
     job.arenas.append(arena)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
-from tegula.effects.control import Compute, Memo
+from tegula.effects.control import Compute, Held, Memo, Room
 from tegula.effects.effect import Effect
 from tegula.effects.handler import (
     children_of,
@@ -47,8 +47,12 @@ from tegula.errors import Internal
 from tegula.kv.spec import StoreRef
 from tegula.runtime.future import Future, pending, settle
 from tegula.runtime.inline import run
+from tegula.runtime.limits import Gate, compute_gate, room, store_gate, wait
 
 __all__ = ["Performer"]
+
+
+_STORAGE = frozenset((Read, Write, List, Children, DeleteRange, ReadMany, WriteMany))
 
 
 class Answering(Protocol):
@@ -84,13 +88,38 @@ class Performer:
             ListPage: self._page,
             Compute: _compute,
             Memo: self._memo,
+            Room: _room,
             Now: _now,
             Sleep: _sleep,
             Entropy: _entropy,
         }
 
     def __call__(self, effect: Effect[Any]) -> Any:
-        """Return the answer of one effect, or raise its error."""
+        """Return the answer of one effect, or raise its error; wait here where a limit says so."""
+        kind = type(effect)
+        gate: Gate | None = None
+        if kind in _STORAGE:
+            gate = store_gate(effect.store)  # type: ignore[attr-defined]
+        elif kind is Compute and effect.within is not None:  # type: ignore[attr-defined]
+            gate = compute_gate(effect.within)  # type: ignore[attr-defined]
+        if gate is None:
+            return self.answer(effect)
+        if not gate.enter():
+            wait(gate)
+        try:
+            return self.answer(effect)
+        finally:
+            gate.leave()
+
+    def gate(self, effect: Effect[Any]) -> Gate | None:
+        """Return the gate that has to be passed before `answer` is asked on a shared thread."""
+        kind = type(effect)
+        if kind in _STORAGE:
+            return store_gate(effect.store)  # type: ignore[attr-defined]
+        return compute_gate(effect.within) if kind is Compute else None  # type: ignore[attr-defined]
+
+    def answer(self, effect: Effect[Any]) -> Any:
+        """Return the answer of one effect, or raise its error; its gate has been passed."""
         try:
             answer = self._table[type(effect)]
         except KeyError:
@@ -105,14 +134,14 @@ class Performer:
         native: Callable[[ReadMany], ReadColumns] | None = getattr(leaf, "read_many", None)
         if native is not None:
             return native(effect)
-        return run(read_each(effect), self)
+        return run(read_each(effect), self.answer)
 
     def _write_many(self, effect: WriteMany) -> WriteColumns:
         leaf = self._leaf_of(effect.store)
         native: Callable[[WriteMany], WriteColumns] | None = getattr(leaf, "write_many", None)
         if native is not None:
             return native(effect)
-        return run(write_each(effect), self)
+        return run(write_each(effect), self.answer)
 
     def _children(self, effect: Children) -> list[str]:
         native: Callable[[Children], list[str]] | None = getattr(
@@ -120,7 +149,7 @@ class Performer:
         )
         if native is not None:
             return native(effect)
-        return run(children_of(effect), self)
+        return run(children_of(effect), self.answer)
 
     def _tried(self, effect: Tried) -> TriedColumns:
         leaf = self._leaf_of(effect.block.store)
@@ -171,6 +200,21 @@ class Performer:
 def _far(leaf: Answering) -> bool:
     """Whether a leaf answers by itself what only stores far away are asked."""
     return getattr(leaf, "far", False)
+
+
+def _room(effect: Room) -> Held:
+    arrived = threading.Event()
+    late: list[Held] = []
+
+    def then(held: Held) -> None:
+        late.append(held)
+        arrived.set()
+
+    held = room(effect, then)
+    if held is None:
+        arrived.wait()
+        held = late.pop()
+    return held
 
 
 def _compute(effect: Compute[Any]) -> Any:

@@ -53,8 +53,7 @@ class Session(Performer):
         self._table[DeleteRange] = lambda effect: _heard(effect, None, written[DeleteRange])
 
     def _decoded(self, effect: Decoded) -> list[Any]:
-        read: Callable[[ReadMany], Any] = self._table[ReadMany]
-        return answer(pool_of(effect.cache), effect, read)
+        return answer(pool_of(effect.cache), effect, self)
 
 
 class _Retried:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from tegula.effects.control import Compute, Memo
+from tegula.effects.control import Compute, Memo, Room
 from tegula.effects.effect import Effect, Program
 from tegula.effects.handler import expanded, expansion, handled
 from tegula.effects.storage import (
@@ -315,7 +315,7 @@ class World:
 def _calls_only(effect: Effect[Any]) -> Program[Any] | None:
     if isinstance(effect, Tried):
         return _tried(effect)
-    return expansion(effect) if isinstance(effect, (Compute, Memo, ListPage)) else None
+    return expansion(effect) if isinstance(effect, (Compute, Memo, Room, ListPage)) else None
 
 
 async def _tried(effect: Tried) -> TriedColumns:

@@ -35,10 +35,12 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
+from tegula.effects.control import Room
 from tegula.effects.effect import Effect, Program
 from tegula.effects.world import Sleep
 from tegula.errors import Aborted, InvalidArgument
 from tegula.runtime.future import Future, forget, pending, settle
+from tegula.runtime.limits import Gate, room, wait
 from tegula.runtime.machine import Machine, Requests, Task
 from tegula.runtime.timer import Timer
 
@@ -51,17 +53,38 @@ Perform: TypeAlias = Callable[[Effect[Any]], Any]
 class _Job(Machine):
     """A machine, who answers its effects, and the future that waits for it."""
 
-    __slots__ = ("droppable", "future", "perform")
+    __slots__ = ("answer", "droppable", "future", "gate")
 
     def __init__(self, program: Program[Any], perform: Perform, droppable: bool) -> None:
         super().__init__(program)
-        self.perform = perform
+        # who answers may say which gate is to be passed first, and answer without passing it again
+        self.gate: Callable[[Effect[Any]], Gate | None] | None = getattr(perform, "gate", None)
+        self.answer: Perform = perform if self.gate is None else perform.answer  # type: ignore[attr-defined]
         self.droppable = droppable
         self.future: Future[Any] = pending(self.abandon if droppable else None)
 
 
-# A job to start (no ticket), a request to answer, or a ticket whose answer is that its sleep is over.
-_Work: TypeAlias = "tuple[_Job, Task | None, Effect[Any] | None]"
+class _Answered:
+    """The answer of a request that had to wait: that its sleep is over, or the room it asked for."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any = None) -> None:
+        self.value = value
+
+
+class _Admitted:
+    """A request that waited at a gate and is in."""
+
+    __slots__ = ("effect", "gate")
+
+    def __init__(self, effect: Effect[Any], gate: Gate) -> None:
+        self.effect = effect
+        self.gate = gate
+
+
+# A job to start (no ticket), a request to answer, or one that had to wait.
+_Work: TypeAlias = "tuple[_Job, Task | None, Effect[Any] | _Answered | _Admitted | None]"
 
 
 class _Worker(threading.Thread):
@@ -70,6 +93,7 @@ class _Worker(threading.Thread):
     def __init__(self, pool: Pool) -> None:
         super().__init__(name="tegula-worker", daemon=True)
         self.pool = pool
+        self.gate: Gate | None = None  # the one that we are in
         self.wake = allocate_lock()
         self.wake.acquire()
 
@@ -78,12 +102,18 @@ class _Worker(threading.Thread):
 
     @contextmanager
     def lend(self) -> Iterator[None]:
-        """Give this worker's place in the pool away for a while."""
+        """Give this worker's places, in the pool and in a gate, away for a while."""
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            gate.leave()
         self.pool._lend(+1)
         try:
             yield
         finally:
             self.pool._lend(-1)
+            if gate is not None:
+                wait(gate)
+                self.gate = gate
 
 
 class Pool:
@@ -144,7 +174,7 @@ class Pool:
                 self._threads -= 1
                 alone = not self._threads
             while alone and self._work:
-                self._drive(*self._work.popleft())
+                self._drive(None, *self._work.popleft())
 
     def _lend(self, places: int) -> None:
         with self._lock:
@@ -171,7 +201,7 @@ class Pool:
                 continue
             if work and not self._idle and self._threads < self.size + self._lent:
                 self._grow()
-            self._drive(*item)
+            self._drive(worker, *item)
             del item
 
     def _leave(self) -> bool:
@@ -181,40 +211,72 @@ class Pool:
                 return True
             return False
 
-    def _drive(self, job: _Job, ticket: Task | None, effect: Effect[Any] | None) -> None:
+    def _drive(self, worker: _Worker | None, job: _Job, ticket: Task | None, item: Any) -> None:
         """Answer a request and those that follow in a straight line; queue the others."""
-        feed, perform = job.feed, job.perform
+        feed, answer_of, gate_of = job.feed, job.answer, job.gate
+        gate: Gate | None = None
         requests: Requests
         if ticket is None:
             requests = [] if job.finished else job.start()
-        elif effect is None:
-            requests = feed(ticket, None)
+        elif type(item) is _Answered:
+            requests = feed(ticket, item.value)
+        elif type(item) is _Admitted:
+            requests, gate = [(ticket, item.effect)], item.gate
         else:
-            requests = [(ticket, effect)]
+            requests = [(ticket, item)]
+        del item
         while requests:
             ticket, effect = requests[0]
             if len(requests) > 1:
                 self._enqueue([(job, other, wanted) for other, wanted in requests[1:]])
             if job.abandoned:
+                if gate is not None:
+                    gate.leave()
+                    gate = None
                 requests = feed(ticket, None)
                 continue
+            if gate is None and gate_of is not None:
+                if type(effect) is Room:
+                    held = room(effect, partial(self._resume, job, ticket))
+                    if held is None:
+                        return
+                    requests = feed(ticket, held)
+                    del held
+                    continue
+                gate = gate_of(effect)
+                if gate is not None and not gate.enter():
+                    gate.queue(partial(self._enqueue, [(job, ticket, _Admitted(effect, gate))]))
+                    return
             if type(effect) is Sleep and self._sleep(job, ticket, effect.seconds):
                 return
+            if worker is not None:
+                worker.gate = gate
             try:
-                answer = perform(effect)
+                answer = answer_of(effect)
             except BaseException as error:
+                if gate is not None:
+                    gate.leave()
+                    gate = None
                 requests = feed(ticket, None, error)
             else:
+                if gate is not None:
+                    gate.leave()
+                    gate = None
                 requests = feed(ticket, answer)
+                del answer
         if job.finished:
             self._finish(job)
+
+    def _resume(self, job: _Job, ticket: Task, value: Any = None) -> None:
+        """Go on with a ticket that had to wait for its answer."""
+        self._enqueue([(job, ticket, _Answered(value))])
 
     def _sleep(self, job: _Job, ticket: Task, seconds: float) -> bool:
         """Leave a ticket to the timer; False where there is nothing to wait for, or no timer any more."""
         if not seconds > 0:
             return False
         try:
-            self._timer.after(seconds, partial(self._enqueue, [(job, ticket, None)]))
+            self._timer.after(seconds, partial(self._resume, job, ticket))
         except RuntimeError:
             return False
         return True

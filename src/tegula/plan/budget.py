@@ -1,0 +1,71 @@
+"""How many bytes of memory a task of an operation needs beside what it reads into or writes from.
+
+Knows how programs work through blocks and tiles: the numbers here are upper bounds of what they hold at
+once.  Must not know any live limit.
+
+Law: with a limit, what is in flight is at most the limit, or one task where that is larger (measured:
+`tests/runtime/test_memory.py`).
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from tegula.codecs.chain import CodecChain
+from tegula.plan.blocks import block_rows, tile_bytes
+from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit
+from tegula.view import View
+
+__all__ = ["cell_bytes", "limit_of", "need", "reading_bytes", "writing_bytes"]
+
+
+def reading_bytes(chain: CodecChain, rows: int, slab: bool = False) -> int:
+    """Return what one task needs that reads blocks of `rows` chunks: stored values, and a decoded chunk."""
+    if chain.levels:  # a shard as it is stored, and blocks of its inner chunks
+        finest = chain.finest
+        return chain.nbytes + 2 * reading_bytes(finest, block_rows(finest.nbytes), slab=True)
+    block = rows * chain.nbytes
+    between = chain.swap or len(chain.steps) > 1
+    return block * (2 if slab else 1) + chain.nbytes * ((not chain.raw) + between)
+
+
+def writing_bytes(chain: CodecChain, rows: int) -> int:
+    """Return what one task needs that writes blocks of `rows` chunks: read, merged and encoded ones."""
+    if chain.levels:  # a shard as it is stored, its pieces, and the new one; one at a time
+        return 3 * chain.nbytes + 3 * chain.finest.nbytes
+    return 2 * rows * chain.nbytes + chain.nbytes * (1 + chain.swap + len(chain.steps))
+
+
+def limit_of(*views: View) -> MemoryLimit | None:
+    """Return the limit of the first of some views that is read or written under one."""
+    for view in views:
+        source = view.source
+        while isinstance(source, Downsample | Cast):
+            source = source.base.source
+        if isinstance(source, Chunked) and source.memory is not None:
+            return source.memory
+    return None
+
+
+def need(view: View, limit: MemoryLimit, writing: bool = False) -> int:
+    """Return what one task needs that reads, or writes, a view under a limit."""
+    source = view.source
+    if isinstance(source, InMemory):
+        return 0
+    if isinstance(source, Chunked):
+        chain = source.layout.chain
+        rows = block_rows(chain.nbytes, limit.size)
+        return writing_bytes(chain, rows) if writing else reading_bytes(chain, rows, slab=True)
+    return max(cell_bytes(source), tile_bytes(limit.size)) + need(source.base, limit, writing)
+
+
+def cell_bytes(source: Downsample | Cast) -> int:
+    """Return what computing one element of a source needs: those of its base, and room to work in.
+
+    What reduces without a kernel counts and sums in 64 bits; an order statistic sorts a column of them.
+    """
+    base = source.base.dtype.numpy_dtype.itemsize
+    if isinstance(source, Cast):
+        return base + source.dtype.numpy_dtype.itemsize
+    count = prod(source.factors)
+    return base * count + 64 + (32 * count if source.method in ("median", "mode") else 0)

@@ -35,6 +35,7 @@ __all__ = [
     "mapping",
     "members",
     "number",
+    "ordered",
     "pretty",
     "quoted",
     "take",
@@ -82,6 +83,17 @@ def as_json(value: Any) -> Any:
     if hasattr(value, "__float__") and kind is not complex:
         return float(value)
     raise TypeError(f"Object '{kind.__name__}' does not support conversion to JSON")
+
+
+def ordered(json: Any) -> Any:
+    """Return a JSON value with the members of every object in the order of their names.
+
+    >>> ordered([{"b": 1, "a": {"d": 2, "c": 3}}])
+    [{'a': {'c': 3, 'd': 2}, 'b': 1}]
+    """
+    if isinstance(json, dict):
+        return {name: ordered(json[name]) for name in sorted(json)}
+    return [ordered(item) for item in json] if isinstance(json, list) else json
 
 
 # ---------------------------------------------------------------- JSON values as text

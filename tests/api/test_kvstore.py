@@ -86,10 +86,7 @@ def test_contexts_make_each_resource_once() -> None:
     context = Context({"cache_pool": "cache_pool#a", "cache_pool#a": {"total_bytes_limit": 5}})
     assert context["cache_pool"] is context["cache_pool#a"]
     assert context["cache_pool"].total_bytes_limit == 5
-    assert context["metadata_cache_pool"] is context["cache_pool"]
     assert Context()["data_copy_concurrency"].limit is None
-    apart = Context({"cache_pool": {}, "metadata_cache_pool": {"total_bytes_limit": 9}})
-    assert apart["metadata_cache_pool"].total_bytes_limit == 9
     for twin in (copy.copy(context), copy.deepcopy(context["cache_pool"])):
         assert twin is context or twin is context["cache_pool"]
 

@@ -289,6 +289,20 @@ def handle_without_a_specification(ts, folder):
     return repr(ts.cast(ts.array(np.array([1 + 2j])), "float32")).split("\n")[0]
 
 
+@case("ValueError: Invalid", "{'recheck_cached_data': False}")
+def options_of_the_automatic_driver(ts, folder):
+    spec = {"driver": "auto", "kvstore": "memory://", "recheck_cached_data": False}
+    found = told(lambda: {k: v for k, v in ts.Spec(spec).to_json().items() if k.startswith("re")})
+    return str(found)[:30].removesuffix(" context re")
+
+
+@case(True, False)
+def context_of_the_automatic_driver(ts, folder):
+    spec = ts.Spec({"driver": "auto", "kvstore": "memory://"})
+    spec.update(context=ts.Context())
+    return "file_io_sync" in spec.to_json()["context"]
+
+
 # ---- futures
 
 
@@ -334,6 +348,10 @@ CRASHES = {
     "inverted_range": (
         "(s := ts.KvStore.open('memory://').result(), s.write('a', b'').result(), s.list(back).result())[-1]",
         "[]",
+    ),
+    "metadata_of_another_rank": (
+        "ts.Spec({'driver': 'zarr3', 'kvstore': 'memory://', 'metadata': {'shape': [4]}, 'rank': 3})",
+        "Rank specified by schema (3) does not match rank specified by metadata (1)",
     ),
     "raw_data_type": (
         "ts.Spec({'driver': 'zarr3', 'kvstore': 'memory://', 'metadata': {'shape': [4], 'data_type': 'r8'}})",

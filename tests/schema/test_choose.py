@@ -32,6 +32,11 @@ SHAPES = [
     ([100], {"chunk_elements": 0}, (1,)),
     ([2**40] * 3, {"chunk_shape": [2**61, 2**61, None]}, (2**61, 2**61, 1)),
     ([], {}, ()),
+    # tensorstore 0.1.86: ratios that are no whole multiples of each other
+    ([100, 60, 10**6], {"chunk_aspect_ratio": [None, 0.5, 3.3]}, (86, 43, 283)),
+    ([60, 100, 7], {"chunk_aspect_ratio": [1, 10, 3.3], "chunk_elements": 100}, (1, 17, 5)),
+    ([70, 70], {"chunk_aspect_ratio": [1, 1.25], "chunk_elements": 196}, (12, 15)),
+    ([12345, 10**9], {"chunk_aspect_ratio": [1, 3.1]}, (581, 1804)),
 ]
 
 

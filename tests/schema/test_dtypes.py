@@ -11,7 +11,7 @@ import pytest
 
 from tegula.errors import InvalidArgument
 from tegula.schema import dtypes
-from tegula.schema.dtypes import NAMES, DataType, can_convert, dtype, is_safe
+from tegula.schema.dtypes import NAMES, DataType, can_convert, conversion, dtype, is_safe
 
 # tensorstore 0.1.86, from the wheel: S safe and implicit, x explicit only, . none.  The columns are the rows.
 TABLE = """
@@ -62,6 +62,32 @@ def test_conversions_are_those_of_the_wheel(name, row):
         for other in NAMES
     )
     assert ours == row
+
+
+# which conversions keep the bytes: TensorStore's data_type_conversion_test.cc, as the wheel does not say
+SAME_BYTES = {
+    frozenset(pair)
+    for pair in (
+        ("int8", "uint8"),
+        ("int16", "uint16"),
+        ("int32", "uint32"),
+        ("int64", "uint64"),
+        ("char", "byte"),
+    )
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_conversions_that_keep_the_bytes(name):
+    for other in NAMES:
+        found = conversion(dtype(name), dtype(other))
+        same = (
+            name == other or frozenset((name, other)) in SAME_BYTES or (name, other) == ("ustring", "string")
+        )
+        assert found.reinterpret == same, other
+        assert found.identity == (name == other)
+        assert found.supported >= found.safe >= found.identity
+        assert found.supported >= found.reinterpret
 
 
 @pytest.mark.peers

@@ -136,6 +136,8 @@ def parse_member(kind: Kind, json: Any) -> str | InPlace:
     Raises:
         InvalidArgument: it is neither.
     """
+    if json is None:
+        raise expected("non-null value", json)
     reference = parse_reference(kind.name, json)
     if reference is not None:
         return reference
@@ -217,7 +219,7 @@ class Context:
             kind = KINDS.get(key.partition("#")[0])
             if kind is None:
                 raise InvalidArgument(f"Invalid context resource identifier: {quoted(key.partition('#')[0])}")
-            found = self._defined(key, kind, trail) or self._default(key, kind, trail)
+            found = self._defined(key, kind, trail) or self._default(key, kind)
             self._made[key] = found
         return found
 
@@ -246,12 +248,10 @@ class Context:
         self._made[key] = found
         return found
 
-    def _default(self, key: str, kind: Kind, trail: list[tuple[Context, str]]) -> ContextResource:
+    def _default(self, key: str, kind: Kind) -> ContextResource:
         """Return what stands for a key that nobody specified: the outermost context's own."""
         if "#" in key:
             raise InvalidArgument(f"Resource not defined: {quoted(key)}")
-        if kind.fallback is not None:
-            return self._resolve(kind.fallback, trail)
         outermost = self
         while outermost._parent is not None:
             outermost = outermost._parent

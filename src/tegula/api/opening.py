@@ -281,7 +281,7 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
             body.options,
             opened_at,
             layout,
-            {name: _resource(asked, name) for name in body.resources},
+            {name: _resource(asked, name) for name in asked._named()},
         )
         view = view_of(opened)
         if asked._seen is not None:

@@ -22,12 +22,19 @@ from tegula.api.context import (
     parse_member,
 )
 from tegula.api.openmode import OpenMode
-from tegula.api.specbody import Body, ChunkedBody, ComputedBody, bound, directory, parse_body, with_options
-from tegula.binding import as_json, at_member, boolean, expected, integer, members, pretty, text
+from tegula.api.specbody import (
+    Body,
+    ChunkedBody,
+    ComputedBody,
+    directory,
+    parse_body,
+    resource_kind,
+    with_options,
+)
+from tegula.api.specmembers import FLAGS, completed, flag, named_driver, staleness
+from tegula.binding import as_json, at_member, expected, integer, members, ordered, pretty, quoted
 from tegula.errors import InvalidArgument
-from tegula.kv.resources import KINDS
 from tegula.late import Late
-from tegula.registry import kind_of, lookup
 from tegula.schema.dtypes import DataType
 from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
@@ -47,7 +54,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FLAGS", "Spec"]
 
-FLAGS = ("open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata")
 CONSTRAINTS = (
     "rank",
     "dtype",
@@ -101,7 +107,7 @@ class Spec(Late, Indexable):
         if not isinstance(json, dict):
             raise expected("object", json)
         rest = dict(json)
-        driver = _driver(rest)
+        driver = named_driver(rest)
         if driver is None:
             driver, rest = "auto", {"kvstore": rest}
         self._context = None
@@ -134,13 +140,17 @@ class Spec(Late, Indexable):
             schema.set_rank(said)
         self._schema = schema
         self._body = body = parse_body(driver, rest, schema)
-        flags = [name for name in FLAGS if name in rest and body.flagged and _flag(rest, name)]
-        self._flags = _completed(flags) if isinstance(body, ChunkedBody) else frozenset(flags)
+        flags = [name for name in FLAGS if name in rest and body.flagged and flag(rest, name)]
+        self._flags = completed(flags) if isinstance(body, ChunkedBody) else frozenset(flags)
         self._resources = {}
-        for name in body.resources:
+        for name in (*body.resources, *body.further):
             if name in rest:
                 with at_member(name):
-                    self._resources[name] = parse_member(KINDS[name], rest.pop(name))
+                    self._resources[name] = parse_member(resource_kind(name), rest.pop(name))
+        if rest and body.name == "auto":
+            name = min(rest)
+            fault = 'Context resource identifier must not contain "#"' if "#" in name else ""
+            raise InvalidArgument(f"{fault or 'Invalid context resource identifier'}: {quoted(name)}")
         members(rest, ())
         self._bounded()
 
@@ -152,7 +162,7 @@ class Spec(Late, Indexable):
     def _bounded(self) -> None:
         """Give a specification whose domain is known its transform."""
         if self._seen is None:
-            found = self._body.implied(self._schema).domain
+            found = self._body.domain(self._schema)
             if found is not None:
                 self._seen = identity(found)
 
@@ -332,7 +342,7 @@ class Spec(Late, Indexable):
         if flags and self._body.flagged:
             if not flags & {"open", "create"}:
                 flags |= self._flags
-            self._flags = _completed(flags) if isinstance(self._body, ChunkedBody) else frozenset(flags)
+            self._flags = completed(flags) if isinstance(self._body, ChunkedBody) else frozenset(flags)
         self._update_store(
             kvstore,
             minimal_spec,
@@ -352,7 +362,7 @@ class Spec(Late, Indexable):
             with Naming(name if value is not None else "recheck_cached"):
                 chosen = both if value is None else value
                 if chosen is not None:
-                    changes[name] = _bound(chosen)
+                    changes[name] = staleness(chosen)
         if kvstore is not None:
             if isinstance(kvstore, KvStore):
                 kvstore = kvstore.spec(retain_context=True)
@@ -414,10 +424,11 @@ class Spec(Late, Indexable):
     def _bind(self, context: Context) -> None:
         """Look every resource up that is not bound yet: in the own context, then in `context`."""
         scope = context if self._context is None else Context(self._context, context)
-        for name in self._body.resources:
-            item = self._resources.get(name, name)
+        for name in self._named():
+            kind = resource_kind(name).name
+            item = self._resources.get(name, kind)
             if isinstance(item, InPlace):
-                self._resources[name] = ContextResource(name, item.value)
+                self._resources[name] = ContextResource(kind, item.value)
             elif not isinstance(item, ContextResource):
                 self._resources[name] = scope[item]
         self._context = None
@@ -459,19 +470,26 @@ class Spec(Late, Indexable):
             found["context"] = context
         return {name: found[name] for name in sorted(found)}
 
+    def _named(self) -> list[str]:
+        """Return the members that are context resources: those always there, and those that were given."""
+        further = [name for name in self._body.further if name in self._resources]
+        return [*self._body.resources, *further]
+
     def _resources_json(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
         found = {}
-        for name in self._body.resources:
-            item = self._resources.get(name, name)
-            kind = KINDS[name]
-            if kind.own and (item == name or getattr(item, "value", None) == kind.missing()):
+        every = include_defaults and self._body.name != "auto"
+        for name in self._named():
+            made = resource_kind(name)
+            kind = made.name
+            item = self._resources.get(name, kind)
+            if made.own and (item == kind or getattr(item, "value", None) == made.missing()):
                 continue  # unknown to the drop-in
             if isinstance(item, ContextResource):
                 shown = collector.member(item)
-            elif item == name and not include_defaults:
+            elif item == kind and not every:
                 continue
             else:
-                shown = dump_member(name, item, include_defaults)
+                shown = dump_member(kind, item, include_defaults)
             if shown is not None:
                 found[name] = shown
         return found
@@ -481,7 +499,7 @@ class Spec(Late, Indexable):
         if isinstance(self._body, ChunkedBody):
             if "create" not in found:
                 del found["open"]
-            if include_defaults:
+            if include_defaults and self._body.form is not None:
                 found = dict.fromkeys(FLAGS[2:], False) | found
         return found
 
@@ -526,13 +544,6 @@ class Spec(Late, Indexable):
         )
 
 
-def ordered(json: Any) -> Any:
-    """Return a JSON value with the members of every object in the order of their names."""
-    if isinstance(json, dict):
-        return {name: ordered(json[name]) for name in sorted(json)}
-    return [ordered(item) for item in json] if isinstance(json, list) else json
-
-
 def made_spec(
     body: Body,
     schema: Schema,
@@ -561,36 +572,3 @@ def _remade(
     if kind is ChunkedBody and state[0] is not None:
         state = (state[0], state[0].parse_members(state[1]), *state[2:])
     return made_spec(kind(*state), schema, seen, resources, flags, context)
-
-
-def _driver(rest: dict[str, Any]) -> str | None:
-    """Take the driver out of JSON; None, and it stays, where it is that of a key-value store."""
-    with at_member("driver"):
-        if "driver" not in rest:
-            raise InvalidArgument("Expected string, but member is missing")
-        name = text(rest["driver"])
-        if name not in ("auto", "array", "cast", "downsample"):
-            kind = kind_of(name, "formats", "kvstores", "stores")
-            if kind is None:
-                raise InvalidArgument(f'"{name}" is not a registered TensorStore driver')
-            if kind != "formats":
-                return None
-            name = str(lookup("formats", name).name)
-    del rest["driver"]
-    return name
-
-
-def _flag(rest: dict[str, Any], name: str) -> bool:
-    with at_member(name):
-        return boolean(rest.pop(name))
-
-
-def _completed(flags: Any) -> frozenset[str]:
-    """Return open flags with ``open`` where they say neither ``open`` nor ``create``."""
-    return frozenset(flags) if "open" in flags or "create" in flags else frozenset((*flags, "open"))
-
-
-def _bound(value: Any) -> Any:
-    if value == "open" or isinstance(value, (bool, int, float)):
-        return bound(value)
-    raise TypeError("not a staleness bound")

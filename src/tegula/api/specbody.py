@@ -17,6 +17,7 @@ from tegula.api.opened import Options
 from tegula.binding import array, at_member, at_position, boolean, expected, integer, text
 from tegula.errors import InvalidArgument, Unimplemented
 from tegula.kernels.methods import METHODS
+from tegula.kv.resources import KINDS, Kind
 from tegula.record import replace
 from tegula.schema.fill import Fill, array_of_json
 from tegula.schema.fill import to_json as elements_json
@@ -29,9 +30,18 @@ if TYPE_CHECKING:
     from tegula.api.kvspec import KvStoreSpec
     from tegula.api.spec import Spec
 
-__all__ = ["ArrayBody", "Body", "ChunkedBody", "ComputedBody", "directory", "parse_body"]
+__all__ = ["ArrayBody", "Body", "ChunkedBody", "ComputedBody", "directory", "parse_body", "resource_kind"]
 
-POOL, COPYING = "cache_pool", "data_copy_concurrency"
+POOL, METADATA_POOL, COPYING = "cache_pool", "metadata_cache_pool", "data_copy_concurrency"
+
+
+def resource_kind(name: str) -> Kind:
+    """Return the kind of context resource that a member of a specification names.
+
+    >>> resource_kind("metadata_cache_pool").name
+    'cache_pool'
+    """
+    return KINDS[POOL if name == METADATA_POOL else name]
 
 
 def directory(kvstore: KvStoreSpec) -> KvStoreSpec:
@@ -52,6 +62,13 @@ class ChunkedBody(NamedTuple):
     def resources(self) -> tuple[str, ...]:
         """The context resources that a specification of this kind names."""
         return (POOL, COPYING, "memory_limit")
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The context resources that it may name, and goes without otherwise."""
+        if self.form is not None:
+            return (METADATA_POOL,)
+        return tuple([name for name in KINDS if name not in self.resources])
 
     @property
     def flagged(self) -> bool:
@@ -75,6 +92,13 @@ class ChunkedBody(NamedTuple):
         found: Schema = self.form.wanted(self.members, schema)
         return found
 
+    def domain(self, schema: Schema) -> IndexDomain | None:
+        """Return the domain of the whole, None where it is not known."""
+        if self.form is None:
+            return schema.domain
+        known: Schema = self.form.known(self.members, schema)
+        return known.domain
+
     def settle(self, schema: Schema) -> None:
         """Merge into `schema` what the members say of it; raise where they contradict."""
         if self.form is None:
@@ -95,9 +119,9 @@ class ChunkedBody(NamedTuple):
     def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
         """Return the members."""
         found: dict[str, Any] = {} if self.form is None else self.form.members_json(self.members)
-        found |= self.options.to_json(include_defaults)
-        if include_defaults:
-            found.setdefault("metadata", {})
+        found |= self.options.to_json(include_defaults and self.form is not None)
+        if include_defaults and self.form is not None:
+            found["metadata"] = {**self.form.defaults, **found.get("metadata", {})}
         if self.kvstore is not None:
             found["kvstore"] = self.kvstore._json(collector, include_defaults, nested=True)
             if include_defaults:
@@ -115,6 +139,11 @@ class ArrayBody(NamedTuple):
     def resources(self) -> tuple[str, ...]:
         """The context resources that a specification of this kind names."""
         return (COPYING,)
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The context resources that it may name, and goes without otherwise: none."""
+        return ()
 
     @property
     def flagged(self) -> bool:
@@ -145,6 +174,10 @@ class ArrayBody(NamedTuple):
         made.set_domain(IndexDomain(shape=self.elements.shape))
         return made
 
+    def domain(self, schema: Schema) -> IndexDomain | None:
+        """Return the domain of the whole."""
+        return self.implied(schema).domain
+
     def settle(self, schema: Schema) -> None:
         """Merge the rank into `schema`."""
         schema.set_rank(self.elements.ndim)
@@ -168,6 +201,11 @@ class ComputedBody(NamedTuple):
     @property
     def resources(self) -> tuple[str, ...]:
         """The context resources that a specification of this kind names: its base's alone."""
+        return ()
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The context resources that it may name, and goes without otherwise: none."""
         return ()
 
     @property
@@ -199,6 +237,10 @@ class ComputedBody(NamedTuple):
         else:
             made = below
         return _merged(made, schema)
+
+    def domain(self, schema: Schema) -> IndexDomain | None:
+        """Return the domain of the whole, None where it is not known."""
+        return self.implied(schema).domain
 
     def settle(self, schema: Schema) -> None:
         """Merge the rank, and for ``downsample`` the data type, into `schema`."""

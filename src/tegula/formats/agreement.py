@@ -23,6 +23,7 @@ from tegula.schema.dtypes import DataType
 from tegula.schema.fill import fill_of
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
+from tegula.schema.units import Unit
 from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import END
 
@@ -53,16 +54,20 @@ def shape_of(wanted: IndexDomain | None) -> tuple[int, ...]:
 
 
 def known(
-    schema: Schema, dtype: DataType | None, rank: int | None, wanted: IndexDomain | None, what: str
+    schema: Schema, dtype: DataType | None, wanted: IndexDomain | None, rank: int | None = None
 ) -> Schema:
-    """Return `schema` with what members imply merged in."""
+    """Return `schema` with what members imply merged in; `wanted` is the domain of both.
+
+    Its upper bounds are implicit, whatever the schema says: arrays are resized there.
+    """
     made = schema.copy()
     if dtype is not None:
         made.set_dtype(dtype)
     if rank is not None:
-        made.set_rank(rank, what)
+        made.set_rank(rank)
     if wanted is not None:
-        made._domain = wanted
+        made.set_rank(wanted.rank)
+        made._domain = sizes_domain(wanted.exclusive_max, wanted.labels)
     return made
 
 
@@ -168,10 +173,13 @@ def implied(
     order: tuple[int, ...] | None,
     codec: CodecSpec,
     fill: bytes | None,
+    units: tuple[Unit | None, ...] | None = None,
     read: tuple[int, ...] | None = None,
     sharded: bool = False,
 ) -> Schema:
-    """Return `schema`, which knows of data type and rank, with the parts that members imply merged in.
+    """Return `schema`, which knows of data type and domain, with the parts that members imply merged in.
+
+    What the members say comes first: a fill value of theirs stands whatever the schema says.
 
     `sharded`: `chunk_shape` is only that of the chunks that are written, `read` of those that are read.
 
@@ -179,8 +187,6 @@ def implied(
         InvalidArgument: they contradict each other.
     """
     made = schema.copy()
-    if made.domain is not None:
-        made._domain = sizes_domain(made.domain.exclusive_max, made.domain.labels)
     if rank is not None:
         layout = constrained(schema, chunk_shape, rank, sharded)
         if read is not None:
@@ -189,8 +195,12 @@ def implied(
             layout.merge(ChunkLayout(inner_order=order))
         made.set_layout(layout)
     made._codec = codec if schema.codec is None else codec.merge(schema.codec)
-    if fill is not None and schema.fill is None and schema.dtype is not None:
-        made.set_fill(fill_of(element(fill, schema.dtype), schema.dtype))
+    if fill is not None and schema.dtype is not None:
+        made._fill = fill_of(element(fill, schema.dtype), schema.dtype)
+    if units is not None:
+        made._units = None
+        made.set_units(units)
+        made.set_units(schema._units or ())
     return made
 
 

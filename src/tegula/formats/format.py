@@ -29,7 +29,8 @@ class Format(NamedTuple):
     metadata_key     (members) -> key of the document, relative to the array's prefix
     parse_members    (json) -> members; takes its own members out of the dict
     members_json     (members) -> what to put into a spec; nothing where all are unset
-    known            (members, schema) -> schema with what the members imply: dtype, rank, domain
+    known            (members, schema) -> schema with what the members imply: dtype, rank and domain, as
+                     far as they settle them
     wanted           (members, schema) -> the same with all that they imply: chunk layout, codec, fill value,
                      units; a domain only where something is said of it
     decode_metadata  (data, where) -> metadata; `where` names the document in errors
@@ -41,6 +42,7 @@ class Format(NamedTuple):
     metadata_json    (metadata) -> the document as a JSON value
     codec_spec       (metadata) -> codec spec
     resized          (metadata, shape) -> metadata of another shape
+    defaults         the members of `metadata` that a spec always has, where defaults are asked for
     """
 
     name: str
@@ -59,6 +61,7 @@ class Format(NamedTuple):
     metadata_json: Callable[[Any], dict[str, Any]]
     codec_spec: Callable[[Any], CodecSpec]
     resized: Callable[[Any, tuple[int, ...]], Any]
+    defaults: dict[str, Any]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _named, (self.name,)

@@ -96,27 +96,47 @@ def members_json(members: Members) -> dict[str, Any]:
     return found
 
 
-def _domain(parts: Constraints, schema: Schema) -> IndexDomain | None:
-    """Return what is known of the domain: from 0, to the shape where that is known."""
-    rank = parts.rank if parts.rank is not None else schema.rank
+def _rank(parts: Constraints, schema: Schema, typed: bool) -> int | None:
+    """Return the rank that members and schema settle together.
+
+    The elements of a data type may have dimensions of their own: where it is not known (`typed`), the
+    dimensions of the document are at most those of the array.
+    """
+    mine, theirs = parts.rank, schema.rank
+    if mine is None or (theirs is None and not typed):
+        return theirs
+    if theirs is None:
+        return mine
+    if mine > theirs or (typed and mine != theirs):
+        raise InvalidArgument(f"Rank specified by schema ({theirs}) is not compatible with metadata")
+    return theirs
+
+
+def _domain(parts: Constraints, schema: Schema, rank: int | None, typed: bool) -> IndexDomain | None:
+    """Return what is known of the domain: from 0, to the shape where that is known; None for nothing."""
     if rank is None:
         return None
-    sizes = parts.shape if parts.shape is not None else (2**63,) * rank
-    mine = agreement.sizes_domain(sizes)
+    if schema.domain is None and (parts.rank not in (None, rank) or (not typed and parts.rank is None)):
+        return None
+    if schema.domain is None and parts.shape is None and rank:
+        return None
+    sizes = parts.shape if parts.shape is not None else ()
+    mine = agreement.sizes_domain((*sizes, *(2**63,) * (rank - len(sizes))))
     return mine if schema.domain is None else merge_domains(mine, schema.domain)
 
 
-def known(members: Members, schema: Schema) -> Schema:
-    """Return `schema` with what the members imply: data type, rank, domain.
+def known(members: Members, schema: Schema, typed: bool = False) -> Schema:
+    """Return `schema` with what the members imply: data type, and rank and domain where they settle them.
+
+    `typed`: the data type is known, whatever the members say of it.
 
     Raises:
         InvalidArgument: they contradict each other.
-        FailedPrecondition: the ranks do.
     """
     parts = members.metadata
-    if parts.rank is not None and schema.rank not in (None, parts.rank):
-        raise _other_rank(parts.rank, schema.rank)
-    return agreement.known(schema, parts.data_type, parts.rank, _domain(parts, schema), '"metadata"')
+    typed = typed or parts.dtype is not None
+    rank = _rank(parts, schema, typed)
+    return agreement.known(schema, parts.data_type, _domain(parts, schema, rank, typed), rank)
 
 
 def wanted(members: Members, schema: Schema) -> Schema:
@@ -127,14 +147,13 @@ def wanted(members: Members, schema: Schema) -> Schema:
     """
     parts = members.metadata
     made = known(members, schema)
-    if parts.shape is None and schema.domain is None:
-        made._domain = None
     order = None
     if parts.order is not None and made.rank is not None:
         axes = tuple(range(made.rank))
         order = axes if parts.order == "C" else axes[::-1]
     codec = CodecSpec.of(_codec_json(parts.compressor))
     fill: Any = None if parts.fill is UNSET else parts.fill
+    fill = fill if parts.dtype is not None else None
     return agreement.implied(made, made.rank, parts.chunks, order, codec, fill)
 
 
@@ -166,9 +185,11 @@ def create(members: Members, schema: Schema) -> Metadata:
     Raises:
         InvalidArgument: something that has no default is not given, or constraints cannot be met.
     """
-    schema = known(members, schema)
     _no_views(members)
     with binding.at(CREATING):
+        if schema.dtype is None and members.metadata.dtype is None:
+            raise InvalidArgument('"dtype" must be specified')
+        schema = known(members, schema, typed=True)
         made = _created(members.metadata, schema)
     check(made, members, schema)
     return made
@@ -183,8 +204,7 @@ def _no_views(members: Members) -> None:
 
 def _created(parts: Constraints, schema: Schema) -> Metadata:
     dtype = schema.dtype
-    if dtype is None:
-        raise InvalidArgument('"dtype" must be specified')
+    assert dtype is not None
     text = parts.dtype or zarr2_document.text_of(dtype)
     wanted = schema.domain
     shape = agreement.shape_of(wanted)
@@ -369,4 +389,5 @@ ZARR2 = Format(
     metadata_json,
     codec_spec,
     resized,
+    {},
 )

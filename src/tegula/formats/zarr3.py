@@ -80,13 +80,17 @@ def members_json(members: Members) -> dict[str, Any]:
 
 
 def _domain(parts: Constraints, schema: Schema) -> IndexDomain | None:
-    """Return what is known of the domain: from 0, to the shape where that is known."""
+    """Return what is known of the domain: from 0, to the shape where that is known; None for nothing.
+
+    Names label it, unless they repeat.
+    """
     rank = parts.rank if parts.rank is not None else schema.rank
-    if rank is None:
+    if rank is None or (rank and (parts.shape, parts.names, schema.domain) == (None, None, None)):
         return None
-    labels = tuple(name or "" for name in parts.names) if parts.names is not None else None
+    names = tuple(name or "" for name in parts.names or ())
+    named = [name for name in names if name]
     sizes = parts.shape if parts.shape is not None else (2**63,) * rank
-    mine = agreement.sizes_domain(sizes, labels)
+    mine = agreement.sizes_domain(sizes, names if named and len(set(named)) == len(named) else None)
     if schema.domain is None:
         return mine
     with binding.at("Mismatch between metadata and schema: "):
@@ -106,9 +110,10 @@ def known(members: Members, schema: Schema) -> Schema:
     parts = members.metadata
     if schema.dtype is not None and schema.dtype.name not in zarr3_document.NAMES:
         raise _unsupported(schema.dtype)
-    if parts.rank is not None and schema.rank not in (None, parts.rank):
+    settled = parts.shape is not None or parts.names is not None
+    if settled and schema.rank not in (None, parts.rank):
         raise _other_rank(schema.rank, parts.rank)
-    return agreement.known(schema, parts.dtype, parts.rank, _domain(parts, schema), '"metadata"')
+    return agreement.known(schema, parts.dtype, _domain(parts, schema))
 
 
 def wanted(members: Members, schema: Schema) -> Schema:
@@ -119,10 +124,9 @@ def wanted(members: Members, schema: Schema) -> Schema:
     """
     parts = members.metadata
     made = known(members, schema)
-    if parts.shape is None and schema.domain is None:
-        made._domain = None
-    rank, order, read = made.rank, None, None
-    sharded = parts.codecs is not None and parts.codecs.height > 0
+    rank, order, read = parts.rank if parts.rank is not None else made.rank, None, None
+    # without codecs the chunks that are read are not known
+    sharded = parts.codecs is None or parts.codecs.height > 0
     if parts.codecs is not None and rank is not None:
         if parts.codecs.innermost.layout is not None:
             order = parts.codecs.order(rank)
@@ -130,10 +134,9 @@ def wanted(members: Members, schema: Schema) -> Schema:
         if parts.chunk_shape is not None and parts.codecs.array:
             read = parts.codecs.read_shape(rank)
     codec = CodecSpec.of(_codec_json(parts.codecs))
-    made = agreement.implied(made, rank, parts.chunk_shape, order, codec, parts.fill, read, sharded)
-    if parts.units is not None:
-        made.set_units(parts.units)
-    return made
+    return agreement.implied(
+        made, rank, parts.chunk_shape, order, codec, parts.fill, parts.units, read, sharded
+    )
 
 
 def _unsupported(dtype: DataType) -> InvalidArgument:
@@ -141,7 +144,7 @@ def _unsupported(dtype: DataType) -> InvalidArgument:
     return InvalidArgument(f"{dtype.name} data type is not one of the supported data types: {names}")
 
 
-def _other_rank(schema: int | None, metadata: int) -> FailedPrecondition:
+def _other_rank(schema: int | None, metadata: int | None) -> FailedPrecondition:
     return FailedPrecondition(
         f"Rank specified by schema ({schema}) does not match rank specified by metadata ({metadata})"
     )
@@ -469,4 +472,5 @@ ZARR3 = Format(
     metadata_json,
     codec_spec,
     resized,
+    {"node_type": "array"},
 )

@@ -334,7 +334,7 @@ def constraints_json(parts: Constraints, brief: bool = False) -> dict[str, Any]:
         found["chunk_key_encoding"] = keys_json(parts.keys)
     if parts.codecs is not None:
         found["codecs"] = parts.codecs.to_json(brief)
-    if parts.names is not None:
+    if parts.names is not None and any(name is not None for name in parts.names):
         found["dimension_names"] = list(parts.names)
     attributes = dict(parts.attributes or {})
     if parts.units is not None:

@@ -39,14 +39,13 @@ class Kind(NamedTuple):
     """One kind of resource.
 
     With `shared`, *which* resource it is matters (a pool, a store in memory); without, only its value
-    does.  `fallback` names the kind whose resource is taken where this one is not defined.  One that is
-    `own` is not known to the drop-in: it is shown only where it has another value than the default.
+    does.  One that is `own` is not known to the drop-in: it is shown only where it has another value than
+    the default.
     """
 
     name: str
     members: tuple[Member, ...] | None = ()
     shared: bool = True
-    fallback: str | None = None
     default: bool = True
     own: bool = False
 
@@ -160,7 +159,6 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("cache_pool", _POOL),
-        Kind("metadata_cache_pool", _POOL, fallback="cache_pool"),
         Kind("data_copy_concurrency", _LIMIT),
         Kind("memory_key_value_store"),
         Kind("memory_limit", (Member("limit", _some_bytes, None),), own=True),

@@ -4,9 +4,10 @@ What this file knows: the rule that turns constraints into shapes.  What it must
 a format says whether its read and write chunks may differ by the function it calls.
 
 The rule for the dimensions that nothing fixes: chunks hold about the target number of elements
-(1024 * 1024 unless asked otherwise) in the wanted aspect ratio.  A scale factor is searched by
-halving; dimension `i` gets ``max(1, floor(min(ratio_i * factor, limit_i)))``, where the limit is the
-extent, or the target where there is none.  The larger factor wins only if it hits the target exactly.
+(1024 * 1024 unless asked otherwise) in the wanted aspect ratio, of which the largest part counts as 1.
+A scale factor is searched by halving, of its logarithm while its bounds are far apart; dimension `i`
+gets ``max(1, floor(min(ratio_i * factor, limit_i)))``, where the limit is the extent, or the target where
+there is none.  The larger factor wins only if it hits the target exactly.
 
 Law: the chosen shape satisfies every hard constraint, and is positive.
 """
@@ -14,7 +15,8 @@ Law: the chosen shape satisfies every hard constraint, and is positive.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from math import inf, sqrt
+from sys import float_info
 
 from tegula import binding
 from tegula.errors import InvalidArgument
@@ -34,6 +36,7 @@ __all__ = [
 DEFAULT_ELEMENTS = 1024 * 1024
 _LIMIT = 2.0**62
 _MOST = 2**63 - 1
+_TINY, _HALF_OF_MOST = 5e-324, float_info.max / 4
 _DIVISORS_TRIED = 1_000_000
 
 _MapSize = Callable[[int, int], int]
@@ -175,6 +178,8 @@ def _completed(sizes: list[int], grid: ChunkGrid, domain: IndexDomain, map_size:
         raise _rank_mismatch(len(row.values), domain.rank)
     target = DEFAULT_ELEMENTS if scalar is None else scalar
     ratio = {i: 1.0 if row is None or row.values[i] is None else row.values[i] for i in free}
+    largest = max(ratio.values())
+    ratio = {i: value / largest or _TINY for i, value in ratio.items()}
     limit = {}
     for i in free:
         bounds = domain.dim(i)
@@ -193,12 +198,13 @@ def _completed(sizes: list[int], grid: ChunkGrid, domain: IndexDomain, map_size:
             total *= size
         return min(total, _MOST)
 
-    step = min(1.0 / ratio[i] for i in free) / 2
-    high = 2 * max(limit[i] / ratio[i] for i in free)
-    low = step
+    step = low = min(1.0 / ratio[i] for i in free) / 2
+    high = 2 * min(_HALF_OF_MOST, max(limit[i] / ratio[i] for i in free))
     high_count = count(high)
     while low + step < high:
-        middle = low + (high - low) / 2.0
+        middle = sqrt(low) * sqrt(high) if high > 4 * low else low + (high - low) / 2
+        if not low < middle < high:
+            break
         found = count(middle)
         if found >= target:
             high, high_count = middle, found

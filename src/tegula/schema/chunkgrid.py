@@ -132,9 +132,10 @@ class ChunkGrid:
         if any(v is not None for v in row.values):
             setattr(self, f"_{name}", merge_rows(getattr(self, f"_{name}"), row))
 
-    def set_elements(self, found: Scalar) -> None:
-        """Merge a number of elements."""
-        self._elements = merge_scalars(self._elements, found)
+    def set_elements(self, found: Scalar | None) -> None:
+        """Merge a number of elements; None states none."""
+        if found is not None:
+            self._elements = merge_scalars(self._elements, found)
 
     def merge(self, other: ChunkGrid, place: str = "") -> None:
         """Merge another grid's constraints into this one; `place` goes into error texts."""

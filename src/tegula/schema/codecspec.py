@@ -43,8 +43,11 @@ class CodecSpec:
             if "driver" not in found:
                 raise InvalidArgument("Expected string, but member is missing")
             driver = binding.text(found["driver"])
-            if _registered("codec_merge", driver) is None and driver not in names("formats"):
-                raise InvalidArgument(f"{binding.quoted(driver)} is not registered")
+            if driver not in names("codec_merge"):
+                form = _registered("formats", driver)
+                if form is None:
+                    raise InvalidArgument(f"{binding.quoted(driver)} is not registered")
+                driver = found["driver"] = form.name
         parse = _registered("codec_parse", driver)
         self._json = found if parse is None else parse(found)
 
@@ -80,7 +83,8 @@ class CodecSpec:
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:  # noqa: ARG002 - as in the drop-in
         """Return the JSON object."""
-        return dict(sorted(self._json.items()))
+        found: dict[str, Any] = binding.ordered(self._json)
+        return found
 
     def __eq__(self, other: object) -> bool:
         return self._json == other._json if isinstance(other, CodecSpec) else NotImplemented

@@ -35,6 +35,7 @@ __all__ = [
     "merge_scalars",
     "order",
     "parse_order",
+    "sequence",
     "whole",
 ]
 
@@ -123,7 +124,7 @@ class Vector(NamedTuple):
 
     def row(self, given: Iterable[Any], hard: bool) -> Row:
         """Return the constraints that a sequence of numbers and None states."""
-        values = tuple([None if v is None else self.read(v) for v in given])
+        values = tuple([None if v is None else self.read(v) for v in sequence(given)])
         for i, value in enumerate(values):
             if value is not None and not self.valid(value):
                 raise InvalidArgument(f"Invalid value for dimension {i}: {braced(values)}")
@@ -149,10 +150,22 @@ def _dimensions(value: Any) -> list[Any]:
 
 
 def whole(value: Any) -> int:
-    """Return an integer; raise TypeError for anything else."""
+    """Return an integer of 64 bits; raise TypeError for anything else."""
     if isinstance(value, float):
         raise TypeError("an integer is required")
-    return int(value.__index__())
+    found = int(value.__index__())
+    if not -(2**63) <= found < 2**63:
+        raise TypeError("an integer of 64 bits is required")
+    return found
+
+
+def sequence(value: Any) -> list[Any]:
+    """Return the items of a sequence; raise TypeError for what is none, as an iterator, a set or a dict."""
+    if isinstance(value, (dict, str, bytes)) or not (
+        hasattr(value, "__getitem__") and hasattr(value, "__len__")
+    ):
+        raise TypeError("a sequence is required")
+    return list(value)
 
 
 def _ratio_ok(value: float) -> bool:
@@ -164,8 +177,10 @@ SHAPE = Vector(whole, binding.integer, lambda v: -1 <= v < INF, unset=0, soft=-1
 RATIO = Vector(float, binding.number, _ratio_ok, unset=0.0)
 
 
-def elements(value: int, hard: bool) -> Scalar:
-    """Return the constraint on a number of elements."""
+def elements(value: int, hard: bool) -> Scalar | None:
+    """Return the constraint on a number of elements; the least integer of 64 bits states none."""
+    if value == -(2**63):
+        return None
     if value < 0:
         raise InvalidArgument(f"Invalid value: {value}")
     return Scalar(value, hard)
@@ -173,7 +188,7 @@ def elements(value: int, hard: bool) -> Scalar:
 
 def order(value: Iterable[Any], hard: bool) -> Scalar:
     """Return the constraint that an inner order states; it must be a permutation."""
-    found = tuple([whole(v) for v in value])
+    found = tuple([whole(v) for v in sequence(value)])
     if sorted(found) != list(range(len(found))):
         raise InvalidArgument(f"Invalid permutation: {braced(found)}")
     return Scalar(found, hard)

@@ -98,11 +98,20 @@ def _numeric(array: np.ndarray[Any, Any], source: DataType, target: DataType) ->
     if target.kind == "b" and source.itemsize == 1:
         return np.asarray(array.astype(np.int8) != 0)
     if wanted.type.__module__ == "ml_dtypes" and target.kind == "i":
-        # the low bits, sign-extended: two shifts of an int8
-        shift = 7 - target.digits
-        low = array.astype(np.int8)
-        return ((low << shift) >> shift).astype(wanted)
+        return _signed(array.astype(np.int8), target)
     return array.astype(wanted)
+
+
+def _signed(array: np.ndarray[Any, Any], target: DataType) -> np.ndarray[Any, Any]:
+    """Return the low bits of an array of int8 as int2 or int4, sign-extended within each byte.
+
+    The bytes are what is stored: NumPy's own conversion leaves the high bits at 0.
+
+    >>> _signed(np.array([-1, 9], np.int8), dtypes.int4).tobytes()
+    b'\xff\xf9'
+    """
+    shift = np.int8(7 - target.digits)
+    return ((array << shift) >> shift).view(target.array_dtype)
 
 
 def _saturated(array: np.ndarray[Any, Any], target: DataType) -> np.ndarray[Any, Any]:
@@ -112,10 +121,11 @@ def _saturated(array: np.ndarray[Any, Any], target: DataType) -> np.ndarray[Any,
     inside = np.where(over | under | (array != array), array.dtype.type(0), array)
     if target.itemsize == 1:
         inside = inside.astype(np.int16)
-    found = inside.astype(target.array_dtype)
+    small = target.digits < 7
+    found = inside.astype(np.int8 if small else target.array_dtype)
     found[over] = high - 1
     found[under] = low
-    return found
+    return found.view(target.array_dtype) if small else found
 
 
 # ---------------------------------------------------------------- text and JSON
@@ -123,11 +133,12 @@ def _saturated(array: np.ndarray[Any, Any], target: DataType) -> np.ndarray[Any,
 
 def _through_objects(array: np.ndarray[Any, Any], source: DataType, target: DataType) -> np.ndarray[Any, Any]:
     convert = _element_converter(source, target)
-    out = np.empty(array.shape, target.array_dtype)
+    small = target.kind == "i" and target.digits < 7  # whole bytes: see `_signed`
+    out = np.empty(array.shape, np.int8 if small else target.array_dtype)
     flat = out.reshape(-1)
     for index, value in enumerate(_elements(array, source)):
         flat[index] = convert(value)
-    return out
+    return out.view(target.array_dtype) if small else out
 
 
 def _elements(array: np.ndarray[Any, Any], source: DataType) -> list[Any]:
@@ -201,7 +212,8 @@ class _FromJson:
         self.low = -self.high - 1 if target.kind == "i" else 0
 
     def __call__(self, value: Any) -> Any:
-        return self.convert(self.parsed(value))
+        found = self.parsed(value)
+        return found if self.kind == "i" else self.convert(found)
 
     def parsed(self, value: Any) -> int | float:
         if self.kind == "f":

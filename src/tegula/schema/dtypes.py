@@ -20,14 +20,17 @@ from tegula.errors import InvalidArgument
 
 __all__ = [
     "NAMES",
+    "Conversion",
     "DataType",
     "bfloat16",
     "bool",
     "byte",
     "can_convert",
+    "can_reinterpret",
     "char",
     "complex64",
     "complex128",
+    "conversion",
     "dtype",
     "float4_e2m1fn",
     "float8_e3m4",
@@ -238,6 +241,7 @@ class DataType:
 
 builtins_bool = bool
 dtype = DataType
+DataType.__name__ = DataType.__qualname__ = "dtype"  # as the drop-in calls it
 
 
 def _intern(row: _Row) -> DataType:
@@ -293,6 +297,47 @@ def can_convert(source: DataType, target: DataType) -> builtins_bool:
     if t == "o":
         return s != "b" or target is json
     return not (s == "c" and t == "b")
+
+
+class Conversion(NamedTuple):
+    """What is true of the conversion of one type to another.
+
+    `supported`: it exists; `safe`: it happens unasked, as no value may change; `reinterpret`: the bytes of
+    the elements stay; `identity`: the types are one.
+    """
+
+    supported: builtins_bool
+    safe: builtins_bool
+    reinterpret: builtins_bool
+    identity: builtins_bool
+
+
+def conversion(source: DataType, target: DataType) -> Conversion:
+    """Return what is true of the conversion from `source` to `target`.
+
+    >>> conversion(int8, uint8)
+    Conversion(supported=True, safe=False, reinterpret=True, identity=False)
+    """
+    return Conversion(
+        can_convert(source, target),
+        is_safe(source, target),
+        can_reinterpret(source, target),
+        source is target,
+    )
+
+
+def can_reinterpret(source: DataType, target: DataType) -> builtins_bool:
+    """Tell whether a conversion keeps the bytes of the elements (text: its UTF-8).
+
+    >>> can_reinterpret(uint16, int16), can_reinterpret(ustring, string), can_reinterpret(int8, int4)
+    (True, True, False)
+    """
+    if source is target or source.kind == target.kind == "r":
+        return True
+    if source is ustring:
+        return target is string
+    whole = source.kind in "iu" and target.kind in "iu" and min(source.digits, target.digits) >= 7
+    return whole and source.itemsize == target.itemsize
 
 
 def is_safe(source: DataType, target: DataType) -> builtins_bool:

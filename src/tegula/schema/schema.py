@@ -18,7 +18,7 @@ from tegula import binding
 from tegula.errors import InvalidArgument, TegulaError
 from tegula.schema import fill as fills
 from tegula.schema.codecspec import CodecSpec
-from tegula.schema.constraint import braced, whole
+from tegula.schema.constraint import braced, sequence, whole
 from tegula.schema.dtypes import DataType
 from tegula.schema.fill import Fill
 from tegula.schema.layout import ChunkLayout
@@ -201,7 +201,7 @@ class Schema(Indexable):
             self.set_rank(layout.rank, "chunk_layout")
         merged = layout.copy() if self._layout is None else self._layout.copy()
         merged.merge(layout)
-        self._layout = merged if _without_rank(merged) else None
+        self._layout = merged
 
     def set_codec(self, codec: CodecSpec) -> None:
         """Merge the codec."""
@@ -277,8 +277,7 @@ class Schema(Indexable):
         made = Schema.__new__(Schema)
         made._rank, made._dtype, made._codec = transform.domain.rank, self._dtype, self._codec
         made._domain = None if self._domain is None else transform.domain
-        layout = None if self._layout is None else layout_through(self._layout, transform)
-        made._layout = layout if _without_rank(layout) else None
+        made._layout = None if self._layout is None else layout_through(self._layout, transform)
         made._fill = None if self._fill is None else fill_through(self._fill, transform, self._domain)
         made._units = None
         if self._units is not None:
@@ -364,8 +363,9 @@ class Schema(Indexable):
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:  # noqa: ARG002 - as in the drop-in
         """Return the JSON form; what is unset is left out."""
         found: dict[str, Any] = {}
-        if self._layout is not None:
-            found["chunk_layout"] = _without_rank(self._layout)
+        layout = _without_rank(self._layout)
+        if layout:
+            found["chunk_layout"] = layout
         if self._codec is not None:
             found["codec"] = self._codec.to_json()
         if self._units is not None:
@@ -482,7 +482,7 @@ def _units_text(units: Iterable[Unit | None]) -> str:
 
 
 def _set_shape(schema: Schema, value: Any) -> None:
-    schema.set_domain(IndexDomain(shape=value), "shape")
+    schema.set_domain(IndexDomain(shape=sequence(value)), "shape")
 
 
 def _typed(kind: type, value: Any) -> Any:
@@ -492,9 +492,7 @@ def _typed(kind: type, value: Any) -> Any:
 
 
 def _set_units(schema: Schema, value: Any) -> None:
-    if isinstance(value, str):
-        raise TypeError("a sequence of units is required")
-    units = [item if item is None or isinstance(item, Unit) else Unit(item) for item in value]
+    units = [item if item is None or isinstance(item, Unit) else Unit(item) for item in sequence(value)]
     schema.set_units(tuple(units))
 
 

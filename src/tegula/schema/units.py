@@ -114,8 +114,10 @@ def _parts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[float, str]:
     given = dict(kwargs)
     if len(args) <= 2:
         if "json" in given and len(given) == 1 and not args:
-            return of_json(given["json"])
-        first = [*args[:1], *(given.pop(key) for key in ("multiplier", "unit") if key in given)]
+            return of_json(binding.as_json(given["json"]))
+        first = [*args[:1], *([given.pop("multiplier")] if "multiplier" in given else [])]
+        if "unit" in given and _number(given["unit"]) is None:  # which is text, or a pair
+            first.append(given.pop("unit"))
         base = [*args[1:], *(given.pop(key) for key in ("base_unit",) if key in given)]
         if not given and len(first) <= 1 and len(base) <= len(first):
             unit = first[0] if first else 1.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import math
+import threading
 import warnings
 from collections import defaultdict
 
@@ -18,6 +20,7 @@ from tegula.effects.storage import Decoded, Read, ReadMany, Write, WriteMany
 from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, StoreRef
+from tegula.runtime import aio
 from tegula.runtime.cache import ChunkPool, answer
 from tegula.runtime.inline import run
 from tegula.runtime.machine import Machine
@@ -97,6 +100,23 @@ def outcome(go):
         return "error", repr(error)
 
 
+class Loop:
+    """An event loop of its own thread, made when it is first asked for."""
+
+    def __init__(self):
+        self.loop = None
+
+    def run(self, program, perform):
+        if self.loop is None:
+            self.loop = asyncio.new_event_loop()
+            threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        future = asyncio.run_coroutine_threadsafe(aio.run(program, perform), self.loop)
+        return outcome(lambda: future.result(timeout=20))
+
+
+LOOP = Loop()
+
+
 def simulated(program, draw):
     world = World(draw, stores={STORE: filled()})
     started = world.spawn(program)
@@ -107,11 +127,12 @@ def simulated(program, draw):
 @given(trees, st.integers(0, 1000))
 @settings(max_examples=150, deadline=None)
 def test_interpreters_agree(tree, seed):
-    """Law: inline, threads and the simulated world without faults give the same answer or error."""
+    """Law: inline, threads, asyncio and the simulated world without faults give the same answer or error."""
     store = filled()
     perform = Performer(lambda _: store)
     expected = outcome(lambda: run(play(tree), perform))
     assert outcome(lambda: POOL.submit(play(tree), perform).result(timeout=20)) == expected
+    assert LOOP.run(play(tree), perform) == expected
     assert simulated(play(tree), seeded(seed)) == expected
 
 

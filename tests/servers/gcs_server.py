@@ -122,7 +122,7 @@ class Cloud:
         self.buckets: dict[str, dict[str, Stored]] = {}
         self.uploads: dict[str, dict[str, Any]] = {}
         self.generation = int(time.time() * 1e6)
-        self.commits: list[tuple[str, int, str]] = []
+        self.commits: list[tuple[str, int, str]] = []  # name, generation, the first letters of the value
 
     def bucket(self, name: str) -> dict[str, Stored]:
         try:
@@ -150,7 +150,7 @@ class Cloud:
         metadata = resource.get("metadata")
         stored = objects[name] = Stored(name, data, self.generation, metadata, kind)
         if len(self.commits) < LOG_LENGTH:
-            self.commits.append((name, stored.generation, json.dumps(metadata)))
+            self.commits.append((name, stored.generation, data[:64].decode("latin-1")))
         return _projected(stored.resource(bucket), query)
 
     def delete(self, bucket: str, name: str, query: Any) -> Answer:
@@ -329,6 +329,7 @@ class Server:
         self.in_flight = 0
         self.peak = 0
         self.count = 0
+        self.tokens = 0
         self.url = ""
 
     async def handle(self, request: Any) -> Any:
@@ -352,7 +353,7 @@ class Server:
         }
         if "Range" in request.headers:
             entry["range"] = request.headers["Range"]
-        entry["authorized"] = "Authorization" in request.headers
+        entry["authorization"] = request.headers.get("Authorization")
         self.log.append(entry)
         try:
             body = await request.content.read() if request.body_exists else b""
@@ -519,7 +520,8 @@ class Server:
     async def _control(self, request: Any, raw: str) -> Any:
         from aiohttp import web
 
-        asked = json.loads(await request.read() or b"{}")
+        body = await request.read()
+        asked = json.loads(body) if body.startswith(b"{") else {}
         if raw == "/_faults":
             self.faults.set(asked.get("rules", []), asked.get("seed", 0))
             self.faults.delay = asked.get("delay", 0.0)
@@ -527,6 +529,9 @@ class Server:
             self.log.clear()
             self.count, self.peak = 0, self.in_flight
             self.cloud.commits.clear()
+        elif raw == "/_token":  # grants tokens as an OAuth server does
+            self.tokens += 1
+            return web.json_response({"access_token": f"granted-{self.tokens}", "expires_in": 3600})
         elif raw == "/_bucket":
             self.cloud.buckets.setdefault(asked["name"], {})
         elif raw == "/_log":
@@ -647,7 +652,7 @@ class Running:
         return found
 
     def commits(self) -> list[list[Any]]:
-        """Every write that was applied since the last reset: name, generation, metadata."""
+        """Every write that was applied since the last reset: name, generation, first letters of the value."""
         found: list[list[Any]] = self._ask("/_commits")
         return found
 

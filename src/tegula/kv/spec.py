@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-__all__ = ["ByteRange", "KeyRange", "StoreRef", "describe", "from_key", "to_key"]
+__all__ = ["ByteRange", "KeyRange", "StoreRef", "describe", "from_key", "is_far", "to_key"]
 
 
 def to_key(key: bytes | str) -> str:
@@ -117,6 +117,14 @@ class StoreRef:
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return StoreRef, (self.driver, self.options, self.identity, self.limit)
+
+
+def is_far(store: StoreRef) -> bool:
+    """Return whether a store is reached over a network: asking takes long, and is repeated where it fails.
+
+    It is one whose option `retries` says how often.
+    """
+    return store.option("retries") is not None
 
 
 def describe(store: StoreRef, key: str) -> str:

@@ -61,7 +61,7 @@ __all__ = ["GcsLeaf"]
 Answer: TypeAlias = "Reply | NoReply | TegulaError"
 
 BASE = 32  # requests at once before latency is considered: TensorStore's limit
-MOST = 512
+MOST = 256
 
 _NOTHING: Answer = Unavailable("no answer")
 _Task: TypeAlias = "tuple[Sequence[str], Callable[[int], wire.Request], Callable[[list[Answer]], Any]]"
@@ -221,13 +221,14 @@ class GcsLeaf:
         key: str,
         wanted: ByteRange | None,
         known: bytes,
+        if_equal: bytes,
         answer: Answer,
         access: dict[str, str],
         started: float,
     ) -> ReadOutcome:
         reply = self._reply(answer, access)
         if wire.range_is_empty(wanted):
-            return wire.sized(reply, wanted, known, started)
+            return wire.sized(reply, wanted, known, if_equal, started)
         if reply.status == 416:
             # the range may be empty and lie at the very end; the size decides
             size = self.perform(_Size(self._ref, key))
@@ -237,7 +238,7 @@ class GcsLeaf:
             if first != last:
                 raise Unavailable("the value changed while it was read")
             return ReadOutcome("value", b"", size[1], started)
-        return wire.found(reply, wanted, known, _checksum, started)
+        return wire.found(reply, wanted, known, if_equal, _checksum, started)
 
     def _write_request(self, key: str, value: Buffer | None, if_equal: bytes, stamp: bytes) -> wire.Request:
         check_object(key)
@@ -258,7 +259,7 @@ class GcsLeaf:
         return (
             (key,),
             lambda _: self._read_request(key, wanted, known, effect.if_equal),
-            lambda answers: self._read_end(key, wanted, known, answers[0], access, started),
+            lambda answers: self._read_end(key, wanted, known, effect.if_equal, answers[0], access, started),
         )
 
     def _write(self, effect: Write, access: dict[str, str], started: float) -> _Task:
@@ -320,7 +321,7 @@ class GcsLeaf:
                     _NOTHING  # so that what was received is not kept longer than what was made of it
                 )
                 try:
-                    end = self._read_end(keys[row], ranges[row], known[row], answer, access, started)
+                    end = self._read_end(keys[row], ranges[row], known[row], UNKNOWN, answer, access, started)
                 except TegulaError as error:
                     errors[row] = error
                     continue

@@ -12,13 +12,26 @@ from collections.abc import Sequence
 from itertools import pairwise, product
 from math import prod
 
-__all__ = ["EXPANDED_ROWS", "TILE_BYTES", "Box", "Grain", "block_rows", "span_count", "tile_bytes", "tiles"]
+__all__ = [
+    "EXPANDED_ROWS",
+    "TILE_BYTES",
+    "Box",
+    "Grain",
+    "block_rows",
+    "far_pace",
+    "span_count",
+    "tile_bytes",
+    "tiles",
+]
 
 SPAN_BYTES = 4 << 20
 BLOCK_BYTES = 2 << 20
 BLOCK_ROWS = 256
 EXPANDED_ROWS = 2048  # rows whose columns are made by one kernel call, and stay in a core's cache
 TILE_BYTES = 16 << 20
+FAR_ROWS = 128  # a far store is asked for many chunks at once: what a request costs is waiting
+FAR_BYTES = 8 << 20
+FAR_FLIGHT = 128 << 20
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
 Grain = tuple[int, int]
@@ -33,6 +46,22 @@ def block_rows(chunk_bytes: int, limit: int | None = None) -> int:
     """
     budget = BLOCK_BYTES if limit is None else min(BLOCK_BYTES, limit // 16)
     return max(1, min(BLOCK_ROWS, budget // max(1, chunk_bytes)))
+
+
+def far_pace(rows: int, chunk_bytes: int, limit: int | None = None) -> tuple[int, int, int]:
+    """Return for `rows` chunks of a far store how many make a block, how many spans, how many at a time.
+
+    A span is one block there.  As many are under way as hold 128 MiB of chunks, but 4 to 32.  Under a `limit`
+    of bytes in flight blocks are smaller.
+
+    >>> far_pace(1000, 64 << 10), far_pace(1000, 64 << 20), far_pace(3, 1 << 10)
+    ((125, 8, 16), (1, 1000, 4), (3, 1, 32))
+    """
+    budget = FAR_BYTES if limit is None else min(FAR_BYTES, limit // 16)
+    most = max(1, min(FAR_ROWS, budget // max(1, chunk_bytes)))
+    spans = max(1, -(-rows // most))
+    block = max(1, -(-rows // spans))
+    return block, spans, max(4, min(32, FAR_FLIGHT // (block * max(1, chunk_bytes))))
 
 
 def span_count(rows: int, chunk_bytes: int, width: int) -> int:

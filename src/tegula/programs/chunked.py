@@ -21,8 +21,8 @@ from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
-from tegula.kv.spec import StoreRef, describe
-from tegula.plan.blocks import EXPANDED_ROWS, block_rows, span_count
+from tegula.kv.spec import StoreRef, describe, is_far
+from tegula.plan.blocks import EXPANDED_ROWS, block_rows, far_pace, span_count
 from tegula.plan.budget import reading_bytes
 from tegula.plan.gather import Spot
 from tegula.plan.partition import partition
@@ -173,12 +173,14 @@ async def read_chunked(
     slab = layout.chain.raw and not layout.chain.swap and slab_pays(len(table), chunk_bytes)
     stream = None if chunk_bytes % 8 else stream_of(table, target)
     limit = counted or source.memory
-    rows = block_rows(chunk_bytes, limit and limit.size)
+    rows, count = block_rows(chunk_bytes, limit and limit.size), span_count(len(table), chunk_bytes, width)
+    if is_far(source.store):
+        rows, count, width = far_pace(len(table), chunk_bytes, limit and limit.size)
     room = None
     if limit is not None and counted is None:
         room = Room(limit.pool, limit.size, reading_bytes(layout.chain, min(rows, len(table)), slab))
     job = Reading(source, layout.chain, target, table, rows, slab, stream, room)
-    spans = table.spans(span_count(len(table), chunk_bytes, width))
+    spans = table.spans(count)
     if len(spans) == 1:
         await _read_span(job, spans[0])
     else:

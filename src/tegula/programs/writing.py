@@ -24,9 +24,9 @@ from tegula.effects.storage import WriteMany
 from tegula.errors import Aborted, Indeterminate, InvalidArgument, TegulaError, annotated
 from tegula.kernels.copy import strided_copy
 from tegula.kernels.fill import all_equal
-from tegula.kv.spec import describe
+from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import block_rows, span_count
+from tegula.plan.blocks import block_rows, far_pace, span_count
 from tegula.plan.budget import writing_bytes
 from tegula.plan.gather import indices, strided
 from tegula.plan.partition import partition
@@ -108,12 +108,14 @@ async def _write_chunked(
     chunk_bytes = chain.nbytes
     slab = slab_pays(len(table), chunk_bytes)
     limit = counted or source.memory
-    rows = block_rows(chunk_bytes, limit and limit.size)
+    rows, count = block_rows(chunk_bytes, limit and limit.size), span_count(len(table), chunk_bytes, width)
+    if is_far(source.store):
+        rows, count, width = far_pace(len(table), chunk_bytes, limit and limit.size)
     room = None
     if limit is not None and counted is None:
         room = Room(limit.pool, limit.size, writing_bytes(chain, min(rows, len(table))))
     job = Writing(source, chain, origin, table, rows, slab, [], room)
-    spans = table.spans(span_count(len(table), chunk_bytes, width))
+    spans = table.spans(count)
     if len(spans) == 1:
         await _write_span(job, spans[0])
     else:

@@ -282,9 +282,7 @@ def _no_bucket(reply: Reply) -> bool:
 
 def _generation(reply: Reply) -> bytes:
     shown = reply.headers.get("x-goog-generation", "")
-    if not (shown.isascii() and shown.isdigit()):
-        raise Unavailable("the reply says no generation")
-    return generation_of(int(shown))
+    return generation_of(_whole_number({"generation": shown}, "generation"))
 
 
 def _document(reply: Reply) -> dict[str, Any]:
@@ -299,13 +297,21 @@ def _document(reply: Reply) -> dict[str, Any]:
 
 def _whole_number(document: Mapping[str, Any], name: str) -> int:
     try:
-        return int(document[name])
-    except (KeyError, TypeError, ValueError):
-        raise Unavailable(f"the reply says no {name}") from None
+        number = int(document[name])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        number = -1
+    if not 0 <= number < 2**64:
+        raise Unavailable(f"the reply says no {name}")
+    return number
 
 
 def found(
-    reply: Reply, wanted: ByteRange | None, if_not_equal: bytes, checksum: Callable[[Any], str], time: float
+    reply: Reply,
+    wanted: ByteRange | None,
+    if_not_equal: bytes,
+    if_equal: bytes,
+    checksum: Callable[[Any], str],
+    time: float,
 ) -> ReadOutcome:
     """Return what a reply to `read_request` says; `checksum` is `crc32c_text`.
 
@@ -315,8 +321,8 @@ def found(
         TegulaError: what the store says.
     """
     status = reply.status
-    if status in (404, 304, 412) or status not in (200, 206):
-        return _no_value(reply, if_not_equal, time)
+    if status not in (200, 206):
+        return _no_value(reply, if_not_equal, if_equal, time)
     generation = _generation(reply)
     value = reply.body
     if status == 206 and wanted is not None:
@@ -339,12 +345,13 @@ def found(
     return ReadOutcome("value", value, generation, time)
 
 
-def _no_value(reply: Reply, if_not_equal: bytes, time: float) -> ReadOutcome:
+def _no_value(reply: Reply, if_not_equal: bytes, if_equal: bytes, time: float) -> ReadOutcome:
+    """Return what a reply without a value says; one that nobody asked for is an error."""
     if reply.status == 404 and not _no_bucket(reply):
         return ReadOutcome("missing", b"", NO_VALUE, time)
     if reply.status == 304 and if_not_equal != UNKNOWN:
         return ReadOutcome("unspecified", b"", if_not_equal, time)
-    if reply.status == 412:
+    if reply.status == 412 and if_equal != UNKNOWN:
         return ReadOutcome("unspecified", b"", UNKNOWN, time)
     raise failure(reply)
 
@@ -364,10 +371,12 @@ def _content_range(reply: Reply) -> tuple[int, int, int]:
     return int(said[1]), int(said[2]) + 1, int(said[3])
 
 
-def sized(reply: Reply, wanted: ByteRange | None, if_not_equal: bytes, time: float) -> ReadOutcome:
+def sized(
+    reply: Reply, wanted: ByteRange | None, if_not_equal: bytes, if_equal: bytes, time: float
+) -> ReadOutcome:
     """Return what a reply to `stat_request` says about an empty range."""
     if reply.status != 200:
-        return _no_value(reply, if_not_equal, time)
+        return _no_value(reply, if_not_equal, if_equal, time)
     document = _document(reply)
     generation = generation_of(_whole_number(document, "generation"))
     size = _whole_number(document, "size")
@@ -381,7 +390,7 @@ def sized(reply: Reply, wanted: ByteRange | None, if_not_equal: bytes, time: flo
 def size_and_generation(reply: Reply) -> tuple[int, bytes] | None:
     """Return what a reply to `stat_request` says, None where there is no value."""
     if reply.status != 200:
-        _no_value(reply, UNKNOWN, 0.0)
+        _no_value(reply, UNKNOWN, UNKNOWN, 0.0)
         return None
     document = _document(reply)
     return _whole_number(document, "size"), generation_of(_whole_number(document, "generation"))
@@ -399,7 +408,7 @@ def written(reply: Reply, if_equal: bytes, time: float) -> WriteOutcome:
             return WriteOutcome(generation_of(_whole_number(_document(reply), "generation")), time)
         except Unavailable as error:
             raise Indeterminate(error.message) from None
-    if reply.status in (304, 412):
+    if reply.status in (304, 412) and if_equal != UNKNOWN:
         return WriteOutcome(UNKNOWN, time)
     if reply.status == 404 and if_equal not in (UNKNOWN, NO_VALUE) and not _no_bucket(reply):
         return WriteOutcome(UNKNOWN, time)
@@ -412,7 +421,7 @@ def deleted(reply: Reply, if_equal: bytes, time: float) -> WriteOutcome:
     """Return what a reply to `delete_request` says; see `written`."""
     if reply.status in (200, 204):
         return WriteOutcome(NO_VALUE, time)
-    if reply.status in (304, 412):
+    if reply.status in (304, 412) and if_equal != UNKNOWN:
         return WriteOutcome(UNKNOWN, time)
     if reply.status == 404 and not _no_bucket(reply):
         return WriteOutcome(NO_VALUE if if_equal in (UNKNOWN, NO_VALUE) else UNKNOWN, time)

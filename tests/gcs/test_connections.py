@@ -1,0 +1,257 @@
+"""How requests travel: limits, latency, kept-alive connections, TLS, deadlines, forks."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tegula as ts
+from tegula.leaves.connections import Exchange, Limit, NoReply, Origin, submit
+from tegula.leaves.wire.http1 import Reply, head
+from tests.gcs.stores import Running, free_port, gcs, running
+
+CERTIFICATE = Path(__file__).parents[1] / "servers" / "loopback.pem"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+async def read_all(store: ts.KvStore, count: int) -> list[Any]:
+    return await asyncio.gather(*[store.read(str(number)) for number in range(count)])
+
+
+@pytest.fixture
+def array(server: Running, path: str) -> Callable[..., Any]:
+    """An array of 300 chunks; call it to open it again with other members of the store."""
+    layout = ts.ChunkLayout(chunk_shape=[1])
+    spec = {"driver": "zarr3", "kvstore": gcs(path)}
+    made = ts.open(spec, create=True, dtype="int32", shape=[300], chunk_layout=layout).result()
+    made.write(range(1, 301)).result()
+    server.reset()
+    return lambda **more: ts.open({"driver": "zarr3", "kvstore": gcs(path, **more)}).result()
+
+
+def test_latency_is_answered_by_more_requests_at_once(server: Running, array: Callable[..., Any]) -> None:
+    opened = array()
+    server.faults(delay=0.1)
+    assert opened.read().result().tolist() == list(range(1, 301))
+    assert 32 < server.counts()["peak"] <= 256
+
+
+def test_a_limit_holds(server: Running, array: Callable[..., Any]) -> None:
+    opened = array(gcs_request_concurrency={"limit": 5})
+    server.faults(delay=0.005)
+    assert opened.read().result().tolist() == list(range(1, 301))
+    assert server.counts()["peak"] == 5
+
+
+def test_the_shared_limit_is_the_environments(server: Running, path: str) -> None:
+    program = (
+        "import tegula as ts, asyncio\n"
+        "async def main(store):\n"
+        "    await asyncio.gather(*[store.read(str(n)) for n in range(60)])\n"
+        "asyncio.run(main(ts.KvStore.open('gs://bucket/').result()))\n"
+    )
+    server.faults(delay=0.02)
+    server.reset()
+    env = {**os.environ, "TENSORSTORE_GCS_REQUEST_CONCURRENCY": "3"}
+    subprocess.run([sys.executable, "-c", program], env=env, check=True, timeout=60)
+    assert server.counts() == {"requests": 60, "peak": 3, "in_flight": 0}
+
+
+def test_connections_are_used_again(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted([OK] * 40) as (url, accepted):
+        origin = Origin("http", "127.0.0.1", int(url.rsplit(":", 1)[1]))
+        for _ in range(20):
+            assert bytes(ask(origin).body) == b"ok"
+        assert len(accepted) == 1
+
+
+@contextmanager
+def scripted(*connections: list[bytes | None]) -> Iterator[tuple[str, list[int]]]:
+    """A server whose n-th connection answers by the n-th list: bytes, or None to close unanswered."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    accepted: list[int] = []
+    held: list[socket.socket] = []
+
+    def serve() -> None:
+        for answers in connections:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            held.append(sock)
+            accepted.append(len(accepted))
+            for answer in answers:
+                got = b""
+                while b"\r\n\r\n" not in got:
+                    more = sock.recv(65536)
+                    if not more:
+                        return
+                    got += more
+                if answer is None:
+                    break
+                sock.sendall(answer)
+            sock.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", accepted
+    finally:
+        listener.close()
+        for sock in held:
+            sock.close()
+        thread.join(5)
+
+
+def ask(origin: Origin, again: bool = True, limit: Limit | None = None) -> Any:
+    """Send one request and wait for what becomes of it."""
+    ended = threading.Event()
+    answers: list[Reply | NoReply] = []
+
+    def done(answer: Reply | NoReply) -> None:
+        answers.append(answer)
+        ended.set()
+
+    pieces = [head("GET", "/x", {"Host": origin.authority})]
+    submit([Exchange(origin, limit or Limit(4), "GET", pieces, done, again=again)])
+    assert ended.wait(20)
+    return answers[0]
+
+
+def origin_at(url: str, **options: float) -> Origin:
+    return Origin("http", "127.0.0.1", int(url.rsplit(":", 1)[1]), **options)
+
+
+def test_a_connection_that_was_closed_while_idle_is_replaced() -> None:
+    with scripted([OK], [OK], [OK]) as (url, accepted):
+        origin = origin_at(url)
+        for _ in range(3):
+            assert bytes(ask(origin, again=False).body) == b"ok"
+            deadline = time.monotonic() + 5
+            while origin.idle and time.monotonic() < deadline:
+                time.sleep(0.002)  # until the poller has seen the end
+        assert len(accepted) == 3
+
+
+def test_a_connection_that_turns_out_closed_is_replaced_where_asking_twice_is_harmless() -> None:
+    with scripted([OK, None], [OK]) as (url, accepted):
+        origin = origin_at(url)
+        assert bytes(ask(origin).body) == b"ok"
+        assert bytes(ask(origin).body) == b"ok"
+        assert len(accepted) == 2
+
+
+def test_what_may_not_be_asked_twice_is_in_doubt() -> None:
+    with scripted([OK, None], [OK]) as (url, _):
+        origin = origin_at(url)
+        assert bytes(ask(origin, again=False).body) == b"ok"
+        answer = ask(origin, again=False)
+        assert isinstance(answer, NoReply)
+        assert answer.sent
+
+
+def test_a_new_connection_that_is_closed_unanswered_is_not_asked_again() -> None:
+    with scripted([None], [OK]) as (url, accepted):
+        assert isinstance(ask(origin_at(url)), NoReply)
+        assert len(accepted) == 1
+
+
+@pytest.mark.parametrize(
+    "sent", [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", OK + b"more", OK[:-1]]
+)
+def test_what_is_no_reply_is_said_to_be_none(sent: bytes) -> None:
+    with scripted([sent]) as (url, _):
+        assert isinstance(ask(origin_at(url)), NoReply)
+
+
+def test_silence_ends_at_the_deadline() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    try:
+        begun = time.monotonic()
+        answer = ask(Origin("http", "127.0.0.1", listener.getsockname()[1], silence_seconds=0.2))
+        assert isinstance(answer, NoReply)
+        assert "timed out" in str(answer)
+        assert answer.sent
+        assert time.monotonic() - begun < 10
+    finally:
+        listener.close()
+
+
+def test_nobody_listens() -> None:
+    store = ts.KvStore.open
+    port = free_port()
+    answer = ask(Origin("http", "127.0.0.1", port))
+    assert isinstance(answer, NoReply)
+    assert not answer.sent
+    assert f"cannot connect to 127.0.0.1:{port}" in str(answer)
+    del store
+
+
+def test_a_host_that_does_not_exist(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENSORSTORE_GCS_HTTP_URL", "http://no-such-host.invalid")
+    store = ts.KvStore.open(gcs(path, gcs_request_retries={"max_retries": 0})).result()
+    with pytest.raises(ValueError, match=r"cannot find no-such-host\.invalid"):
+        store.read("a").result()
+
+
+def test_tls(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    with running(certificate=str(CERTIFICATE)) as server:
+        monkeypatch.setenv("TENSORSTORE_GCS_HTTP_URL", server.url)
+        monkeypatch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "token")
+        monkeypatch.setenv("TENSORSTORE_CA_BUNDLE", str(CERTIFICATE))
+        store = ts.KvStore.open(gcs(path)).result()
+        values = {str(number): bytes([number]) * 70_001 for number in range(40)}
+        for name, value in values.items():
+            store[name] = value
+        server.faults({"rate": 0.3, "kinds": ["503", "reset", "cut"]}, seed=1)
+        found = asyncio.run(read_all(store, 40))
+        assert [result.value for result in found] == list(values.values())
+
+
+def test_a_server_that_is_not_who_it_says(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    with running(certificate=str(CERTIFICATE)) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        monkeypatch.setenv("TENSORSTORE_GCS_HTTP_URL", url)
+        monkeypatch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "token")
+        store = ts.KvStore.open(gcs(path, gcs_request_retries={"max_retries": 0})).result()
+        with pytest.raises(ValueError, match=r"certificate verify failed|self-signed|self signed"):
+            store.read("a").result()
+        assert server.log() == []
+
+
+def _in_child(path: str, queue: Any) -> None:
+    store = ts.KvStore.open(gcs(path)).result()
+    queue.put([result.value for result in asyncio.run(read_all(store, 20))])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_has_connections_of_its_own(server: Running, path: str) -> None:
+    store = ts.KvStore.open(gcs(path)).result()
+    for number in range(20):
+        store[str(number)] = str(number).encode()
+    expected = [str(number).encode() for number in range(20)]
+    server.faults(delay=0.05)
+    busy = [store.read(str(number)) for number in range(20)]
+    fork = multiprocessing.get_context("fork")
+    queue = fork.Queue()
+    children = [fork.Process(target=_in_child, args=(path, queue)) for _ in range(3)]
+    for child in children:
+        child.start()
+    for child in children:
+        assert queue.get(timeout=30) == expected
+        child.join(30)
+        assert child.exitcode == 0
+    assert [future.result().value for future in busy] == expected
+    assert store["3"] == b"3"

@@ -15,17 +15,28 @@ __all__ = ["kind_of", "lookup", "names", "register"]
 
 _BUILT_IN: dict[str, dict[str, str]] = {
     "formats": {
+        "n5": "tegula.formats.n5:N5",
         "zarr": "tegula.formats.zarr2:ZARR2",
         "zarr2": "tegula.formats.zarr2:ZARR2",
         "zarr3": "tegula.formats.zarr3:ZARR3",
     },
     "codec_merge": {
+        "n5": "tegula.formats.n5:codec_merge",
         "zarr": "tegula.formats.zarr2:codec_merge",
         "zarr3": "tegula.formats.zarr3:codec_merge",
     },
     "codec_parse": {
+        "n5": "tegula.formats.n5:codec_parse",
         "zarr": "tegula.formats.zarr2:codec_parse",
         "zarr3": "tegula.formats.zarr3:codec_parse",
+    },
+    "codecs.n5": {
+        "blosc": "tegula.codecs.blosc:N5",
+        "bzip2": "tegula.codecs.bz2:N5",
+        "gzip": "tegula.codecs.gzip:N5",
+        "raw": "tegula.codecs.n5_block:RAW",
+        "xz": "tegula.codecs.xz:N5",
+        "zstd": "tegula.codecs.zstd:N5",
     },
     "codecs.zarr2": {
         "blosc": "tegula.codecs.blosc:ZARR2",

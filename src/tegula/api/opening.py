@@ -301,7 +301,7 @@ async def _detected(body: ChunkedBody, kvstore: KvStore) -> ChunkedBody:
     """Return the body with the format that the stored metadata shows."""
     assert body.kvstore is not None
     prefix = directory(body.kvstore)
-    for name, key in (("zarr3", "zarr.json"), ("zarr", ".zarray")):
+    for name, key in (("zarr3", "zarr.json"), ("zarr", ".zarray"), ("n5", "attributes.json")):
         found = await Read(kvstore._ref, prefix.path + key)
         if found.state == "value":
             form: Any = lookup("formats", name)

@@ -15,7 +15,7 @@ from tegula.kv.url import SCHEMES, split_pipeline
 
 __all__ = ["from_url"]
 
-FORMATS = {"zarr2": "zarr", "zarr3": "zarr3", "auto": "auto"}
+FORMATS = {"zarr2": "zarr", "zarr3": "zarr3", "n5": "n5", "auto": "auto"}
 
 
 def from_url(url: str) -> dict[str, Any]:

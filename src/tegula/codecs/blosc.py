@@ -10,6 +10,7 @@ are the interpreter's business.
 
 from __future__ import annotations
 
+from functools import partial
 from struct import Struct
 from typing import Any
 
@@ -19,7 +20,7 @@ from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from tegula.record import Record
 
-__all__ = ["COMPRESSORS", "ZARR2", "ZARR3", "Blosc"]
+__all__ = ["COMPRESSORS", "N5", "ZARR2", "ZARR3", "Blosc"]
 
 COMPRESSORS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
 """The inner compressors that metadata may name."""
@@ -197,6 +198,18 @@ ZARR2 = Declaration(
         Member("cname", _cname2, "lz4"),
         integer_member("clevel", 0, 9, 5),
         integer_member("shuffle", -1, 2, -1),
+        Member("blocksize", _blocksize, 0),
+    ),
+    _settle2,
+)
+_RANGE = "Expected integer in the range [0, {}], but received: <discarded>"
+N5 = Declaration(
+    "blosc",
+    BYTES,
+    (
+        Member("cname", _cname2, None, "Expected string, but member is missing", required=True),
+        Member("clevel", partial(binding.integer, low=0, high=9), None, _RANGE.format(9), required=True),
+        Member("shuffle", partial(binding.integer, low=0, high=2), None, _RANGE.format(2), required=True),
         Member("blocksize", _blocksize, 0),
     ),
     _settle2,

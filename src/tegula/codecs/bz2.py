@@ -1,4 +1,4 @@
-"""The bz2 codec (zarr v2 only).
+"""The bz2 codec (zarr v2, and N5 as bzip2).
 
 What this file knows: how to hand one chunk to the standard library's bzip2 and how much it may return.
 
@@ -14,7 +14,7 @@ from tegula.codecs.declare import BYTES, Declaration, integer_member
 from tegula.errors import FailedPrecondition
 from tegula.record import Record
 
-__all__ = ["ZARR2", "Bz2"]
+__all__ = ["N5", "ZARR2", "Bz2"]
 
 
 class Bz2(Record):
@@ -66,3 +66,10 @@ def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Bz2
 
 
 ZARR2 = Declaration("bz2", BYTES, (integer_member("level", 1, 9, 1),), _settle)
+
+
+def _settle5(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Bz2]:  # noqa: ARG001
+    return members, Bz2(members["blockSize"])
+
+
+N5 = Declaration("bzip2", BYTES, (integer_member("blockSize", 1, 9, 9, stored=False),), _settle5)

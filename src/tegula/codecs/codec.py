@@ -18,10 +18,11 @@ from __future__ import annotations
 from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tegula.errors import FailedPrecondition, ResourceExhausted
 
-__all__ = ["SLACK", "Buffer", "ByteCodec", "destination", "not_enough", "too_much"]
+__all__ = ["SLACK", "Buffer", "ByteCodec", "destination", "not_enough", "too_much", "zeros"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -60,6 +61,18 @@ def destination(size: int) -> memoryview:
     """
     try:
         return np.empty(size, _UINT8).data
+    except (MemoryError, ValueError):
+        raise ResourceExhausted(f"Cannot allocate {size} bytes for a decoded chunk") from None
+
+
+def zeros(size: int) -> NDArray[np.uint8]:
+    """Return `size` zero bytes.
+
+    Raises:
+        ResourceExhausted: there is no such memory.
+    """
+    try:
+        return np.zeros(size, _UINT8)
     except (MemoryError, ValueError):
         raise ResourceExhausted(f"Cannot allocate {size} bytes for a decoded chunk") from None
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tegula.codecs.codec import Buffer
-from tegula.codecs.declare import BYTES, Declaration, integer_member
+from tegula import binding
+from tegula.codecs.codec import Buffer, ByteCodec
+from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.codecs.deflate import GZIP, deflate, inflate
+from tegula.codecs.zlib import Zlib
 from tegula.record import Record
 
-__all__ = ["ZARR2", "ZARR3", "Gzip"]
+__all__ = ["N5", "ZARR2", "ZARR3", "Gzip"]
 
 
 class Gzip(Record):
@@ -45,3 +47,17 @@ def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Gzi
 
 ZARR3 = Declaration("gzip", BYTES, (integer_member("level", 0, 9, 6),), _settle)
 ZARR2 = Declaration("gzip", BYTES, (integer_member("level", 0, 9, 1),), _settle)
+
+
+def _settle5(members: dict[str, Any], given: object) -> tuple[dict[str, Any], ByteCodec]:  # noqa: ARG001
+    """`useZlib` has the other header; level -1 is the library's own choice."""
+    level = 6 if members["level"] < 0 else members["level"]
+    return members, Zlib(level) if members["useZlib"] else Gzip(level)
+
+
+N5 = Declaration(
+    "gzip",
+    BYTES,
+    (integer_member("level", -1, 9, -1, stored=False), Member("useZlib", binding.boolean, False)),
+    _settle5,
+)

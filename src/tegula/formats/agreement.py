@@ -8,6 +8,7 @@ Law: what these functions settle satisfies every hard constraint of the schema, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,14 @@ def expect(name: str, wanted: Any, found: Any) -> None:
         raise FailedPrecondition(
             f'Expected "{name}" of {binding.dumps(wanted)} but received: {binding.dumps(found)}'
         )
+
+
+def failing(function: Callable[..., object], *arguments: Any) -> None:
+    """Call a function that merges, and raise FailedPrecondition where the two do not agree."""
+    try:
+        function(*arguments)
+    except TegulaError as error:
+        raise FailedPrecondition(error.message) from None
 
 
 def implied(

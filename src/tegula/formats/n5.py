@@ -1,0 +1,319 @@
+"""The N5 format: regular grids of big-endian Fortran blocks, from a request to a document to a layout.
+
+What this file knows: what each member defaults to, and how a schema and a document must agree.  What it
+must not know: stores, how a document is spelled (`n5_document.py`), and what a block looks like.
+
+Laws: those of `format.py`.  Missing blocks are zero, and zero blocks are not stored; yet the format has no
+fill value to speak of.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tegula import binding
+from tegula.codecs import compressor
+from tegula.codecs.compressor import N5 as FAMILY
+from tegula.codecs.declare import Constraint
+from tegula.errors import FailedPrecondition, InvalidArgument
+from tegula.formats import agreement, document, n5_document
+from tegula.formats.agreement import CREATING
+from tegula.formats.format import Format
+from tegula.formats.layout import ArrayLayout, KeyRule
+from tegula.formats.n5_document import Constraints, Metadata
+from tegula.record import replace
+from tegula.schema.choose import choose_read_write_chunk_grid
+from tegula.schema.codecspec import CodecSpec, merge_members
+from tegula.schema.layout import ChunkLayout
+from tegula.schema.schema import Schema, merge_domains
+from tegula.schema.units import Unit
+from tegula.space.domain import IndexDomain
+
+__all__ = ["N5", "Members", "codec_merge", "codec_parse"]
+
+_NO_FILL = "fill_value not supported by N5 format"
+_KEYS = KeyRule("", "/", "0")
+
+
+class Members(NamedTuple):
+    """What an N5 spec says beyond the schema."""
+
+    metadata: Constraints = Constraints()
+
+
+def metadata_key(members: Members) -> str:  # noqa: ARG001
+    """Return the name of the document."""
+    return "attributes.json"
+
+
+def parse_members(json: dict[str, Any]) -> Members:
+    """Take the driver's own members out of a spec.
+
+    Raises:
+        InvalidArgument: one is malformed.
+    """
+    if "metadata" not in json:
+        return Members()
+    with binding.at_member("metadata"):
+        return Members(n5_document.constraints(json.pop("metadata")))
+
+
+def members_json(members: Members) -> dict[str, Any]:
+    """Return the members of a spec; those that are unset are left out."""
+    metadata = n5_document.constraints_json(members.metadata)
+    return {"metadata": metadata} if metadata else {}
+
+
+def _domain(parts: Constraints, schema: Schema) -> IndexDomain | None:
+    """Return what is known of the domain: from 0, to the shape where that is known; None for nothing."""
+    rank = parts.rank if parts.rank is not None else schema.rank
+    if rank is None or (rank and (parts.shape, parts.axes, schema.domain) == (None, None, None)):
+        return None
+    sizes = parts.shape if parts.shape is not None else (2**63,) * rank
+    mine = agreement.sizes_domain(sizes, parts.axes)
+    if schema.domain is None:
+        return mine
+    with binding.at("Mismatch between metadata and schema: "):
+        return merge_domains(schema.domain, mine)
+
+
+def known(members: Members, schema: Schema) -> Schema:
+    """Return `schema` with what the members imply: data type, rank, domain.
+
+    Raises:
+        InvalidArgument: they contradict each other, or the format has no such type.
+    """
+    parts = members.metadata
+    if schema.dtype is not None and schema.dtype.name not in n5_document.NAMES:
+        raise n5_document.unsupported(schema.dtype.name)
+    return agreement.known(schema, parts.dtype, _domain(parts, schema), parts.rank)
+
+
+def wanted(members: Members, schema: Schema) -> Schema:
+    """Return `schema` with all that the members imply.
+
+    Raises:
+        InvalidArgument, FailedPrecondition: they contradict each other.
+    """
+    parts = members.metadata
+    made = known(members, schema)
+    rank = made.rank
+    order = None if rank is None else tuple(range(rank))[::-1]
+    codec = CodecSpec.of(_codec_json(parts.compression))
+    return agreement.implied(made, rank, parts.block, order, codec, None, parts.scaled)
+
+
+def decode_metadata(data: bytes, where: str) -> Metadata:
+    """Return the metadata of a stored document; `where` names it in errors.
+
+    Raises:
+        FailedPrecondition: it is not JSON, or not an N5 array that can be opened.
+    """
+    found: Metadata = document.read(data, where, n5_document.metadata, FailedPrecondition)
+    return found
+
+
+def encode_metadata(md: Metadata) -> bytes:
+    """Return the document, compact and sorted."""
+    return binding.compact(n5_document.to_json(md))
+
+
+# ---------------------------------------------------------------- a new array
+
+
+def create(members: Members, schema: Schema) -> Metadata:
+    """Return the metadata of a new array.
+
+    Raises:
+        InvalidArgument: something that has no default is not given, or constraints cannot be met.
+    """
+    with binding.at(CREATING):
+        schema = known(members, schema)
+        made = _created(members.metadata, schema)
+    check(made, members, schema)
+    return made
+
+
+def _created(parts: Constraints, schema: Schema) -> Metadata:
+    dtype = schema.dtype
+    if dtype is None:
+        raise InvalidArgument("dtype must be specified")
+    wanted = schema.domain
+    shape = agreement.shape_of(wanted)
+    assert wanted is not None
+    if schema.fill is not None:
+        raise InvalidArgument(_NO_FILL)
+    units, resolution = _scales(parts, schema)
+    return n5_document.complete(
+        Constraints(
+            shape,
+            _block(parts, schema, wanted),
+            dtype,
+            _compression(parts, schema, dtype.itemsize),
+            wanted.labels if any(wanted.labels) else None,
+            units,
+            resolution,
+            parts.extra,
+        )
+    )
+
+
+def _block(parts: Constraints, schema: Schema, wanted: IndexDomain) -> tuple[int, ...]:
+    rank = wanted.rank
+    layout = agreement.constrained(schema, parts.block, rank)
+    if not rank:
+        return ()
+    layout.merge(ChunkLayout(inner_order=tuple(range(rank))[::-1]))
+    return choose_read_write_chunk_grid(layout, wanted)[1]
+
+
+def _scales(parts: Constraints, schema: Schema) -> tuple[tuple[str, ...] | None, tuple[float, ...] | None]:
+    """Return units and resolution that members and schema state together."""
+    both = schema.copy()
+    if parts.scaled is not None:
+        both.set_units(parts.scaled)
+    found = both.dimension_units
+    if parts.units is None and (found is None or all(unit is None for unit in found)):
+        return None, parts.resolution
+    assert found is not None
+    scaled = [Unit(1.0, "") if unit is None else unit for unit in found]
+    return tuple(unit.base_unit for unit in scaled), tuple(unit.multiplier for unit in scaled)
+
+
+def _compression(parts: Constraints, schema: Schema, itemsize: int) -> Constraint:
+    """Return the compression asked for, or the usual one."""
+    spec = CodecSpec.of(_codec_json(parts.compression))
+    if schema.codec is not None:
+        spec = spec.merge(schema.codec)
+    found = spec.to_json()
+    usual = {"type": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 2 if itemsize == 1 else 1}
+    return n5_document.parse_compression(found.get("compression", usual))
+
+
+# ---------------------------------------------------------------- an existing array
+
+
+def check(md: Metadata, members: Members, schema: Schema) -> None:
+    """Raise unless the array is what members and schema ask for.
+
+    Raises:
+        FailedPrecondition: a member, the data type, rank, codec or units differ.
+        InvalidArgument: the domain or chunk layout does, or a fill value is asked for.
+    """
+    if members.metadata != Constraints():
+        stored, asked = n5_document.to_json(md), n5_document.constraints_json(members.metadata)
+        if members.metadata.axes is not None:
+            asked["axes"] = list(members.metadata.axes)
+            stored.setdefault("axes", [""] * len(md.shape))
+        for name, value in asked.items():
+            found = binding.dumps(stored[name]) if name in stored else "<discarded>"
+            if binding.dumps(value) != found:
+                raise FailedPrecondition(f'Expected "{name}" of {binding.dumps(value)} but received: {found}')
+    dtype, rank = schema.dtype, schema.rank
+    if dtype is not None and dtype is not md.dtype:
+        raise FailedPrecondition(
+            f"dtype from metadata ({md.dtype.name}) does not match dtype in schema ({dtype.name})"
+        )
+    if rank is not None and rank != len(md.shape):
+        raise FailedPrecondition(
+            f"Rank specified by schema ({rank}) does not match rank specified by metadata ({len(md.shape)})"
+        )
+    if schema.domain is not None:
+        with binding.at("Mismatch between metadata and schema: "):
+            merge_domains(schema.domain, agreement.sizes_domain(md.shape, md.parts.axes))
+    if schema.layout is not None:
+        layout = agreement.constrained(schema, md.parts.block, len(md.shape))
+        layout.merge(agreement.precise(md.chain.chunk_shape, md.chain.order))
+    if schema.codec is not None:
+        with binding.at("codec from metadata does not match codec in schema: "):
+            agreement.failing(codec_spec(md).merge, schema.codec)
+    if schema.fill is not None:
+        raise InvalidArgument(_NO_FILL)
+    if schema.dimension_units is not None and md.parts.scaled is not None:
+        agreement.failing(schema.copy().set_units, md.parts.scaled)
+
+
+# ---------------------------------------------------------------- what an array is
+
+
+def layout(md: Metadata, members: Members, schema: Schema | None = None) -> ArrayLayout:  # noqa: ARG001
+    """Return what planning works from."""
+    rank = len(md.shape)
+    return ArrayLayout(
+        md.shape,
+        md.dtype,
+        md.chain.chunk_shape,
+        _KEYS,
+        md.chain,
+        bytes(md.dtype.itemsize),
+        md.parts.axes or ("",) * rank,
+        md.parts.scaled or (None,) * rank,
+    )
+
+
+def schema(md: Metadata, members: Members, request: Schema | None = None) -> Schema:
+    """Return the effective schema, finalised: the format has no fill value."""
+    made = agreement.effective(layout(md, members, request), md.chain.order, codec_spec(md))
+    made._fill = None
+    return made
+
+
+def metadata_json(md: Metadata) -> dict[str, Any]:
+    """Return the document as a JSON value."""
+    return n5_document.to_json(md)
+
+
+def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
+    """Return the metadata of another shape."""
+    return replace(md, parts=md.parts._replace(shape=shape))
+
+
+# ---------------------------------------------------------------- codec specs
+
+
+def _codec_json(compression: Constraint | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"driver": "n5"}
+    if compression is not None:
+        found["compression"] = compressor.to_json(compression, FAMILY)
+    return found
+
+
+def codec_spec(md: Metadata) -> CodecSpec:
+    """Return the codec spec of an array."""
+    return CodecSpec.of(_codec_json(md.parts.compression))
+
+
+def codec_parse(json: dict[str, Any]) -> dict[str, Any]:
+    """Return an N5 codec spec, checked and spelled out."""
+    compression = None
+    if "compression" in json:
+        with binding.at_member("compression"):
+            compression = n5_document.parse_compression(json["compression"])
+    binding.members(json, ("driver", "compression"))
+    return _codec_json(compression)
+
+
+def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return the N5 codec spec that satisfies both: members that both have must be equal."""
+    return merge_members(existing, new)
+
+
+N5 = Format(
+    "n5",
+    "n5",
+    metadata_key,
+    parse_members,
+    members_json,
+    known,
+    wanted,
+    decode_metadata,
+    encode_metadata,
+    create,
+    check,
+    layout,
+    schema,
+    metadata_json,
+    codec_spec,
+    resized,
+    {},
+)

@@ -27,6 +27,8 @@ from tegula.codecs.chain import CodecChain
 from tegula.codecs.crc32c import Crc32c
 from tegula.codecs.deflate import GZIP, ZLIB, inflate
 from tegula.codecs.gzip import Gzip
+from tegula.codecs.n5_block import N5Block
+from tegula.codecs.xz import Xz
 from tegula.codecs.zlib import Zlib
 from tegula.codecs.zstd import Zstd
 from tegula.errors import TegulaError
@@ -48,8 +50,12 @@ STEPS = {
     "crc32c": (Crc32c(),),
     "gzip_zstd": (Gzip(), Zstd()),
     "blosc_gzip": (Blosc(), Gzip()),
+    "xz": (Xz(1),),
+    "n5": (N5Block((100, 40), 4, None),),
+    "n5_blosc": (N5Block((100, 40), 4, Blosc("lz4", 5, 1, 4)),),
+    "n5_gzip": (N5Block((100, 40), 4, Gzip()),),
 }
-CHECKED = {"gzip", "zlib", "bz2", "zstd_checked", "crc32c"}
+CHECKED = {"gzip", "zlib", "bz2", "zstd_checked", "crc32c", "xz"}
 INT32 = np.dtype("int32")
 VALUES = (np.arange(4000, dtype="int32") // 7).reshape(40, 100)
 

@@ -33,8 +33,8 @@ class N5Block(Record):
     """Blocks of `shape` of elements of `itemsize` bytes, through `compression` where there is one.
 
     >>> block = N5Block((2, 1), 1, None)
-    >>> bytes(block.encode(b"ab")).hex(" ", 4)
-    '00000002 00000002 00000001 6162'
+    >>> bytes(block.encode(b"ab")).hex()
+    '0000000200000002000000016162'
     >>> bytes(block.decode(bytes.fromhex("000000020000000100000001") + b"a", 2, True, None))
     b'a\\x00'
     """

@@ -19,6 +19,7 @@ from tegula.record import Record
 if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
     from tegula.formats.layout import ArrayLayout
     from tegula.schema.dtypes import DataType
+    from tegula.schema.units import Unit
     from tegula.view import View
 
 __all__ = ["Cast", "Chunked", "Downsample", "InMemory", "MemoryLimit", "Source"]
@@ -65,10 +66,14 @@ class Chunked(Record, eq=False):
 
 
 class InMemory(Record, eq=False):
-    """A NumPy array, shared and not copied; its first element is at coordinate zero."""
+    """A NumPy array, shared and not copied; its first element is at coordinate zero.
+
+    `units` are those of its dimensions, None where none is known.
+    """
 
     array: NDArray[Any]
     dtype: DataType
+    units: tuple[Unit | None, ...] | None = None
 
     @property
     def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

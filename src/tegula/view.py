@@ -7,14 +7,19 @@ without touching the source; a computed view (`downsample`, `cast`) wraps its ba
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tegula.errors import InvalidArgument, Unimplemented
+from tegula.errors import InvalidArgument
 from tegula.kernels.methods import METHODS
 from tegula.record import Record, replace
 from tegula.schema.dtypes import DataType
 from tegula.source import Cast, Downsample, Source
 from tegula.space.indexable import Indexable
+from tegula.space.maps import OutputIndexMap
 from tegula.space.transform import IndexTransform
+
+if TYPE_CHECKING:
+    from tegula.space.domain import IndexDomain
 
 __all__ = ["View", "cast", "downsample"]
 
@@ -49,8 +54,8 @@ def downsample(view: View, factors: Sequence[int], method: str) -> View:
     Blocks are aligned to coordinate zero, so the first and last may be partial.
 
     Raises:
-        InvalidArgument: wrong number of factors, a factor below one, or an unknown method.
-        Unimplemented: the method does not support the data type.
+        InvalidArgument: wrong number of factors, a factor below one, an unknown method, or one that does not
+            support the data type.
     """
     from tegula.kernels.downsample import domain
     from tegula.space.domain import IndexDomain
@@ -65,9 +70,7 @@ def downsample(view: View, factors: Sequence[int], method: str) -> View:
     if any(factor < 1 for factor in factors):
         shown = ", ".join(map(str, factors))
         raise InvalidArgument(f"Downsample factors {{{shown}}} are not all positive")
-    if method not in METHODS:
-        known = ", ".join(f'"{name}"' for name in METHODS)
-        raise InvalidArgument(f'Expected one of {known}, but received: "{method}"')
+    check_named(method)
     check_method(view.dtype, method)
     base = transform.domain
     lower, upper = domain(base.inclusive_min, base.exclusive_max, factors, method)
@@ -81,15 +84,57 @@ def downsample(view: View, factors: Sequence[int], method: str) -> View:
     return View(Downsample(view, factors, method), IndexTransform(reduced))
 
 
+def blocks_of(transform: IndexTransform, factors: Sequence[int], base: IndexDomain) -> IndexTransform:
+    """Return the transform into `base` that sees the blocks of a reduced view, `transform` being the view's.
+
+    A dimension runs through its blocks one after the other; a constant coordinate becomes a last dimension,
+    along its block.  Bounds are explicit.  All of `base` where the view goes in any other way.
+    """
+    from tegula.space.domain import IndexDomain
+
+    lows, highs = list(transform.domain.inclusive_min), list(transform.domain.exclusive_max)
+    labels = list(transform.domain.labels)
+    used: set[int] = set()
+    maps = []
+    for k, (m, factor) in enumerate(zip(transform.maps, factors, strict=True)):
+        lo, hi = base.inclusive_min[k], base.exclusive_max[k]
+        i = m.input_dimension
+        if factor == 1 and (i is None or i not in used):
+            maps.append(m)
+        elif m.stride is None:
+            start, stop = max(lo, m.offset * factor), min(hi, (m.offset + 1) * factor)
+            maps.append(OutputIndexMap(len(lows), start))
+            lows, highs, labels = [*lows, 0], [*highs, max(stop - start, 0)], [*labels, ""]
+        elif i is not None and m.stride == 1 and i not in used:
+            moved = m.offset * factor
+            lows[i] = max(lo, (lows[i] + m.offset) * factor) - moved
+            highs[i] = max(lows[i], min(hi, (highs[i] + m.offset) * factor) - moved)
+            maps.append(OutputIndexMap(i, moved))
+        else:
+            return IndexTransform(
+                IndexDomain(inclusive_min=base.inclusive_min, exclusive_max=base.exclusive_max)
+            )
+        if i is not None:
+            used.add(i)
+    return IndexTransform(IndexDomain(inclusive_min=lows, exclusive_max=highs, labels=labels), maps)
+
+
+def check_named(method: str) -> None:
+    """Raise InvalidArgument where there is no such method."""
+    if method not in METHODS:
+        known = ", ".join(f'"{name}"' for name in METHODS)
+        raise InvalidArgument(f'Expected one of {known}, but received: "{method}"')
+
+
 def check_method(dtype: DataType, method: str) -> None:
-    """Raise Unimplemented where `method` cannot reduce elements of `dtype`."""
+    """Raise InvalidArgument where `method` cannot reduce elements of `dtype`."""
     name = dtype.name
     if method in ("stride", "mode"):
         return
     plain = name == "bool" or name.startswith(("int", "uint", "float", "bfloat"))
     if plain or (method == "mean" and name.startswith("complex")):
         return
-    raise Unimplemented(f'Downsample method "{method}" does not support data type "{name}"')
+    raise InvalidArgument(f'Downsample method "{method}" does not support data type "{name}"')
 
 
 def cast(view: View, dtype: DataType) -> View:

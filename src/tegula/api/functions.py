@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tegula.kernels.methods import DownsampleMethod
     from tegula.plan.explain import Explanation
     from tegula.schema.keys import DTypeLike
+    from tegula.schema.units import Unit
 
 __all__ = ["array", "array_of", "cast", "computed", "downsample", "explain"]
 
@@ -86,11 +87,20 @@ def array(
     )
 
 
-def array_of(body: ArrayBody, seen: IndexTransform, readable: bool, writable: bool) -> TensorStore:
-    """Return a handle of its own over the array of a specification, through the transform `seen`."""
+def array_of(
+    body: ArrayBody,
+    units: tuple[Unit | None, ...] | None,
+    seen: IndexTransform,
+    readable: bool,
+    writable: bool,
+) -> TensorStore:
+    """Return a handle of its own over the array of a specification, through the transform `seen`.
+
+    `units` are those of the array's dimensions, None where none is known.
+    """
     elements = np.array(body.elements, body.dtype.array_dtype)
     bounds = IndexDomain(shape=elements.shape)
-    view = View(InMemory(elements, body.dtype), propagate_bounds(bounds, seen))
+    view = View(InMemory(elements, body.dtype, units), propagate_bounds(bounds, seen))
     return TensorStore(view, None, readable, writable)
 
 
@@ -127,8 +137,7 @@ def downsample(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
         method: ``"stride" "mean" "median" "mode" "min" "max"``.
 
     Raises:
-        InvalidArgument: wrong factors or an unknown method.
-        Unimplemented: the method does not support the data type.
+        InvalidArgument: wrong factors, an unknown method, or one that does not support the data type.
 
     >>> import tegula
     >>> tegula.downsample(tegula.array([1.0, 3.0, 5.0]), [2], "mean").read().result()
@@ -190,6 +199,9 @@ def downsampled_spec(base: Spec, factors: Iterable[int], method: str) -> Spec:
     from tegula.api.spec import made_spec
     from tegula.api.specbody import ComputedBody
 
+    views.check_named(method)
+    if base.dtype is not None:
+        views.check_method(base.dtype, method)
     body, schema = ComputedBody(base.copy(), tuple(int(factor) for factor in factors), method), Schema()
     if any(factor < 1 for factor in body.factors):
         raise InvalidArgument(

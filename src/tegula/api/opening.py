@@ -208,7 +208,7 @@ def _array(asked: Spec, access: Access) -> TensorStore:
             f"Mismatch between domain in schema {{ {schema.domain!r} }} and array "
             f"{{ {{origin={{{origin[:-2]}}}, shape={{{shape}}}}} }}"
         )
-    return array_of(body, asked._seen, access.readable, access.writable)
+    return array_of(body, schema.dimension_units, asked._seen, access.readable, access.writable)
 
 
 def _computed(asked: Spec, body: ComputedBody, access: Access) -> Future[TensorStore]:

@@ -24,6 +24,7 @@ from tegula.schema.fill import to_json as elements_json
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.space.domain import IndexDomain
+from tegula.view import check_method
 
 if TYPE_CHECKING:
     from tegula.api.context import Collector
@@ -321,7 +322,9 @@ def _array(rest: dict[str, Any], schema: Schema) -> ArrayBody:
     if schema.dtype is None:
         raise InvalidArgument("dtype must be specified")
     with at_member("array"):
-        return ArrayBody(array_of_json(rest.pop("array", None), schema.dtype, schema.rank), schema.dtype)
+        if "array" not in rest:
+            raise InvalidArgument("Expected array, but member is missing")
+        return ArrayBody(array_of_json(rest.pop("array"), schema.dtype, schema.rank), schema.dtype)
 
 
 def _computed(driver: str, rest: dict[str, Any], schema: Schema) -> ComputedBody:
@@ -350,6 +353,8 @@ def _computed(driver: str, rest: dict[str, Any], schema: Schema) -> ComputedBody
         method = rest.pop("downsample_method")
         if method not in METHODS:
             raise expected(known, method)
+        if base.dtype is not None:
+            check_method(base.dtype, method)
     return ComputedBody(base, tuple(factors), method)
 
 

@@ -200,8 +200,8 @@ class TensorStore(Indexable):
 
     @property
     def base(self) -> TensorStore | None:
-        """The store under an adapter (cast, downsample), None for others."""
-        return self._opened if isinstance(self._opened, TensorStore) else None
+        """The store under an adapter (cast, downsample), None for others; of a view, the part it reads."""
+        return storejson.base(self._view, self._opened) if isinstance(self._opened, TensorStore) else None
 
     @property
     def url(self) -> str:

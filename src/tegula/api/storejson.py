@@ -14,15 +14,16 @@ from tegula.plan.gather import pick
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.space.compose import compose
 from tegula.space.domain import IndexDomain
-from tegula.space.maps import OutputIndexMap
+from tegula.space.maps import OutputIndexMap, single_map
 from tegula.space.transform import IndexTransform
-from tegula.view import View
+from tegula.view import View, blocks_of
 
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
 
-__all__ = ["bound_spec", "pickled", "schema", "show"]
+__all__ = ["base", "bound_spec", "pickled", "schema", "show"]
 
 
 def schema(view: View, opened: Any) -> Schema:
@@ -40,11 +41,35 @@ def schema(view: View, opened: Any) -> Schema:
         below = schema(source.base, opened._opened)
         lower, upper = source.bounds
         whole = IndexDomain(inclusive_min=lower, exclusive_max=upper)
-        found = below.reduced(source.factors, whole)[transform]
+        found = below.reduced(source.factors, whole).through(transform)
     else:
         found = schema(source.base, opened._opened).converted(source.dtype)[transform]
     found._domain = transform.domain
     return found
+
+
+def base(view: View, below: TensorStore) -> TensorStore:
+    """Return the part of the store under a computed view that the view is made of.
+
+    All of it where the view goes through blocks in another way than forward and one after the other, or
+    through index arrays.
+    """
+    source, transform = view.source, view.transform
+    if isinstance(source, Downsample) and source.method == "stride":
+        lower, upper = source.bounds
+        open_ = below.domain
+        whole = IndexDomain(
+            inclusive_min=lower,
+            exclusive_max=upper,
+            implicit_lower_bounds=open_.implicit_lower_bounds,
+            implicit_upper_bounds=open_.implicit_upper_bounds,
+        )
+        strided = IndexTransform(whole, [single_map(i, 0, f) for i, f in enumerate(source.factors)])
+        return below._with_transform(compose(below._transform, compose(strided, transform)))
+    if isinstance(source, Downsample):
+        blocks = blocks_of(transform, source.factors, below.domain)
+        return below._with_transform(compose(below._transform, blocks))
+    return below._with_transform(compose(below._transform, transform))
 
 
 def _in_memory_schema(source: InMemory) -> Schema:
@@ -54,6 +79,8 @@ def _in_memory_schema(source: InMemory) -> Schema:
     if array.ndim:
         order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
         found.set_layout(ChunkLayout(inner_order=order, grid_origin=[0] * array.ndim))
+    if source.units is not None:
+        found.set_units(source.units)
     return found
 
 
@@ -141,6 +168,10 @@ def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Sp
     if shown.size:
         kept = [axis for axis, size in enumerate(shown.shape) if size != 1 and shown.strides[axis]]
         shown = shown[(*[slice(None) if axis in kept else 0 for axis in range(shown.ndim)], ...)]
+        if source.units is not None and len(kept) == source.array.ndim:
+            units = _in_memory_schema(source).through(transform).dimension_units or (None,) * shown.ndim
+            dtype.set_units(tuple([units[axis] for axis in kept]))
+            dtype._rank = None  # the array says it
         output = [OutputIndexMap(axis, -domain.inclusive_min[axis]) for axis in kept]
     else:
         shown, output = shown.reshape(-1), [OutputIndexMap()]
@@ -166,7 +197,7 @@ def pickled(store: TensorStore) -> tuple[Any, ...]:
     source: Any = store._view.source
     seen = store._view.transform
     if isinstance(source, InMemory):
-        return _restore_array, (source.array, source.dtype, seen, store._readable, store._writable)
+        return _restore_array, (source, seen, store._readable, store._writable)
     if isinstance(source, Downsample):
         return _restore_computed, (store._opened, "downsample", (source.factors, source.method), seen)
     if isinstance(source, Cast):
@@ -181,11 +212,11 @@ def _restore(spec: Spec, readable: bool, writable: bool) -> TensorStore:
 
 
 def _restore_array(
-    array: Any, dtype: Any, transform: IndexTransform, readable: bool, writable: bool
+    source: InMemory, transform: IndexTransform, readable: bool, writable: bool
 ) -> TensorStore:
     from tegula.api.store import TensorStore
 
-    return TensorStore(View(InMemory(array, dtype), transform), None, readable, writable)
+    return TensorStore(View(source, transform), None, readable, writable)
 
 
 def _restore_computed(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from tegula.api.context import Context, ContextResource
 from tegula.api.kvstore import KvStore, kv_open
@@ -27,36 +28,48 @@ from tegula.schema.schema import Schema
 from tegula.space.bounds import propagate_bounds
 from tegula.view import View
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tegula.api.kvspec import KvStoreSpec
+    from tegula.api.openmode import OpenMode
+    from tegula.api.typing import RecheckCacheOption
+    from tegula.schema.codecspec import CodecSpec
+    from tegula.schema.keys import DTypeLike
+    from tegula.schema.layout import ChunkLayout
+    from tegula.schema.units import Unit
+    from tegula.space.domain import IndexDomain
+
 __all__ = ["open", "opening", "reopened"]
 
 
 def open(
-    spec: Any,
+    spec: Spec | str | Mapping[str, Any],
     *,
     read: bool | None = None,
     write: bool | None = None,
-    open_mode: Any = None,
+    open_mode: OpenMode | None = None,
     open: bool | None = None,
     create: bool | None = None,
     delete_existing: bool | None = None,
     assume_metadata: bool | None = None,
     assume_cached_metadata: bool | None = None,
-    context: Any = None,
+    context: Context | None = None,
     transaction: Any = None,
     batch: Any = None,
-    kvstore: Any = None,
-    recheck_cached_metadata: Any = None,
-    recheck_cached_data: Any = None,
-    recheck_cached: Any = None,
+    kvstore: KvStore | KvStoreSpec | None = None,
+    recheck_cached_metadata: RecheckCacheOption | None = None,
+    recheck_cached_data: RecheckCacheOption | None = None,
+    recheck_cached: RecheckCacheOption | None = None,
     rank: int | None = None,
-    dtype: Any = None,
-    domain: Any = None,
-    shape: Any = None,
-    chunk_layout: Any = None,
-    codec: Any = None,
-    fill_value: Any = None,
-    dimension_units: Any = None,
-    schema: Any = None,
+    dtype: DTypeLike | None = None,
+    domain: IndexDomain | None = None,
+    shape: Iterable[SupportsIndex] | None = None,
+    chunk_layout: ChunkLayout | None = None,
+    codec: CodecSpec | None = None,
+    fill_value: npt.ArrayLike | None = None,
+    dimension_units: Sequence[Unit | str | float | None] | None = None,
+    schema: Schema | None = None,
 ) -> Future[TensorStore]:
     """Open or create an array; return a future of its handle.
 

@@ -10,7 +10,8 @@ is known has a transform.  `update` merges constraints: it never replaces one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tegula.api.context import (
     Collector,
@@ -46,9 +47,13 @@ from tegula.space.transform import IndexTransform, identity
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
     from tegula.api.kvspec import KvStoreSpec
+    from tegula.api.kvstore import KvStore
+    from tegula.api.typing import RecheckCacheOption
     from tegula.schema.codecspec import CodecSpec
+    from tegula.schema.keys import DTypeLike
     from tegula.schema.layout import ChunkLayout
     from tegula.schema.units import Unit
 
@@ -244,7 +249,7 @@ class Spec(Late, Indexable):
         return self.schema.codec
 
     @property
-    def fill_value(self) -> np.ndarray[Any, Any] | None:
+    def fill_value(self) -> np.ndarray | None:
         """The fill value, None where it is not known."""
         return self.schema.fill_value
 
@@ -303,20 +308,20 @@ class Spec(Late, Indexable):
         unbind_context: bool | None = None,
         strip_context: bool | None = None,
         context: Context | None = None,
-        kvstore: Any = None,
+        kvstore: KvStore | KvStoreSpec | None = None,
         minimal_spec: bool | None = None,
-        recheck_cached_metadata: Any = None,
-        recheck_cached_data: Any = None,
-        recheck_cached: Any = None,
-        rank: Any = None,
-        dtype: Any = None,
-        domain: Any = None,
-        shape: Any = None,
-        chunk_layout: Any = None,
-        codec: Any = None,
-        fill_value: Any = None,
-        dimension_units: Any = None,
-        schema: Any = None,
+        recheck_cached_metadata: RecheckCacheOption | None = None,
+        recheck_cached_data: RecheckCacheOption | None = None,
+        recheck_cached: RecheckCacheOption | None = None,
+        rank: SupportsIndex | None = None,
+        dtype: DTypeLike | None = None,
+        domain: IndexDomain | None = None,
+        shape: Iterable[SupportsIndex] | None = None,
+        chunk_layout: ChunkLayout | None = None,
+        codec: CodecSpec | None = None,
+        fill_value: npt.ArrayLike | None = None,
+        dimension_units: Sequence[Unit | str | float | None] | None = None,
+        schema: Schema | None = None,
     ) -> None:
         """Merge constraints and options into this specification; those left out stay as they are.
 

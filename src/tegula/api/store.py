@@ -5,7 +5,8 @@ A handle holds no logic: each method is one expression over a view function, a p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
 from numpy.typing import NDArray
 
@@ -20,14 +21,22 @@ from tegula.space.transform import IndexTransform
 from tegula.view import View
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from tegula.api.kvstore import KvStore
+    from tegula.api.openmode import OpenMode
     from tegula.api.spec import Spec
+    from tegula.api.typing import RecheckCacheOption
     from tegula.runtime.future import Future, WriteFutures
     from tegula.schema.codecspec import CodecSpec
     from tegula.schema.dtypes import DataType
+    from tegula.schema.keys import DTypeLike
     from tegula.schema.layout import ChunkLayout
     from tegula.schema.schema import Schema
     from tegula.schema.units import Unit
     from tegula.space.domain import IndexDomain
+    from tegula.space.keys import IndexKey
 
 __all__ = ["TensorStore"]
 
@@ -182,7 +191,7 @@ class TensorStore(Indexable):
         return self.schema.codec
 
     @property
-    def fill_value(self) -> NDArray[Any] | None:
+    def fill_value(self) -> np.ndarray | None:
         """The fill value, None where there is none."""
         return self.schema.fill_value
 
@@ -192,7 +201,7 @@ class TensorStore(Indexable):
         return self.schema.dimension_units or (None,) * self.rank
 
     @property
-    def kvstore(self) -> Any:
+    def kvstore(self) -> KvStore | None:
         """The key-value store of the array, None where there is none."""
         if isinstance(self._opened, TensorStore):
             return self._opened.kvstore
@@ -222,7 +231,7 @@ class TensorStore(Indexable):
     def spec(
         self,
         *,
-        open_mode: Any = None,
+        open_mode: OpenMode | None = None,
         open: bool | None = None,
         create: bool | None = None,
         delete_existing: bool | None = None,
@@ -231,9 +240,9 @@ class TensorStore(Indexable):
         minimal_spec: bool | None = None,
         retain_context: bool | None = None,
         unbind_context: bool | None = None,
-        recheck_cached_metadata: Any = None,
-        recheck_cached_data: Any = None,
-        recheck_cached: Any = None,
+        recheck_cached_metadata: RecheckCacheOption | None = None,
+        recheck_cached_data: RecheckCacheOption | None = None,
+        recheck_cached: RecheckCacheOption | None = None,
     ) -> Spec:
         """Return the specification by which `tegula.open` gives this view again.
 
@@ -258,7 +267,7 @@ class TensorStore(Indexable):
 
     # ---- reading and writing
 
-    def read(self, *, order: str = "C", batch: Any = None) -> Future[NDArray[Any]]:
+    def read(self, *, order: Literal["C", "F"] = "C", batch: Any = None) -> Future[np.ndarray]:
         """Read the elements into a new array.
 
         Args:
@@ -273,7 +282,7 @@ class TensorStore(Indexable):
 
     def write(
         self,
-        source: Any,
+        source: TensorStore | npt.ArrayLike,
         *,
         batch: Any = None,
         can_reference_source_data_indefinitely: bool | None = None,
@@ -291,7 +300,7 @@ class TensorStore(Indexable):
         del batch, can_reference_source_data_indefinitely
         return start_write(self, source)
 
-    def __setitem__(self, key: Any, source: Any) -> None:
+    def __setitem__(self, key: IndexKey, source: TensorStore | npt.ArrayLike) -> None:
         self[key].write(source).result()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -299,7 +308,7 @@ class TensorStore(Indexable):
         found = self.read().result()
         return found if dtype is None else found.astype(dtype, copy=False)
 
-    def astype(self, dtype: Any) -> TensorStore:
+    def astype(self, dtype: DTypeLike) -> TensorStore:
         """Return a view whose elements are converted as they are read and written."""
         from tegula.api.functions import cast
 
@@ -315,8 +324,8 @@ class TensorStore(Indexable):
 
     def resize(
         self,
-        inclusive_min: Any = None,
-        exclusive_max: Any = None,
+        inclusive_min: Iterable[SupportsIndex | None] | None = None,
+        exclusive_max: Iterable[SupportsIndex | None] | None = None,
         resize_metadata_only: bool = False,
         resize_tied_bounds: bool = False,
         expand_only: bool = False,

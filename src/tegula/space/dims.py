@@ -12,7 +12,7 @@ Law: `eval(repr(e)) == e`, and `x[e1][e2]` is what the operations do one after t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.space import dimops
@@ -38,6 +38,9 @@ from tegula.space.selection import (
 )
 from tegula.space.slicing import Expression, apply_terms
 from tegula.space.transform import IndexTransform, nowhere
+
+if TYPE_CHECKING:
+    from tegula.space.keys import DimSelectionLike, NumpyIndexingSpec
 
 
 def _taking(expression: Expression, count: int) -> int:
@@ -327,6 +330,9 @@ def applied(t: IndexTransform, expression: DimExpression) -> IndexTransform:
     return t
 
 
+T = TypeVar("T", bound=HasTransform)
+
+
 class _Operation:
     """`expression.op`: waits for its argument in brackets."""
 
@@ -337,7 +343,7 @@ class _Operation:
         self._owner = owner
         self._name = name
 
-    def __getitem__(self, argument: Any) -> DimExpression:
+    def __getitem__(self, argument: object) -> DimExpression:
         """Return the expression with this operation added."""
         owner, name = self._owner, self._name
         if name in ("oindex", "vindex"):
@@ -374,7 +380,7 @@ class DimExpression(Frozen, _RawExpression):
         place = "chained" if self._steps else "initial"
         return self._then(prefix, Expression(terms, _INDEXING[prefix], place))
 
-    def __getitem__(self, terms: Any) -> DimExpression:
+    def __getitem__(self, terms: NumpyIndexingSpec) -> DimExpression:
         """Add an indexing operation; it must take all selected dimensions."""
         return self._indexed(terms, "")
 
@@ -428,9 +434,10 @@ class DimExpression(Frozen, _RawExpression):
         """Join the selected dimensions into a new first one."""
         return self._then("diagonal", None)
 
-    def __call__(self, x: HasTransform) -> Any:
+    def __call__(self, x: T) -> T:
         """Return `x[self]`; raise `IndexingError`."""
-        return x[self]  # type: ignore[index]
+        seen: T = x[self]  # type: ignore[index]
+        return seen
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DimExpression):
@@ -494,7 +501,7 @@ class _Start:
     __slots__ = ()
     __iter__ = None
 
-    def __getitem__(self, selection: Any) -> DimSelection:
+    def __getitem__(self, selection: DimSelectionLike) -> DimSelection:
         """Return the selection of the given dimensions."""
         return _expression(specs_of(selection), ())  # type: ignore[return-value]
 

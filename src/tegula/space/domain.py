@@ -24,6 +24,7 @@ from tegula.space.indexable import Movable, Operations
 from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, quoted
 
 if TYPE_CHECKING:
+    from tegula.space.keys import DimSelectionLike, IndexKey
     from tegula.space.transform import IndexTransform
 
 NO_LABELS = tuple(("",) * rank for rank in range(MAX_RANK + 1))
@@ -289,12 +290,12 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         return self.take(range(self.rank - 1, -1, -1))
 
     @overload
-    def __getitem__(self, key: SupportsIndex | str) -> Dim: ...
+    def __getitem__(self, key: int | str) -> Dim: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __getitem__(self, key: Any) -> IndexDomain: ...
+    def __getitem__(self, key: IndexKey | DimSelectionLike) -> IndexDomain: ...
 
-    def __getitem__(self, key: Any) -> Dim | IndexDomain:
+    def __getitem__(self, key: IndexKey | DimSelectionLike) -> Dim | IndexDomain:
         """Return one dimension (by number or label), several, or this domain indexed by another value."""
         if isinstance(key, (str, bytes)):
             try:

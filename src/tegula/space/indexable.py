@@ -12,10 +12,11 @@ Law: `x.op[arg]._transform == x._transform.op[arg]` for every `op` here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from tegula.space.domain import IndexDomain
+    from tegula.space.keys import DimSelectionLike, IndexKey
     from tegula.space.transform import IndexTransform
 
 
@@ -56,13 +57,13 @@ class Subscript(Generic[T]):
         self._owner = owner
         self._name = name
 
-    def __getitem__(self, argument: Any) -> T:
+    def __getitem__(self, argument: object) -> T:
         """Return the owner with the operation applied to all its dimensions."""
         owner: Any = self._owner
         seen: T = owner._with_transform(Operations.on_all(owner._transform, self._name, argument))
         return seen
 
-    def __setitem__(self, argument: Any, source: Any) -> None:
+    def __setitem__(self, argument: object, source: object) -> None:
         """Write `source` into the owner so seen, and wait; for owners that can be written."""
         target: Any = self[argument]
         target.write(source).result()
@@ -77,54 +78,57 @@ class Movable:
     __slots__ = ()
 
     @property
-    def translate_to(self) -> Subscript[Any]:
+    def translate_to(self) -> Subscript[Self]:
         """`x.translate_to[origins]`: the same elements, each lower bound moved to the given origin."""
         return Subscript(self, "translate_to")
 
     @property
-    def translate_by(self) -> Subscript[Any]:
+    def translate_by(self) -> Subscript[Self]:
         """`x.translate_by[offsets]`: the same elements, the domain moved forward."""
         return Subscript(self, "translate_by")
 
     @property
-    def translate_backward_by(self) -> Subscript[Any]:
+    def translate_backward_by(self) -> Subscript[Self]:
         """`x.translate_backward_by[offsets]`: the same elements, the domain moved backward."""
         return Subscript(self, "translate_backward_by")
 
     @property
-    def stride(self) -> Subscript[Any]:
+    def stride(self) -> Subscript[Self]:
         """`x.stride[strides]`: the multiples of the given strides, counted from 0, divided by them."""
         return Subscript(self, "stride")
 
     @property
-    def label(self) -> Subscript[Any]:
+    def label(self) -> Subscript[Self]:
         """`x.label['a', 'b']`: the same elements, the dimensions called so."""
         return Subscript(self, "label")
 
     @property
-    def mark_bounds_implicit(self) -> Subscript[Any]:
+    def mark_bounds_implicit(self) -> Subscript[Self]:
         """`x.mark_bounds_implicit[flag]` or `[lower:upper]`: bounds made implicit or explicit."""
         return Subscript(self, "mark_bounds_implicit")
 
     @property
-    def diagonal(self) -> Any:
+    def diagonal(self) -> Self:
         """The dimensions joined into one, over the indices common to all of them."""
         me: Any = self
-        return me._with_transform(Operations.on_all(me._transform, "diagonal", None))
+        seen: Self = me._with_transform(Operations.on_all(me._transform, "diagonal", None))
+        return seen
 
     @property
-    def T(self) -> Any:  # noqa: N802 - the name in NumPy and the drop-in
+    def T(self) -> Self:  # noqa: N802 - the name in NumPy and the drop-in
         """The view with the dimensions in reverse order."""
         me: Any = self
-        return me._with_transform(Operations.reversed(me._transform))
+        seen: Self = me._with_transform(Operations.reversed(me._transform))
+        return seen
 
-    def transpose(self, axes: Any = None) -> Any:
+    def transpose(self, axes: DimSelectionLike | None = None) -> Self:
         """Return the view whose dimension `i` is dimension `axes[i]`; reversed where `axes` is None.
 
         Raise `InvalidArgument` unless `axes` names every dimension once.
         """
         me: Any = self
-        return me._with_transform(Operations.transposed(me._transform, axes))
+        seen: Self = me._with_transform(Operations.transposed(me._transform, axes))
+        return seen
 
 
 class Indexable(Movable):
@@ -138,20 +142,21 @@ class Indexable(Movable):
     __slots__ = ()
     __iter__ = None
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: IndexKey) -> Self:
         """Return the view through a NumPy-style expression, domain, transform or dimension expression.
 
         Raise `IndexingError` for an expression that is wrong or leaves the explicit bounds.
         """
         me: Any = self
-        return me._with_transform(Operations.index(me._transform, key))
+        seen: Self = me._with_transform(Operations.index(me._transform, key))
+        return seen
 
     @property
-    def oindex(self) -> Subscript[Any]:
+    def oindex(self) -> Subscript[Self]:
         """`x.oindex[...]`: each index array or mask picks along its own dimension (outer product)."""
         return Subscript(self, "oindex")
 
     @property
-    def vindex(self) -> Subscript[Any]:
+    def vindex(self) -> Subscript[Self]:
         """`x.vindex[...]`: index arrays broadcast together; their dimensions come first."""
         return Subscript(self, "vindex")

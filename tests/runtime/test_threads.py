@@ -55,9 +55,7 @@ def test_children_spread_over_the_threads(pool):
     async def program():
         return await All([Call(where, 0.02)] * 8)
 
-    started = time.monotonic()
     assert len(set(pool.submit(program(), PERFORM).result(timeout=10))) == 2
-    assert time.monotonic() - started < 8 * 0.02
 
 
 def test_nesting_needs_no_more_threads_than_one():

@@ -342,3 +342,16 @@ def test_properties():
     _same(USES, TRANSFORMS)
     # left out: the wheel's pickle of an index array gives a transform that is not equal
     _same("pickle.loads(pickle.dumps(@))==@", [text for text in TRANSFORMS if "[[" not in text])
+
+
+def test_the_inverse_undoes():
+    t = tegula.IndexTransform(input_shape=[3, 4], input_labels=["x", "y"])[::-1, 1:].transpose([1, 0])
+    back = t.inverse()
+    assert back.domain == tegula.IndexDomain(inclusive_min=[0, 1], exclusive_max=[3, 4], labels=["x", "y"])
+    for point in [(1, 0), (3, -2), (2, -1)]:
+        assert back(t(point)) == point
+    assert back.inverse() == t
+    with pytest.raises(ValueError, match="not invertible due to index array map"):
+        tegula.IndexTransform(input_shape=[3])[[0, 2]].inverse()
+    with pytest.raises(ValueError, match="not invertible due to stride of 2"):
+        tegula.IndexTransform(input_shape=[3])[::2].inverse()

@@ -179,27 +179,47 @@ class Dim(Frozen, _RawDim):
 
     @property
     def inclusive_max(self) -> int:
-        """The greatest index (`inf` where unbounded)."""
+        """The greatest index (`inf` where unbounded).
+
+        >>> Dim(2, 5).inclusive_max
+        4
+        """
         return self.exclusive_max - 1
 
     @property
     def exclusive_min(self) -> int:
-        """One less than the least index (`-inf - 1` where unbounded)."""
+        """One less than the least index (`-inf - 1` where unbounded).
+
+        >>> Dim(2, 5).exclusive_min
+        1
+        """
         return self.inclusive_min - 1
 
     @property
     def size(self) -> int:
-        """The number of indices; not meaningful where unbounded."""
+        """The number of indices; not meaningful where unbounded.
+
+        >>> Dim(2, 5).size
+        3
+        """
         return self.exclusive_max - self.inclusive_min
 
     @property
     def empty(self) -> bool:
-        """Whether there is no index."""
+        """Whether there is no index.
+
+        >>> Dim(2, 2).empty
+        True
+        """
         return self.exclusive_max == self.inclusive_min
 
     @property
     def finite(self) -> bool:
-        """Whether both edges are bounded."""
+        """Whether both edges are bounded.
+
+        >>> Dim(2).finite, Dim(inclusive_min=2).finite
+        (True, False)
+        """
         return self.inclusive_min != -INF and self.exclusive_max != END
 
     def __len__(self) -> int:

@@ -166,7 +166,11 @@ class IndexDomain(Movable, Frozen, _RawDomain):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The size of each dimension."""
+        """The size of each dimension.
+
+        >>> IndexDomain(inclusive_min=[1, 2], exclusive_max=[3, 7]).shape
+        (2, 5)
+        """
         try:
             return self._shape
         except AttributeError:
@@ -176,22 +180,38 @@ class IndexDomain(Movable, Frozen, _RawDomain):
 
     @property
     def inclusive_max(self) -> tuple[int, ...]:
-        """The upper bounds, inclusive (`inf` where unbounded)."""
+        """The upper bounds, inclusive (`inf` where unbounded).
+
+        >>> IndexDomain(shape=[3, 4]).inclusive_max
+        (2, 3)
+        """
         return tuple([hi - 1 for hi in self.exclusive_max])
 
     @property
     def implicit_lower_bounds(self) -> tuple[bool, ...]:
-        """Whether each lower bound may move."""
+        """Whether each lower bound may move.
+
+        >>> IndexDomain(2).implicit_lower_bounds
+        (True, True)
+        """
         return _flags(self.lower_mask, self.rank)
 
     @property
     def implicit_upper_bounds(self) -> tuple[bool, ...]:
-        """Whether each upper bound may move."""
+        """Whether each upper bound may move.
+
+        >>> IndexDomain(shape=[3, 4]).implicit_upper_bounds
+        (False, False)
+        """
         return _flags(self.upper_mask, self.rank)
 
     @property
     def size(self) -> int:
-        """The number of elements; 2**63 - 1 where that is too many to count."""
+        """The number of elements; 2**63 - 1 where that is too many to count.
+
+        >>> IndexDomain(shape=[3, 4]).size
+        12
+        """
         try:
             return self._size
         except AttributeError:
@@ -201,7 +221,11 @@ class IndexDomain(Movable, Frozen, _RawDomain):
 
     @property
     def index_exp(self) -> tuple[slice, ...]:
-        """The slices with which NumPy would cut out this domain; raise `ValueError` for negative bounds."""
+        """The slices with which NumPy would cut out this domain; raise `ValueError` for negative bounds.
+
+        >>> IndexDomain(inclusive_min=[1, 2], exclusive_max=[3, 7]).index_exp
+        (slice(1, 3, None), slice(2, 7, None))
+        """
         slices = []
         for lo, hi in zip(self.inclusive_min, self.exclusive_max, strict=True):
             if (lo < 0 and lo != -INF) or hi < 0:
@@ -218,12 +242,20 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         return map(self.dim, range(self.rank))
 
     def dim(self, i: int) -> Dim:
-        """Return dimension `i`, `0 <= i < rank`."""
+        """Return dimension `i`, `0 <= i < rank`.
+
+        >>> IndexDomain(shape=[3, 4], labels=["x", "y"]).dim(1)
+        Dim(inclusive_min=0, exclusive_max=4, label="y")
+        """
         lower, upper = self.lower_mask >> i & 1 == 1, self.upper_mask >> i & 1 == 1
         return dim(self.inclusive_min[i], self.exclusive_max[i], self.labels[i], lower, upper)
 
     def take(self, dims: Iterable[int]) -> IndexDomain:
-        """Return the domain of the given dimensions (each `0 <= i < rank`, no duplicates)."""
+        """Return the domain of the given dimensions (each `0 <= i < rank`, no duplicates).
+
+        >>> IndexDomain(shape=[3, 4, 5]).take([2, 0])
+        { [0, 5), [0, 3) }
+        """
         chosen = tuple(dims)
         labels, lowers, uppers = self.labels, self.lower_mask, self.upper_mask
         if lowers or uppers:

@@ -79,44 +79,84 @@ class Movable:
 
     @property
     def translate_to(self) -> Subscript[Self]:
-        """`x.translate_to[origins]`: the same elements, each lower bound moved to the given origin."""
+        """`x.translate_to[origins]`: the same elements, each lower bound moved to the given origin.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[3, 4]).translate_to[10, None]
+        { [10, 13), [0, 4) }
+        """
         return Subscript(self, "translate_to")
 
     @property
     def translate_by(self) -> Subscript[Self]:
-        """`x.translate_by[offsets]`: the same elements, the domain moved forward."""
+        """`x.translate_by[offsets]`: the same elements, the domain moved forward.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[3, 4]).translate_by[5]
+        { [5, 8), [5, 9) }
+        """
         return Subscript(self, "translate_by")
 
     @property
     def translate_backward_by(self) -> Subscript[Self]:
-        """`x.translate_backward_by[offsets]`: the same elements, the domain moved backward."""
+        """`x.translate_backward_by[offsets]`: the same elements, the domain moved backward.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[3, 4]).translate_backward_by[5, 1]
+        { [-5, -2), [-1, 3) }
+        """
         return Subscript(self, "translate_backward_by")
 
     @property
     def stride(self) -> Subscript[Self]:
-        """`x.stride[strides]`: the multiples of the given strides, counted from 0, divided by them."""
+        """`x.stride[strides]`: the multiples of the given strides, counted from 0, divided by them.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(inclusive_min=[1], exclusive_max=[11]).stride[3]
+        { [1, 4) }
+        """
         return Subscript(self, "stride")
 
     @property
     def label(self) -> Subscript[Self]:
-        """`x.label['a', 'b']`: the same elements, the dimensions called so."""
+        """`x.label['a', 'b']`: the same elements, the dimensions called so.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[3, 4]).label['a', 'b']
+        { "a": [0, 3), "b": [0, 4) }
+        """
         return Subscript(self, "label")
 
     @property
     def mark_bounds_implicit(self) -> Subscript[Self]:
-        """`x.mark_bounds_implicit[flag]` or `[lower:upper]`: bounds made implicit or explicit."""
+        """`x.mark_bounds_implicit[flag]` or `[lower:upper]`: bounds made implicit or explicit.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[3]).mark_bounds_implicit[False:True]
+        { [0, 3*) }
+        """
         return Subscript(self, "mark_bounds_implicit")
 
     @property
     def diagonal(self) -> Self:
-        """The dimensions joined into one, over the indices common to all of them."""
+        """The dimensions joined into one, over the indices common to all of them.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[3, 4]).diagonal
+        { [0, 3) }
+        """
         me: Any = self
         seen: Self = me._with_transform(Operations.on_all(me._transform, "diagonal", None))
         return seen
 
     @property
     def T(self) -> Self:  # noqa: N802 - the name in NumPy and the drop-in
-        """The view with the dimensions in reverse order."""
+        """The view with the dimensions in reverse order.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[3, 4], labels=['x', 'y']).T
+        { "y": [0, 4), "x": [0, 3) }
+        """
         me: Any = self
         seen: Self = me._with_transform(Operations.reversed(me._transform))
         return seen
@@ -125,6 +165,10 @@ class Movable:
         """Return the view whose dimension `i` is dimension `axes[i]`; reversed where `axes` is None.
 
         Raise `InvalidArgument` unless `axes` names every dimension once.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[2, 3, 4]).transpose([2, 0, 1]).shape
+        (4, 2, 3)
         """
         me: Any = self
         seen: Self = me._with_transform(Operations.transposed(me._transform, axes))
@@ -153,10 +197,20 @@ class Indexable(Movable):
 
     @property
     def oindex(self) -> Subscript[Self]:
-        """`x.oindex[...]`: each index array or mask picks along its own dimension (outer product)."""
+        """`x.oindex[...]`: each index array or mask picks along its own dimension (outer product).
+
+        >>> from tegula import IndexTransform
+        >>> IndexTransform(input_shape=[5, 5]).oindex[[1, 2, 3], [0, 4]].shape
+        (3, 2)
+        """
         return Subscript(self, "oindex")
 
     @property
     def vindex(self) -> Subscript[Self]:
-        """`x.vindex[...]`: index arrays broadcast together; their dimensions come first."""
+        """`x.vindex[...]`: index arrays broadcast together; their dimensions come first.
+
+        >>> from tegula import IndexTransform
+        >>> IndexTransform(input_shape=[5, 5, 7]).vindex[:, [1, 2, 3], [0, 4, 4]].shape
+        (3, 5)
+        """
         return Subscript(self, "vindex")

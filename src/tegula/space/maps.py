@@ -274,7 +274,11 @@ class OutputIndexMaps:
 
     @property
     def rank(self) -> int:
-        """The number of output dimensions."""
+        """The number of output dimensions.
+
+        >>> OutputIndexMaps((constant_map(3), constant_map(4))).rank
+        2
+        """
         return len(self._maps)
 
     def __len__(self) -> int:

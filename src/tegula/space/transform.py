@@ -262,12 +262,20 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
 
     @property
     def output_rank(self) -> int:
-        """The number of output dimensions."""
+        """The number of output dimensions.
+
+        >>> IndexTransform(3)[1].output_rank
+        3
+        """
         return len(self._dims)
 
     @property
     def output(self) -> OutputIndexMaps:
-        """The output index maps."""
+        """The output index maps.
+
+        >>> IndexTransform(2)[:, 5].output
+        [OutputIndexMap(offset=0, stride=1, input_dimension=0), OutputIndexMap(offset=5)]
+        """
         return OutputIndexMaps(self.maps)
 
     @property
@@ -334,6 +342,20 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
                 f"output index map: Index {value} is outside valid range {shown}"
             )
         return wrapped(m.offset + m.stride * value)
+
+    def inverse(self) -> IndexTransform:
+        """Return the transform that undoes this one: from its output coordinates to its input coordinates.
+
+        TensorStore has it in C++ alone.  Raise `InvalidArgument` where there is none: for an index array, a
+        stride other than 1 and -1, an input dimension used twice, or one not used that has not one index.
+
+        >>> moved = IndexTransform(input_shape=[5]).translate_by[7]
+        >>> moved.inverse().domain, moved.inverse()([2])
+        ({ [0, 5) }, (9,))
+        """
+        from tegula.space.compose import inverse
+
+        return inverse(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, defaults left out.

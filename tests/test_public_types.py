@@ -21,6 +21,7 @@ ELSEWHERE = {
     r"\.(batch|transaction)$": "there is no such class yet",
     r"^TensorStore\.storage_statistics\.return$": "there is no such class yet",
     r"^TensorStore\.__init__\.opened$": "not called by users: `open` makes handles",
+    r"^register_store\.store$": "a class of the user, checked when it is registered",
     r"^(Future|Promise)\.": "coroutines of any kind; a promise of anything",
     r"^(Context|KvStore|Group|open_group)\b": "specifications are JSON, a URL or a value of their own",
     r"^(ChunkLayout|Schema|Unit|CodecSpec|dtype)\b": "keyword constraints, checked one by one at run time",

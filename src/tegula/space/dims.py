@@ -386,102 +386,52 @@ class DimExpression(Frozen, _RawExpression):
 
     @property
     def oindex(self) -> _Operation:
-        """Add an indexing operation with outer index arrays.
-
-        >>> from tegula import IndexDomain, d
-        >>> d[0, 1].oindex[[1, 2], [0, 3, 4]]
-        d[0,1].oindex[array([1, 2]),array([0, 3, 4])]
-        """
+        """Add an indexing operation with outer index arrays."""
         return _Operation(self, "oindex")
 
     @property
     def vindex(self) -> _Operation:
-        """Add an indexing operation with joint index arrays, their dimensions first.
-
-        >>> from tegula import IndexDomain, d
-        >>> d['y', 'x'].vindex[[1, 2], [0, 3]]
-        d['y','x'].vindex[array([1, 2]),array([0, 3])]
-        """
+        """Add an indexing operation with joint index arrays, their dimensions first."""
         return _Operation(self, "vindex")
 
     @property
     def translate_to(self) -> _Operation:
-        """Move the selected dimensions to the given origins.
-
-        >>> from tegula import IndexDomain, d
-        >>> IndexDomain(shape=[3, 4])[d[1].translate_to[7]]
-        { [0, 3), [7, 11) }
-        """
+        """Move the selected dimensions to the given origins."""
         return _Operation(self, "translate_to")
 
     @property
     def translate_by(self) -> _Operation:
-        """Move the selected dimensions forward.
-
-        >>> from tegula import IndexDomain, d
-        >>> IndexDomain(shape=[3, 4])[d[0, 1].translate_by[1, 2]]
-        { [1, 4), [2, 6) }
-        """
+        """Move the selected dimensions forward."""
         return _Operation(self, "translate_by")
 
     @property
     def translate_backward_by(self) -> _Operation:
-        """Move the selected dimensions backward.
-
-        >>> from tegula import IndexDomain, d
-        >>> IndexDomain(shape=[3, 4])[d[-1].translate_backward_by[2]]
-        { [0, 3), [-2, 2) }
-        """
+        """Move the selected dimensions backward."""
         return _Operation(self, "translate_backward_by")
 
     @property
     def stride(self) -> _Operation:
-        """Keep the multiples of the given strides, counted from 0.
-
-        >>> from tegula import IndexDomain, d
-        >>> IndexDomain(shape=[3, 9])[d[1].stride[4]]
-        { [0, 3), [0, 3) }
-        """
+        """Keep the multiples of the given strides, counted from 0."""
         return _Operation(self, "stride")
 
     @property
     def label(self) -> _Operation:
-        """Call the selected dimensions so.
-
-        >>> from tegula import IndexDomain, d
-        >>> IndexDomain(shape=[3, 4])[d[1].label['x']]
-        { [0, 3), "x": [0, 4) }
-        """
+        """Call the selected dimensions so."""
         return _Operation(self, "label")
 
     @property
     def transpose(self) -> _Operation:
-        """Put the selected dimensions at the given places.
-
-        >>> from tegula import IndexDomain, d
-        >>> IndexDomain(shape=[3, 4, 5])[d[2].transpose[0]]
-        { [0, 5), [0, 3), [0, 4) }
-        """
+        """Put the selected dimensions at the given places."""
         return _Operation(self, "transpose")
 
     @property
     def mark_bounds_implicit(self) -> _Operation:
-        """Make bounds of the selected dimensions implicit or explicit.
-
-        >>> from tegula import IndexDomain, d
-        >>> IndexDomain(shape=[3, 4])[d[0].mark_bounds_implicit[:True]]
-        { [0, 3*), [0, 4) }
-        """
+        """Make bounds of the selected dimensions implicit or explicit."""
         return _Operation(self, "mark_bounds_implicit")
 
     @property
     def diagonal(self) -> DimExpression:
-        """Join the selected dimensions into a new first one.
-
-        >>> from tegula import IndexDomain, d
-        >>> IndexDomain(shape=[3, 4, 5])[d[0, 2].diagonal]
-        { [0, 3), [0, 4) }
-        """
+        """Join the selected dimensions into a new first one."""
         return self._then("diagonal", None)
 
     def __call__(self, x: T) -> T:

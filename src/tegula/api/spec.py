@@ -348,11 +348,8 @@ class Spec(Late, Indexable):
             if not flags & {"open", "create"}:
                 flags |= self._flags
             self._flags = completed(flags) if isinstance(self._body, ChunkedBody) else frozenset(flags)
-        self._update_store(
-            kvstore,
-            minimal_spec,
-            (recheck_cached_metadata, recheck_cached_data, recheck_cached),
-        )
+        bounds = (recheck_cached_metadata, recheck_cached_data, recheck_cached)
+        self._update_store(kvstore, minimal_spec, bounds)
         if constraints:
             self._constrain(wanted)
         self._update_context(bool(unbind_context), bool(strip_context), context)

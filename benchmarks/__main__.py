@@ -13,6 +13,7 @@ from benchmarks import (
     downsample,
     full_read,
     full_write,
+    gcs,
     importing,
     indexing,
     memory_chunks,
@@ -35,6 +36,7 @@ GROUPS = [
     plan.GROUP,
     downsample.GROUP,
     importing.GROUP,
+    *gcs.GROUPS,
 ]
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-PEERS = ("tegula", "tensorstore", "zarr", "zarrs")
+PEERS = ("tegula", "tensorstore", "zarr", "zarrs", "google")
 REFERENCE = "tensorstore"
 PREFAULT = 256 << 20
 
@@ -44,7 +44,8 @@ class Case:
     `size` is the bytes that one call moves (0: quote microseconds a call), `number` the calls in one
     sample, `before` runs before each sample of a peer outside the clock, `answer` turns what a call
     returned into what is compared (the default: itself), `count` is the items that one call handles.
-    `pure`: the call allocates next to nothing, so that no memory is touched before its samples.
+    `pure`: the call allocates next to nothing, so that no memory is touched before its samples.  `clock` is
+    what is measured (None: the time that passes), `reference` the peer whose figure is 1.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Case:
     answer: Callable[[str, Any], Any] | None = None
     rounds: int = 5
     pure: bool = False
+    clock: Callable[[], float] | None = None
+    reference: str = REFERENCE
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Row:
     count: int
     samples: dict[str, list[float]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    reference: str = REFERENCE
 
     def median(self, peer: str) -> float | None:
         """The median of seconds a call."""
@@ -89,9 +93,9 @@ class Row:
 
     def ratio(self, peer: str) -> float | None:
         """The median over the rounds of this peer's time to the reference's."""
-        if not self.samples.get(peer) or not self.samples.get(REFERENCE):
+        if not self.samples.get(peer) or not self.samples.get(self.reference):
             return None
-        pairs = zip(self.samples[peer], self.samples[REFERENCE], strict=True)
+        pairs = zip(self.samples[peer], self.samples[self.reference], strict=True)
         return statistics.median(mine / theirs for mine, theirs in pairs)
 
     def to_json(self) -> dict[str, Any]:
@@ -152,7 +156,7 @@ def _first_answers(case: Case, row: Row) -> list[str]:
 
 def measure(group: str, case: Case, options: Options) -> Row:
     """Take the figures of one case."""
-    row = Row(group, case.name, case.size, case.count)
+    row = Row(group, case.name, case.size, case.count, reference=case.reference)
     peers = _first_answers(case, row)
     row.samples = {peer: [] for peer in peers}
     number = max(1, case.number // 20) if options.smoke else case.number
@@ -166,10 +170,11 @@ def measure(group: str, case: Case, options: Options) -> Row:
                 if not case.pure:
                     gc.collect()
                     prefault(PREFAULT >> 4 if options.smoke else PREFAULT)
-                start = time.perf_counter()
+                clock = case.clock or time.perf_counter
+                start = clock()
                 for _ in range(number):
                     result = run()
-                row.samples[peer].append((time.perf_counter() - start) / number)
+                row.samples[peer].append((clock() - start) / number)
                 del result
     return row
 

@@ -29,7 +29,16 @@ def machine() -> dict[str, str | int]:
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         found["memory_gib"] = round(int(meminfo.read_text().split()[1]) / 2**20)
-    for package in ("tegula", "tensorstore", "zarr", "zarrs", "numpy", "numba", "numcodecs"):
+    for package in (
+        "tegula",
+        "tensorstore",
+        "zarr",
+        "zarrs",
+        "numpy",
+        "numba",
+        "numcodecs",
+        "google-cloud-storage",
+    ):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -56,8 +65,9 @@ def seconds(value: float | None) -> str:
 
 def table(group: Group, rows: Sequence[Row]) -> str:
     """One group: a row a case, a time and a ratio a peer."""
+    reference = rows[0].reference if rows else REFERENCE
     peers = [peer for peer in PEERS if any(peer in row.samples or peer in row.errors for row in rows)]
-    lines = [["", *(cell for peer in peers for cell in ((peer,) if peer == REFERENCE else (peer, "x")))]]
+    lines = [["", *(cell for peer in peers for cell in ((peer,) if peer == reference else (peer, "x")))]]
     notes = []
     for row in rows:
         cells = [row.case]
@@ -67,14 +77,14 @@ def table(group: Group, rows: Sequence[Row]) -> str:
             if peer in row.errors:
                 notes.append(f"  {row.case}, {peer}: {row.errors[peer]}")
             cells.append("!" if peer in row.errors else seconds(row.median(peer)))
-            if peer != REFERENCE:
+            if peer != reference:
                 ratio = row.ratio(peer)
                 cells.append("" if ratio is None else f"{ratio:.2f}")
         lines.append(cells)
     means = ["geometric mean"]
     for peer in peers:
         mean = geometric_mean(rows, peer)
-        means += [""] if peer == REFERENCE else ["", "" if mean is None else f"{mean:.2f}"]
+        means += [""] if peer == reference else ["", "" if mean is None else f"{mean:.2f}"]
     lines.append(means)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [
@@ -107,7 +117,9 @@ def markdown(rows: Sequence[Row]) -> str:
 
 def verdict(results: Sequence[tuple[Group, Sequence[Row]]]) -> str:
     """The groups with a goal: what was wanted, what was reached."""
-    lines = ["\ntegula's time to tensorstore's, by group: geometric mean (worst row)"]
+    lines = [
+        "\ntegula's figure to its peer's (tensorstore's, or whose a group names): geometric mean (worst row)"
+    ]
     for group, rows in results:
         mean = geometric_mean(rows, "tegula")
         worst = max((ratio for row in rows if (ratio := row.ratio("tegula")) is not None), default=None)

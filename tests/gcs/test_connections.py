@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 import tegula as ts
-from tegula.leaves.connections import Exchange, Limit, NoReply, Origin, submit
+from tegula.leaves.connections import submit
+from tegula.leaves.exchange import Exchange, Limit, NoReply, Origin, Pace
 from tegula.leaves.wire.http1 import Reply, head
 from tests.gcs.stores import Running, free_port, gcs, running
 
@@ -255,3 +256,74 @@ def test_a_forked_child_has_connections_of_its_own(server: Running, path: str) -
         assert child.exitcode == 0
     assert [future.result().value for future in busy] == expected
     assert store["3"] == b"3"
+
+
+def test_cancelling_stops_requests(server: Running, array: Callable[..., Any]) -> None:
+    """R14: what is under way finishes, and nothing more is asked; of reads of arrays and of single keys."""
+    opened = array(gcs_request_concurrency={"limit": 6})
+    server.faults(delay=0.2)
+    server.reset()
+    future = opened.read()
+    singles = [opened.kvstore.read(str(number)) for number in range(100)]
+    time.sleep(0.1)
+    for each in [future, *singles]:
+        each.cancel()
+    asked = server.counts()["requests"]
+    assert asked <= 12
+    time.sleep(0.8)
+    assert server.counts()["requests"] <= asked + 6
+    server.faults()
+    assert opened.read().result().tolist() == list(range(1, 301))
+
+
+def test_waiting_holds_no_thread(server: Running, path: str) -> None:
+    """More requests are under way than there are threads in the pool, each an operation of its own."""
+    store = ts.KvStore.open(gcs(path)).result()
+    server.faults(delay=0.3)
+    server.reset()
+    asyncio.run(read_all(store, 120))
+    assert server.counts()["peak"] > 32
+
+
+def test_waiting_to_ask_again_keeps_nobody_from_working(server: Running, path: str) -> None:
+    slow = {"max_retries": 3, "initial_delay": "30s", "max_delay": "30s"}
+    stuck = ts.KvStore.open(gcs(path + "stuck/", gcs_request_retries=slow)).result()
+    store = ts.KvStore.open(gcs(path)).result()
+    server.faults({"rate": 1.0, "kinds": ["503"], "names": "stuck"})
+    waiting = [stuck.read(str(number)) for number in range(50)]
+    time.sleep(0.2)
+    store["a"] = b"1"
+    assert store["a"] == b"1"
+    for future in waiting:
+        future.cancel()
+
+
+def test_rates_hold(server: Running, path: str) -> None:
+    rates = {"read_rate": 40, "write_rate": 20}
+    store = ts.KvStore.open(gcs(path, experimental_gcs_rate_limiter=rates)).result()
+    begun = time.monotonic()
+    asyncio.run(read_all(store, 21))
+    assert time.monotonic() - begun > 0.45  # the first at once, twenty more at 40 a second
+    begun = time.monotonic()
+    for number in range(5):
+        store[str(number)] = b""
+    assert time.monotonic() - begun > 0.18
+
+
+def test_a_rate_that_doubles(server: Running, path: str) -> None:
+    pace = Pace(10.0, doubling=1.0)
+    first = pace.next()
+    for _ in range(70):
+        last = pace.next()
+    assert 2.5 < last - first < 3.5  # 10, 20 and 40 in the first three seconds
+
+
+def test_what_waits_for_its_turn_can_be_cancelled(server: Running, path: str) -> None:
+    store = ts.KvStore.open(gcs(path, experimental_gcs_rate_limiter={"read_rate": 1})).result()
+    futures = [store.read(str(number)) for number in range(30)]
+    time.sleep(0.2)
+    for future in futures:
+        future.cancel()
+    other = ts.KvStore.open(gcs(path)).result()
+    other["a"] = b"1"
+    assert server.counts()["requests"] <= 4

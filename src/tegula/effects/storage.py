@@ -28,6 +28,7 @@ __all__ = [
     "List",
     "ListPage",
     "Listing",
+    "Once",
     "Origin",
     "Page",
     "Provenance",
@@ -176,18 +177,27 @@ class Children(Effect[list[str]]):
 
 
 class Page(Record):
-    """Answer of `ListPage`: some keys, and the token of the page that follows (empty: none does)."""
+    """Answer of `ListPage`: some keys, and the token of the page that follows (empty: none does).
+
+    `folders` are what keys begin with that were not listed each, up to their next delimiter and with it.
+    """
 
     listing: Listing
     token: str
+    folders: Sequence[str] = ()
 
 
 class ListPage(Effect[Page]):
-    """List one page of the keys in a range; `token` is empty, or what the page before says."""
+    """List one page of the keys in a range; `token` is empty, or what the page before says.
+
+    With a `delimiter`, the range is that of a prefix, and keys that have the delimiter behind the prefix may
+    be answered as a folder.
+    """
 
     store: StoreRef
     range: KeyRange
     token: str = ""
+    delimiter: str = ""
 
 
 class DeleteRange(Effect[None]):
@@ -220,6 +230,12 @@ class WriteMany(Effect[WriteColumns]):
     values: Sequence[Buffer | None]
     if_equal: Sequence[bytes] | None = None
     stamps: Sequence[bytes] | None = None
+
+
+class Once(Effect[Any]):
+    """Do a storage effect as the store itself does it: once, without what a session puts in front."""
+
+    effect: Effect[Any]
 
 
 class TriedColumns(Record):

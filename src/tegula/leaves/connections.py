@@ -25,129 +25,22 @@ import threading
 import time
 from _thread import allocate_lock
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
 from typing import Any
-from weakref import WeakSet
 
-from tegula.effects.storage import Buffer
+from tegula.leaves.exchange import LIMITS, ORIGINS, Exchange, Limit, NoReply, Origin
 from tegula.leaves.wire.http1 import BadReply, Reader, Reply
 
-__all__ = ["Exchange", "Limit", "NoReply", "Origin", "submit"]
+__all__ = ["submit"]
 
 SCRATCH = 1 << 18
 PIECES = 16  # sendmsg takes at most so many
 STEP = 16  # requests more at a look that finds nothing come back
 IDLE_SECONDS = 50.0  # servers close after a minute or more
-RESOLVED_SECONDS = 120.0
-
-
-class NoReply(Exception):
-    """There is no reply.  `sent` says whether the server may have seen the whole request."""
-
-    def __init__(self, message: str, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
-
-
-class Limit:
-    """How many requests may be under way at once.
-
-    At most `base`; or, where `most` is given, up to that as far as latency asks for it.
-    """
-
-    __slots__ = ("__weakref__", "active", "base", "most", "waiting")
-
-    def __init__(self, base: int, most: int | None = None) -> None:
-        self.base = base
-        self.most = base if most is None else max(base, most)
-        self._reset()
-        _limits.add(self)
-
-    def _reset(self) -> None:
-        self.active = 0
-        self.waiting: deque[Exchange] = deque()
-
-
-class Origin:
-    """A server: scheme, host and port, its idle connections, and how long to wait for it in seconds."""
-
-    def __init__(
-        self,
-        scheme: str,
-        host: str,
-        port: int,
-        *,
-        connect_seconds: float = 20.0,
-        silence_seconds: float = 60.0,
-        tls: Callable[[], Any] | None = None,
-    ) -> None:
-        self.scheme, self.host, self.port = scheme, host, port
-        self.connect_seconds = connect_seconds
-        self.silence_seconds = silence_seconds
-        self.authority = host if port == (443 if scheme == "https" else 80) else f"{_bracketed(host)}:{port}"
-        self._tls = tls
-        self._context: Any = None
-        self._reset()
-        _origins.add(self)
-
-    def _reset(self) -> None:
-        self.idle: list[_Connection] = []
-        self._addresses: list[Any] = []
-        self._resolved = 0.0
-        self._lock = threading.Lock()
-
-    def addresses(self) -> list[Any]:
-        """Return what the name resolves to; asked again every two minutes.
-
-        Raises:
-            OSError: it resolves to nothing.
-        """
-        if not self._addresses or time.monotonic() - self._resolved > RESOLVED_SECONDS:
-            with self._lock:
-                found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-                self._addresses, self._resolved = found, time.monotonic()
-        return self._addresses
-
-    def context(self) -> Any:
-        """Return the TLS context, made on first use."""
-        if self._context is None and self.scheme == "https":
-            with self._lock:
-                if self._context is None:
-                    import ssl
-
-                    self._context = ssl.create_default_context() if self._tls is None else self._tls()
-        return self._context
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-class Exchange:
-    """One request and who waits for its reply.
-
-    `pieces` are the bytes to send, head first.  `again` says that sending it twice does no harm.
-    `done` gets the reply or the `NoReply`, on the poller's thread: it must be quick.  When `dropped` answers
-    true, a request that was not sent yet is not sent any more.
-    """
-
-    __slots__ = ("again", "done", "dropped", "limit", "method", "origin", "pieces", "replaced")
-
-    def __init__(
-        self,
-        origin: Origin,
-        limit: Limit,
-        method: str,
-        pieces: Sequence[Buffer],
-        done: Callable[[Reply | NoReply], None],
-        *,
-        again: bool,
-        dropped: Callable[[], bool] | None = None,
-    ) -> None:
-        self.origin, self.limit, self.method, self.pieces = origin, limit, method, pieces
-        self.done, self.again, self.dropped = done, again, dropped
-        self.replaced = False
 
 
 class _Connection:
@@ -245,21 +138,21 @@ class _Connection:
         while sending:
             try:
                 if self.origin.scheme == "https":
-                    count = sock.send(sending[0][: 1 << 20])
+                    sent = sock.send(sending[0][: 1 << 20])
                 else:
-                    count = sock.sendmsg(sending[:PIECES])
+                    sent = sock.sendmsg(sending[:PIECES])
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
                 if type(error).__name__ not in _WAITING:
                     raise
                 break
-            while count:
+            while sent:
                 size = sending[0].nbytes
-                if count < size:
-                    sending[0] = sending[0][count:]
+                if sent < size:
+                    sending[0] = sending[0][sent:]
                     break
-                count -= size
+                sent -= size
                 del sending[0]
         self.watch(selectors.EVENT_READ | (selectors.EVENT_WRITE if sending else 0))
 
@@ -272,23 +165,23 @@ class _Connection:
             room = reader.room()
             into = scratch if room is None else room
             try:
-                count = sock.recv_into(into)
+                got = sock.recv_into(into)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
                 if type(error).__name__ not in _WAITING:
                     raise
                 return
-            if not count:
+            if not got:
                 reader.end()
                 self.finish()
                 return
-            complete = reader.feed(scratch[:count]) if room is None else reader.filled(count)
+            complete = reader.feed(scratch[:got]) if room is None else reader.filled(got)
             if complete:
                 self.finish()
                 return
             self.due(self.origin.silence_seconds)
-            if count < into.nbytes and not encrypted:
+            if got < into.nbytes and not encrypted:
                 return
 
     def finish(self) -> None:
@@ -395,6 +288,10 @@ def _said(error: BaseException) -> str:
     ).__name__
 
 
+def _is_dropped(exchange: Exchange) -> bool:
+    return exchange.dropped is not None and exchange.dropped()
+
+
 class _Poller:
     """The thread that serves all connections of the process."""
 
@@ -405,6 +302,8 @@ class _Poller:
         self.check = 0.0
         self._inbox: deque[Exchange] = deque()
         self._crowded: set[Limit] = set()
+        self._early: list[tuple[float, int, Exchange]] = []
+        self._numbers = count()
         self._asleep = False
         self._listen, self._call = socket.socketpair()
         self._listen.setblocking(False)
@@ -428,6 +327,8 @@ class _Poller:
         while True:
             if inbox:
                 self._take()
+            if self._early:
+                self._ripen()
             events = select(0)
             if not events and self._widen():
                 events = select(0)
@@ -443,11 +344,22 @@ class _Poller:
     def _take(self) -> None:
         while self._inbox:
             exchange = self._inbox.popleft()
-            limit = exchange.limit
-            limit.waiting.append(exchange)
-            self._admit(limit, limit.base)
-            if limit.waiting:
-                self._crowded.add(limit)
+            if exchange.due > time.monotonic():
+                heappush(self._early, (exchange.due, next(self._numbers), exchange))
+            else:
+                self._queue(exchange)
+
+    def _queue(self, exchange: Exchange) -> None:
+        limit = exchange.limit
+        limit.waiting.append(exchange)
+        self._admit(limit, limit.base)
+        if limit.waiting:
+            self._crowded.add(limit)
+
+    def _ripen(self) -> None:
+        """Take those whose time has come, and those that nobody waits for any more."""
+        while self._early and (self._early[0][0] <= time.monotonic() or _is_dropped(self._early[0][2])):
+            self._queue(heappop(self._early)[2])
 
     def _widen(self) -> bool:
         """Start more than the base where nothing came back though that many are under way."""
@@ -462,7 +374,7 @@ class _Poller:
             exchange = limit.waiting.popleft()
             limit.active += 1
             started = True
-            if exchange.dropped is not None and exchange.dropped():
+            if _is_dropped(exchange):
                 self.answer(exchange, NoReply("nobody waits for it any more", False))
             else:
                 self.start(exchange)
@@ -507,9 +419,11 @@ class _Poller:
                     pass
 
     def _pause(self) -> float | None:
+        if self._early:
+            return max(0.0, min(self._early[0][0], self.check if self.busy else inf) - time.monotonic())
         if self.busy:
             return max(0.0, self.check - time.monotonic())
-        return IDLE_SECONDS if any(origin.idle for origin in tuple(_origins)) else None
+        return IDLE_SECONDS if any(origin.idle for origin in tuple(ORIGINS)) else None
 
     def _expire(self) -> None:
         """Give up connections that are past their deadline, and those that were idle for long."""
@@ -518,7 +432,7 @@ class _Poller:
             if connection.deadline <= now:
                 waited = "a connection" if connection.state != "active" else "progress"
                 connection.fail(TimeoutError(f"timed out waiting for {waited}"))
-        for origin in tuple(_origins):
+        for origin in tuple(ORIGINS):
             while origin.idle and now - origin.idle[0].since > IDLE_SECONDS:
                 origin.idle[0].forget()
         self.check = min([now + IDLE_SECONDS, *[connection.deadline for connection in self.busy]])
@@ -532,8 +446,6 @@ class _Poller:
             sock.close()
 
 
-_origins: WeakSet[Origin] = WeakSet()
-_limits: WeakSet[Limit] = WeakSet()
 _poller: _Poller | None = None
 _lock = allocate_lock()
 
@@ -560,12 +472,12 @@ def _after_fork() -> None:
     global _poller, _lock
     _lock = allocate_lock()
     poller, _poller = _poller, None
-    for origin in tuple(_origins):
+    for origin in tuple(ORIGINS):
         for connection in origin.idle:
             connection.sock.close()
-        origin._reset()
-    for limit in tuple(_limits):
-        limit._reset()
+        origin.reset()
+    for limit in tuple(LIMITS):
+        limit.reset()
     if poller is not None:
         poller.abandon()
 

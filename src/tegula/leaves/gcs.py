@@ -50,7 +50,7 @@ from tegula.kv.gcs_names import check_object
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, describe, from_key
 from tegula.leaves import connections
-from tegula.leaves.connections import Exchange, Limit, NoReply
+from tegula.leaves.exchange import Exchange, Limit, NoReply, Pace
 from tegula.leaves.gcs_access import Access, endpoint, origin_of
 from tegula.leaves.leaf import span
 from tegula.leaves.wire import gcs as wire
@@ -92,7 +92,11 @@ def _shared_limit() -> Limit:
 
 
 class GcsLeaf:
-    """Objects of one bucket; options `bucket`, `limit` (requests at once), `project` (who pays)."""
+    """Objects of one bucket.
+
+    Options: `bucket`, `limit` (requests at once), `project` (who pays), `rates` (reads and writes a second,
+    and the seconds in which these double).
+    """
 
     local = False
     local_writes = False
@@ -106,6 +110,10 @@ class GcsLeaf:
         self._project = None if project is None else str(project)
         limit = ref.option("limit")
         self._limit = Limit(limit) if isinstance(limit, int) else _shared_limit()
+        rates = ref.option("rates")
+        read, write, doubling = rates if isinstance(rates, tuple) else (0.0, 0.0, 0.0)
+        self._reads = Pace(read, doubling) if read else None
+        self._writes = Pace(write, doubling) if write else None
         self._url = ""
         self._find()
 
@@ -193,7 +201,11 @@ class GcsLeaf:
         # whatever a condition guards may be sent twice only by those who can tell what became of it
         again = method == "GET" or "ifGenerationMatch" not in target
         pieces: list[Buffer] = [head(method, target, headers), *body]
-        return Exchange(self._origin, self._limit, method, pieces, done, again=again, dropped=dropped)
+        pace = self._reads if method == "GET" else self._writes
+        due = 0.0 if pace is None else pace.next()
+        return Exchange(
+            self._origin, self._limit, method, pieces, done, again=again, dropped=dropped, due=due
+        )
 
     def _reply(self, answer: Answer, access: dict[str, str], acts: bool = False) -> Reply:
         """Return the reply, or raise why there is none."""
@@ -289,7 +301,9 @@ class GcsLeaf:
         del started
         return (
             ("",),
-            lambda _: wire.list_request(self._bucket, effect.range, effect.token, self._project),
+            lambda _: wire.list_request(
+                self._bucket, effect.range, effect.token, self._project, effect.delimiter
+            ),
             lambda answers: wire.page(self._reply(answers[0], access), effect.range),
         )
 

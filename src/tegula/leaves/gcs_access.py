@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tegula.errors import InvalidArgument, PermissionDenied, Unavailable
-from tegula.leaves.connections import Origin
+from tegula.leaves.exchange import Origin
 
 __all__ = ["Access", "origin_of"]
 
@@ -102,6 +102,7 @@ class Access:
         self._credentials: Any = None
         self._headers: dict[str, str] = {}
         self._token: str | None = None
+        self._renewed: dict[str, str] | None = None
 
     def __repr__(self) -> str:
         return "Access()"
@@ -128,8 +129,9 @@ class Access:
         if self._credentials is None or "authorization" not in {name.lower() for name in used}:
             return False
         with self._lock:
-            if used == self._headers:
+            if used == self._headers and used != self._renewed:
                 self._refresh()
+                self._renewed = self._headers  # one that is refused as well was not too old
             return used != self._headers
 
     def _find(self) -> None:

@@ -58,7 +58,7 @@ from tegula.effects.storage import (
 from tegula.effects.world import Entropy, Sleep
 from tegula.errors import Aborted, Indeterminate, TegulaError, Unavailable
 from tegula.kv.generation import NO_VALUE, UNKNOWN
-from tegula.kv.spec import StoreRef
+from tegula.kv.spec import KeyRange, StoreRef, from_key
 from tegula.record import Record
 
 __all__ = ["Retry", "far", "pause", "policy"]
@@ -254,9 +254,25 @@ def far(effect: Effect[T], retry: Retry) -> Program[T]:
         return handled(retry, list_by_pages(effect))  # type: ignore[arg-type]
     if isinstance(effect, DeleteRange):
         return handled(retry, delete_by_pages(effect))  # type: ignore[arg-type]
+    if isinstance(effect, Children):
+        return handled(retry, children_by_pages(effect))  # type: ignore[arg-type]
     program = retry(effect)
     assert program is not None
     return program
+
+
+async def children_by_pages(effect: Children) -> list[str]:
+    """What `Children` means where there are pages and folders."""
+    found: set[str] = set()
+    token = ""
+    while True:
+        page: Page = await ListPage(effect.store, KeyRange.prefix(effect.prefix), token, "/")
+        for key in (*page.listing.keys, *page.folders):
+            name, slash, _ = key[len(effect.prefix) :].partition("/")
+            found.add(name + slash)
+        token = page.token
+        if not token:
+            return sorted(found - {""}, key=from_key)
 
 
 async def delete_by_pages(effect: DeleteRange) -> None:

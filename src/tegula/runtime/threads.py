@@ -7,7 +7,8 @@ a straight line makes no hops; further requests (the children of an `All`) are q
 idle.  A parent that waits for its children is data in the machine and holds no thread, so programs
 of any nesting run in a pool of one.  A worker that blocks in `Future.result` lends its place to a
 new thread meanwhile, so that user functions may wait for other operations.  A program that sleeps is
-left to a timer and holds no thread: retries that wait do not keep others from working.
+left to a timer and holds no thread, and one that waits for a store far away to the store's connections:
+waiting keeps nobody from working.
 
 Queue: a deque of requests, and a stack of idle workers each asleep on a lock of its own.  `deque` and
 `list` operations are atomic, so the only lock is taken to start a thread.  As many workers are woken
@@ -53,15 +54,21 @@ Perform: TypeAlias = Callable[[Effect[Any]], Any]
 class _Job(Machine):
     """A machine, who answers its effects, and the future that waits for it."""
 
-    __slots__ = ("answer", "droppable", "future", "gate")
+    __slots__ = ("answer", "begin", "droppable", "future", "gate")
 
     def __init__(self, program: Program[Any], perform: Perform, droppable: bool) -> None:
         super().__init__(program)
         # who answers may say which gate is to be passed first, and answer without passing it again
         self.gate: Callable[[Effect[Any]], Gate | None] | None = getattr(perform, "gate", None)
         self.answer: Perform = perform if self.gate is None else perform.answer  # type: ignore[attr-defined]
+        # and may start what holds no thread while it is under way
+        self.begin: Callable[..., bool] | None = getattr(perform, "begin", None)
         self.droppable = droppable
         self.future: Future[Any] = pending(self.abandon if droppable else None)
+
+    def dropped(self) -> bool:
+        """Whether nobody waits for the program any more."""
+        return self.abandoned
 
 
 class _Answered:
@@ -71,6 +78,15 @@ class _Answered:
 
     def __init__(self, value: Any = None) -> None:
         self.value = value
+
+
+class _Ended:
+    """The end of a request that was started: a function that returns the answer or raises."""
+
+    __slots__ = ("end",)
+
+    def __init__(self, end: Callable[[], Any]) -> None:
+        self.end = end
 
 
 class _Admitted:
@@ -84,7 +100,7 @@ class _Admitted:
 
 
 # A job to start (no ticket), a request to answer, or one that had to wait.
-_Work: TypeAlias = "tuple[_Job, Task | None, Effect[Any] | _Answered | _Admitted | None]"
+_Work: TypeAlias = "tuple[_Job, Task | None, Effect[Any] | _Answered | _Ended | _Admitted | None]"
 
 
 class _Worker(threading.Thread):
@@ -213,13 +229,21 @@ class Pool:
 
     def _drive(self, worker: _Worker | None, job: _Job, ticket: Task | None, item: Any) -> None:
         """Answer a request and those that follow in a straight line; queue the others."""
-        feed, answer_of, gate_of = job.feed, job.answer, job.gate
+        feed, answer_of, gate_of, begin = job.feed, job.answer, job.gate, job.begin
         gate: Gate | None = None
         requests: Requests
         if ticket is None:
             requests = [] if job.finished else job.start()
         elif type(item) is _Answered:
             requests = feed(ticket, item.value)
+        elif type(item) is _Ended:
+            try:
+                answer = item.end()
+            except BaseException as error:
+                requests = feed(ticket, None, error)
+            else:
+                requests = feed(ticket, answer)
+                del answer
         elif type(item) is _Admitted:
             requests, gate = [(ticket, item.effect)], item.gate
         else:
@@ -252,6 +276,8 @@ class Pool:
             if worker is not None:
                 worker.gate = gate
             try:
+                if begin is not None and begin(effect, partial(self._ended, job, ticket), job.dropped):
+                    return  # such an effect passes no gate: its store has limits of its own
                 answer = answer_of(effect)
             except BaseException as error:
                 if gate is not None:
@@ -266,6 +292,10 @@ class Pool:
                 del answer
         if job.finished:
             self._finish(job)
+
+    def _ended(self, job: _Job, ticket: Task, end: Callable[[], Any]) -> None:
+        """Go on with a request that was started and has ended."""
+        self._enqueue([(job, ticket, _Ended(end))])
 
     def _resume(self, job: _Job, ticket: Task, value: Any = None) -> None:
         """Go on with a ticket that had to wait for its answer."""

@@ -226,13 +226,18 @@ def delete_request(bucket: str, key: str, if_equal: bytes = UNKNOWN, project: st
     return Request("DELETE", _object(bucket, key) + ("?" + query if query else ""), {})
 
 
-def list_request(bucket: str, wanted: KeyRange, token: str = "", project: str | None = None) -> Request:
-    """Return the request for a page of the keys in a range.
+def list_request(
+    bucket: str, wanted: KeyRange, token: str = "", project: str | None = None, delimiter: str = ""
+) -> Request:
+    """Return the request for a page of the keys in a range, or of what is directly below a prefix.
 
     >>> list_request("b", KeyRange("a/", "a0")).target
     '/storage/v1/b/b/o?fields=items(name,size),nextPageToken&startOffset=a%2F&endOffset=a0'
     """
-    parts = [f"/storage/v1/b/{bucket}/o?fields=items(name,size),nextPageToken"]
+    parts = [f"/storage/v1/b/{bucket}/o?fields=items(name,size){',prefixes' * bool(delimiter)},nextPageToken"]
+    if delimiter:
+        parts.append(f"&delimiter={quote(delimiter, safe='')}")
+        parts.append(f"&prefix={quote(from_key(wanted.inclusive_min), safe='')}")
     # a bound may have been cut within a character; `page` is exact
     low = from_key(wanted.inclusive_min).decode("utf-8", "ignore")
     if low:
@@ -437,6 +442,7 @@ def page(reply: Reply, wanted: KeyRange) -> Page:
     try:
         keys = [str(item["name"]) for item in items]
         sizes = [int(item.get("size", -1)) for item in items]
+        folders = [str(folder) for folder in document.get("prefixes", [])]
     except (KeyError, TypeError, ValueError):
         raise Unavailable("the reply is no listing") from None
     token = str(document.get("nextPageToken", ""))
@@ -446,7 +452,7 @@ def page(reply: Reply, wanted: KeyRange) -> Page:
         if end and from_key(keys[-1]) >= end:
             token = ""
         keys, sizes = [keys[row] for row in rows], [sizes[row] for row in rows]
-    return Page(Listing(keys, sizes), token)
+    return Page(Listing(keys, sizes), token, folders)
 
 
 def provenance(reply: Reply) -> Provenance:

@@ -1,0 +1,171 @@
+"""Requests and what they wait for: a server, a limit on how many are under way, a rate, an end.
+
+Knows names, addresses and counts.  Must not know how bytes are sent: `connections` does that, on one thread,
+and is the only one to change `Limit.active`, `Limit.waiting` and `Origin.idle`.
+
+Law: `Exchange.done` is called exactly once.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from _thread import allocate_lock
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import WeakSet
+
+from tegula.effects.storage import Buffer
+from tegula.leaves.wire.http1 import Reply
+
+__all__ = ["LIMITS", "ORIGINS", "Exchange", "Limit", "NoReply", "Origin", "Pace"]
+
+RESOLVED_SECONDS = 120.0
+
+
+class NoReply(Exception):
+    """There is no reply.  `sent` says whether the server may have seen the whole request."""
+
+    def __init__(self, message: str, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class Limit:
+    """How many requests may be under way at once.
+
+    At most `base`; or, where `most` is given, up to that as far as latency asks for it.
+    """
+
+    __slots__ = ("__weakref__", "active", "base", "most", "waiting")
+
+    def __init__(self, base: int, most: int | None = None) -> None:
+        self.base = base
+        self.most = base if most is None else max(base, most)
+        self.reset()
+        LIMITS.add(self)
+
+    def reset(self) -> None:
+        """Forget what is under way: it is the parent's."""
+        self.active = 0
+        self.waiting: deque[Exchange] = deque()
+
+
+class Pace:
+    """When requests may start: `rate` a second at first, twice that after each `doubling` seconds (0: never).
+
+    >>> pace = Pace(1000.0)
+    >>> 0.0009 < pace.next() * -1 + pace.next() < 0.0011
+    True
+    """
+
+    __slots__ = ("_begun", "_lock", "_next", "doubling", "rate")
+
+    def __init__(self, rate: float, doubling: float = 0.0) -> None:
+        self.rate, self.doubling = rate, doubling
+        self._begun = self._next = 0.0
+        self._lock = allocate_lock()
+
+    def next(self) -> float:
+        """Return the moment, by the monotonic clock, at which one more request may start."""
+        now = time.monotonic()
+        with self._lock:
+            if not self._begun:
+                self._begun = now
+            due = max(now, self._next)
+            grown = 2.0 ** min(1000.0, (due - self._begun) / self.doubling) if self.doubling else 1.0
+            self._next = due + 1.0 / (self.rate * grown)
+        return due
+
+
+class Origin:
+    """A server: scheme, host and port, its idle connections, and how long to wait for it in seconds."""
+
+    def __init__(
+        self,
+        scheme: str,
+        host: str,
+        port: int,
+        *,
+        connect_seconds: float = 20.0,
+        silence_seconds: float = 60.0,
+        tls: Callable[[], Any] | None = None,
+    ) -> None:
+        self.scheme, self.host, self.port = scheme, host, port
+        self.connect_seconds = connect_seconds
+        self.silence_seconds = silence_seconds
+        self.authority = host if port == (443 if scheme == "https" else 80) else f"{_bracketed(host)}:{port}"
+        self._tls = tls
+        self._context: Any = None
+        self.reset()
+        ORIGINS.add(self)
+
+    def reset(self) -> None:
+        """Forget connections and addresses."""
+        self.idle: list[Any] = []
+        self._addresses: list[Any] = []
+        self._resolved = 0.0
+        self._lock = threading.Lock()
+
+    def addresses(self) -> list[Any]:
+        """Return what the name resolves to; asked again every two minutes.
+
+        Raises:
+            OSError: it resolves to nothing.
+        """
+        if not self._addresses or time.monotonic() - self._resolved > RESOLVED_SECONDS:
+            with self._lock:
+                found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+                self._addresses, self._resolved = found, time.monotonic()
+        return self._addresses
+
+    def context(self) -> Any:
+        """Return the TLS context, made on first use."""
+        if self._context is None and self.scheme == "https":
+            with self._lock:
+                if self._context is None:
+                    import ssl
+
+                    self._context = ssl.create_default_context() if self._tls is None else self._tls()
+        return self._context
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+class Exchange:
+    """One request and who waits for its reply.
+
+    `pieces` are the bytes to send, head first.  `again` says that sending it twice does no harm.
+    `done` gets the reply or the `NoReply`, on the poller's thread: it must be quick.  When `dropped` answers
+    true, a request that was not sent yet is not sent any more; none is sent before it is `due`.
+    """
+
+    __slots__ = ("again", "done", "dropped", "due", "limit", "method", "origin", "pieces", "replaced")
+
+    def __init__(
+        self,
+        origin: Origin,
+        limit: Limit,
+        method: str,
+        pieces: Sequence[Buffer],
+        done: Callable[[Reply | NoReply], None],
+        *,
+        again: bool,
+        dropped: Callable[[], bool] | None = None,
+        due: float = 0.0,
+    ) -> None:
+        self.due = due
+        self.origin, self.limit, self.method, self.pieces = origin, limit, method, pieces
+        self.done, self.again, self.dropped = done, again, dropped
+        self.replaced = False
+
+
+ORIGINS: WeakSet[Origin] = WeakSet()
+"""Every server that this process knows."""
+
+LIMITS: WeakSet[Limit] = WeakSet()
+"""Every limit of this process."""

@@ -1,0 +1,146 @@
+"""Who asks, and where: endpoints, tokens, keys, who pays; and that nobody hears of a token."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+import tegula as ts
+from tegula.leaves.gcs_access import Access, origin_of
+from tegula.leaves.wire.gcs import RETRIED
+from tests.gcs.stores import Running, gcs, running
+
+TOKEN = "a-very-secret-token"
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Running:
+    """A server that no other test has asked, so that no credentials are known for it."""
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_AUTH_TOKEN_FOR_TESTING", "STORAGE_EMULATOR_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    with running() as server:
+        monkeypatch.setenv("TENSORSTORE_GCS_HTTP_URL", server.url)
+        yield server
+
+
+def test_anonymous_access(fresh: Running) -> None:
+    ts.KvStore.open(gcs()).result()["a"] = b"1"
+    assert {entry["authorization"] for entry in fresh.log()} == {None}
+
+
+@pytest.mark.parametrize("form", ["{url}", "{host}"])
+def test_the_emulators_variable(fresh: Running, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.delenv("TENSORSTORE_GCS_HTTP_URL")
+    host = fresh.url.removeprefix("http://")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", form.format(url=fresh.url, host=host))
+    ts.KvStore.open(gcs()).result()["a"] = b"1"
+    assert len(fresh.log()) == 1
+
+
+def test_a_token_for_tests(fresh: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", TOKEN)
+    ts.KvStore.open(gcs()).result()["a"] = b"1"
+    assert {entry["authorization"] for entry in fresh.log()} == {f"Bearer {TOKEN}"}
+
+
+def _key(folder: Path, server: Running) -> str:
+    """A key file of a service account whose tokens come from our server."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    private = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    account = {
+        "type": "service_account",
+        "project_id": "p",
+        "private_key_id": "1",
+        "private_key": private.decode(),
+        "client_email": "a@b.example",
+        "token_uri": f"{server.url}/_token",
+    }
+    path = folder / "key.json"
+    path.write_text(json.dumps(account))
+    return str(path)
+
+
+def test_a_service_account(fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its token is asked for once, and again when the service refuses it."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", _key(tmp_path, fresh))
+    store = ts.KvStore.open(gcs()).result()
+    store["a"] = b"1"
+    assert store["a"] == b"1"
+    assert [entry["authorization"] for entry in fresh.log()] == ["Bearer granted-1"] * 2
+    fresh.faults({"script": ["401"]})
+    assert store["a"] == b"1"
+    assert [entry["authorization"] for entry in fresh.log()][2:] == ["Bearer granted-1", "Bearer granted-2"]
+    fresh.faults({"rate": 1.0, "kinds": ["401"]})
+    with pytest.raises(ValueError, match=r"^PERMISSION_DENIED: injected"):
+        ts.KvStore.open(gcs(gcs_request_retries={"max_retries": 1})).result().read("a").result()
+
+
+def test_a_key_file_that_is_none(fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    path.write_text("{}")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    with pytest.raises(ValueError, match="PERMISSION_DENIED: Failed to load credentials"):
+        ts.KvStore.open(gcs()).result().read("a").result()
+
+
+def test_no_token_is_shown(fresh: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No repr, no error, no specification and no pickle holds a token."""
+    monkeypatch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", TOKEN)
+    array = ts.open(
+        {"driver": "zarr3", "kvstore": gcs("t/", gcs_request_retries={"max_retries": 0})},
+        create=True,
+        dtype="int8",
+        shape=[4],
+    ).result()
+    said = []
+    for fault in ("401", "403", "500", "reset", "cut"):
+        fresh.faults({"rate": 1.0, "kinds": [fault]})
+        error = array.read().exception()
+        while error is not None:
+            said += [repr(error), str(error)]
+            error = error.__cause__ or error.__context__
+    access = Access(fresh.url)
+    access.headers()
+    said += [repr(array), repr(array.kvstore), json.dumps(array.spec().to_json()), repr(access)]
+    secrets = [TOKEN.encode(), base64.b64encode(TOKEN.encode())]
+    shown = "\n".join(said).encode() + pickle.dumps(array) + pickle.dumps(array.kvstore)
+    assert not any(secret in shown for secret in secrets)
+
+
+def test_who_pays_is_in_every_request(fresh: Running) -> None:
+    store = ts.KvStore.open(gcs("p/", gcs_user_project={"project_id": "pay er"})).result()
+    store["a"] = b"1"
+    assert store["a"] == b"1"
+    assert store.read("a", byte_range=slice(0, 0)).result().state == "value"
+    store.list().result()
+    store.delete_range(ts.KvStore.KeyRange("a", "b")).result()
+    log = fresh.log()
+    assert {entry["method"] for entry in log} == {"GET", "POST", "DELETE"}
+    assert {entry["query"].get("userProject") for entry in log} == {"pay er"}
+
+
+@pytest.mark.parametrize("url", ["ftp://host", "http://", "http://host:port", "http://host/path"])
+def test_endpoints_that_are_none(url: str) -> None:
+    with pytest.raises(ValueError, match="Invalid GCS endpoint"):
+        origin_of(url)
+
+
+def test_what_is_asked_again_is_what_googles_client_asks_again() -> None:
+    from google.api_core import exceptions
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    theirs = {
+        status
+        for status in range(400, 600)
+        if DEFAULT_RETRY._predicate(exceptions.from_http_status(status, ""))
+    }
+    assert theirs <= RETRIED
+    assert all(status >= 500 for status in RETRIED - theirs)  # TensorStore's

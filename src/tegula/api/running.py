@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.plan.gather import locate
 from tegula.programs.chunked import read_one
-from tegula.programs.reading import read
+from tegula.programs.reading import blank, read
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
@@ -64,7 +64,11 @@ def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
             return ready(run(read(view, order)))
     except ValueError as error:
         return failed(error)
-    return submit(read(view, order, WIDTH), abandon=True)
+    try:
+        out = blank(view, order)
+    except MemoryError as error:
+        return failed(error)
+    return submit(read(view, order, WIDTH, out), abandon=True)
 
 
 def _check(view: View) -> None:

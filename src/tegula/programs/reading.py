@@ -22,14 +22,33 @@ from tegula.programs.chunked import read_chunked, read_one
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit
 from tegula.view import View
 
-__all__ = ["read", "read_into"]
+__all__ = ["blank", "read", "read_into"]
 
 SMALL = 1 << 16  # bytes of a result for which NumPy's own indexing is the quickest way
 
 
-async def read(view: View, order: str = "C", width: int = 8) -> NDArray[Any]:
-    """Return the elements of a view as a new array of its shape, at most `width` tasks at a time."""
+def blank(view: View, order: str = "C") -> NDArray[Any] | None:
+    """Return an array to be given to `read`, not initialised; None for a view that lies in one chunk.
+
+    Who calls this, and not a shared thread, is then whom the allocator counts the memory to.
+    """
     source = view.source
+    if isinstance(source, Chunked):
+        layout = source.layout
+        if locate(view.transform, layout.shape, layout.chain.finest.chunk_shape) is not None:
+            return None
+    return empty(view.shape, source.dtype.numpy_dtype, order)
+
+
+async def read(view: View, order: str = "C", width: int = 8, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return the elements of a view as a new array of its shape, at most `width` tasks at a time.
+
+    `out`, where given, is that array: what `blank` made.
+    """
+    source = view.source
+    if out is not None:
+        await read_into(view, out, width)
+        return out
     if isinstance(source, Chunked):
         layout = source.layout
         spot = locate(view.transform, layout.shape, layout.chain.finest.chunk_shape)

@@ -1,0 +1,108 @@
+"""Memory: what is in flight stays under `memory_limit`, and is no more for an array twice as large.
+
+Each figure is taken in a process of its own (`memory_child.py`): how far its memory rises above the
+result, once the same was done on a quarter of the array.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tegula
+from tegula.errors import InvalidArgument
+
+CHILD = Path(__file__).with_name("memory_child.py")
+linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks the kernel of Linux")
+
+
+def rise(folder, what, limit, mib, chunk_kib=512, codec="raw"):
+    command = [sys.executable, CHILD, folder, what, limit, mib, chunk_kib, codec]
+    done = subprocess.run([str(one) for one in command], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+@linux
+@pytest.mark.parametrize("what", ["read", "write", "copy"])
+def test_what_is_in_flight_stays_under_the_limit(tmp_path, what):
+    assert rise(tmp_path, what, 4, 64, 256) <= 4 * 1.1
+
+
+@linux
+def test_a_copy_of_an_array_twice_as_large_takes_no_more_memory(tmp_path):
+    small, large = (rise(tmp_path / str(mib), "copy", 0, mib, 2048) for mib in (64, 128))
+    # three tasks, each with a tile of 16 MiB and the blocks of a reader or a writer
+    assert max(small, large) <= 3 * (16 + 2 * 4) + 8
+
+
+@linux
+@pytest.mark.soak
+@pytest.mark.parametrize("codec", ["raw", "zstd", "gzip"])
+@pytest.mark.parametrize("chunk_kib", [64, 512, 2048])
+@pytest.mark.parametrize("what", ["read", "write", "copy", "shifted", "cast", "downsample"])
+def test_the_limit_holds_for_every_operation(tmp_path, what, chunk_kib, codec):
+    limit = 32
+    small, large = (rise(tmp_path / str(mib), what, limit, mib, chunk_kib, codec) for mib in (512, 1024))
+    print(f"{what} {chunk_kib} KiB {codec}: {small:.1f} and {large:.1f} MiB of {limit}")
+    assert max(small, large) <= limit * 1.1
+
+
+@linux
+@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_opening_many_times_takes_no_memory(tmp_path, count):
+    program = f"""
+import tegula
+spec = {{"driver": "zarr3", "kvstore": "file://{tmp_path}/"}}
+tegula.open(spec, create=True, dtype="int32", shape=[10, 10]).result()
+def resident():
+    with open("/proc/self/statm") as line:
+        return int(line.read().split()[1]) * 4096
+def opened(count):
+    for number in range(count):
+        context = tegula.Context({{"cache_pool": {{"total_bytes_limit": 1000}}}})
+        tegula.open(spec, context=context).result()[0].read().result()
+opened(500)
+before = resident()
+opened({count})
+print(resident() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 1 << 20
+
+
+def test_the_limit_is_a_resource_like_others():
+    context = tegula.Context({"memory_limit": {"limit": 1 << 20}, "memory_limit#small": 4096})
+    assert context["memory_limit"].to_json() == {"limit": 1 << 20}
+    assert context["memory_limit#small"].to_json() == {"limit": 4096}
+    assert tegula.Context()["memory_limit"].to_json() == {}
+    for bad in ({"limit": 0}, {"limit": "all"}, {"bytes": 5}, "x", -5):
+        with pytest.raises(InvalidArgument):
+            tegula.Context({"memory_limit": bad})
+
+
+def test_a_limit_that_is_not_set_is_not_shown_to_other_readers_of_a_specification():
+    spec = {"driver": "zarr3", "kvstore": "memory://"}
+    store = tegula.open(spec, create=True, dtype="int32", shape=[10]).result()
+    for shown in (store.spec(), store.spec(retain_context=True), store.spec(unbind_context=True)):
+        assert "memory_limit" not in str(shown.to_json(include_defaults=True))
+    context = tegula.Context({"memory_limit": 1 << 20})
+    store = tegula.open(spec, create=True, dtype="int32", shape=[10], context=context).result()
+    assert store.spec(unbind_context=True).to_json()["context"]["memory_limit"] == {"limit": 1 << 20}
+    assert "memory_limit" not in str(store.spec().to_json())
+
+
+def test_a_limit_smaller_than_a_chunk_lets_one_through_at_a_time():
+    context = tegula.Context({"memory_limit": 100})
+    layout = tegula.ChunkLayout(chunk_shape=[100, 100])
+    options = {"dtype": "int32", "shape": [2000, 2000], "chunk_layout": layout, "context": context}
+    source, target = (
+        tegula.open({"driver": "zarr3", "kvstore": f"memory://{name}/"}, create=True, **options).result()
+        for name in "ab"
+    )
+    source.write(7).result()
+    target[1:, 1:].write(source[:1999, :1999]).result()
+    futures = [target[row * 100 :].read() for row in range(10)]
+    assert all((future.result()[1:, 1:] == 7).all() for future in futures)

@@ -53,7 +53,8 @@ _BARE = frozenset({"INVALID_ARGUMENT", "UNIMPLEMENTED"})
 class TegulaError(Exception):
     """Base of every error that this library raises on purpose.
 
-    `code` is the status name; `message` is the text without it.
+    `code` is the status name; `message` is the text without it.  `row` is which of a block of keys it is
+    about, None where that is not known.
 
     >>> try:
     ...     raise NotFound("no such array")
@@ -63,6 +64,7 @@ class TegulaError(Exception):
     """
 
     code: ClassVar[str] = "UNKNOWN"
+    row: int | None = None
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)

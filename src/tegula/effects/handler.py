@@ -149,7 +149,9 @@ def _writes(block: WriteMany) -> Iterator[Write]:
 async def read_each(effect: ReadMany) -> ReadColumns:
     """What `ReadMany` means: every `Read`, in any order; the error of the lowest row."""
     time = await Now()
-    outcomes: list[ReadOutcome] = await All([Call(_ask, read) for read in _reads(effect)])
+    outcomes: list[ReadOutcome] = await All(
+        [Call(_ask, row, read) for row, read in enumerate(_reads(effect))]
+    )
     return ReadColumns(
         [_row(outcome) for outcome in outcomes], [outcome.generation for outcome in outcomes], time
     )
@@ -158,7 +160,9 @@ async def read_each(effect: ReadMany) -> ReadColumns:
 async def write_each(effect: WriteMany) -> WriteColumns:
     """What `WriteMany` means: every `Write`, in any order; the error of the lowest row."""
     time = await Now()
-    outcomes: list[WriteOutcome] = await All([Call(_ask, write) for write in _writes(effect)])
+    outcomes: list[WriteOutcome] = await All(
+        [Call(_ask, row, write) for row, write in enumerate(_writes(effect))]
+    )
     return WriteColumns([outcome.generation for outcome in outcomes], time)
 
 
@@ -206,8 +210,12 @@ async def page_of(effect: ListPage) -> Page:
     return Page(await List(effect.store, effect.range), "")
 
 
-async def _ask(effect: Effect[T]) -> T:
-    return await effect
+async def _ask(row: int, effect: Effect[T]) -> T:
+    try:
+        return await effect
+    except TegulaError as error:
+        error.row = row
+        raise
 
 
 def _row(outcome: ReadOutcome) -> Buffer | Unchanged | None:

@@ -37,7 +37,7 @@ from tegula.effects.storage import (
     WriteMany,
     WriteOutcome,
 )
-from tegula.errors import InvalidArgument, NotFound, Unavailable
+from tegula.errors import InvalidArgument, NotFound, TegulaError, Unavailable
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import LOCK_SUFFIX, check_key, quoted, valid_key
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
@@ -113,7 +113,13 @@ class FileLeaf:
         keys = effect.keys
         ranges = effect.ranges or (None,) * len(keys)
         known = effect.if_not_equal or (UNKNOWN,) * len(keys)
-        rows = [_read_row(key, wanted, had) for key, wanted, had in zip(keys, ranges, known, strict=True)]
+        rows: list[tuple[Buffer | Unchanged | None, bytes]] = []
+        try:
+            for key, wanted, had in zip(keys, ranges, known, strict=True):
+                rows.append(_read_row(key, wanted, had))
+        except TegulaError as error:
+            error.row = len(rows)
+            raise
         return ReadColumns([value for value, _ in rows], [generation for _, generation in rows], now)
 
     def children(self, effect: Children) -> list[str]:
@@ -127,7 +133,14 @@ class FileLeaf:
         now = time.time()
         conditions = effect.if_equal or (UNKNOWN,) * len(effect.keys)
         rows = zip(effect.keys, effect.values, conditions, strict=True)
-        return WriteColumns([commit(key, value, condition, self._how) for key, value, condition in rows], now)
+        generations: list[bytes] = []
+        try:
+            for key, value, condition in rows:
+                generations.append(commit(key, value, condition, self._how))
+        except TegulaError as error:
+            error.row = len(generations)
+            raise
+        return WriteColumns(generations, now)
 
 
 def _read_row(

@@ -213,7 +213,12 @@ async def _read_rows(job: Reading, span: Table) -> None:
                 chunks = await Decoded(source.store, keys, layout.chain, source.cache, bound)
                 await Compute(Call(place_decoded, job, block, named, chunks, boxes), source.compute)
             else:
-                values = (await ReadMany(source.store, keys)).values
+                try:
+                    values = (await ReadMany(source.store, keys)).values
+                except TegulaError as error:
+                    if error.row is None:
+                        raise
+                    raise annotated(error, f"Error reading {named.where(error.row)}: ") from None
                 await Compute(Call(place_encoded, job, block, named, values, boxes, scratch), source.compute)
                 del values  # so that the store may read the next block into the same memory
 

@@ -19,9 +19,9 @@ from typing import NamedTuple, TypeAlias, cast
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import Buffer, ReadColumns, ReadMany, Unchanged, WriteColumns, WriteMany
-from tegula.errors import Aborted, Indeterminate, TegulaError, Unavailable
+from tegula.errors import Aborted, Indeterminate, TegulaError, Unavailable, annotated
 from tegula.kv.generation import UNKNOWN
-from tegula.kv.spec import StoreRef
+from tegula.kv.spec import StoreRef, describe
 from tegula.programs.retry import pause
 from tegula.programs.update import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Landed, applied_to, same
 
@@ -72,7 +72,9 @@ async def update_many(
         except TegulaError as error:
             if doubts:
                 raise _in_doubt(keys, doubts) from error
-            raise
+            if error.row is None:
+                raise
+            raise annotated(error, f"Error reading {describe(store, keys[rows[error.row]])}: ") from None
         time = seen.time
         block = _Block([], [], [])
         fresh = _settle(rows, seen, doubts, landed, generations, block)
@@ -92,6 +94,10 @@ async def update_many(
         except (Unavailable, Indeterminate):
             doubts.update(zip(rows, zip(block.conditions, values, strict=True), strict=True))
             continue
+        except TegulaError as error:
+            if error.row is not None:
+                error.row = rows[error.row]
+            raise
         time = done.time
         refused = []
         for row, generation in zip(rows, done.generations, strict=True):

@@ -158,9 +158,10 @@ async def _write_rows(job: Writing, span: Table) -> None:
 
 def placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
     """Return an error of writing chunks with the name of the chunk, where it is known and not yet said."""
-    if len(keys) > 1 or error.message.startswith("Error ") or isinstance(error, Aborted | Indeterminate):
+    row = 0 if len(keys) == 1 else error.row
+    if row is None or error.message.startswith("Error ") or isinstance(error, Aborted | Indeterminate):
         return error
-    return annotated(error, f"Error writing {describe(source.store, keys[0])}: ")
+    return annotated(error, f"Error writing {describe(source.store, keys[row])}: ")
 
 
 def encode_rows(job: Writing, rows: Table, block: Block, whole: Sequence[int], arena: Arena) -> list[Any]:

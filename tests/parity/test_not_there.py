@@ -74,14 +74,6 @@ def test_names_are_missing_not_empty(name: str) -> None:
         getattr(ts, name)
 
 
-def test_resizing_and_statistics() -> None:
-    store = opened("zarr3", {}, dtype="int8", shape=[8])
-    with pytest.raises(Unimplemented, match="Resize not supported"):
-        store.resize(exclusive_max=[4]).result()
-    with pytest.raises(Unimplemented, match="Storage statistics not supported"):
-        store.storage_statistics(query_not_stored=True).result()
-
-
 @pytest.mark.parametrize("kind", ["|S3", "|V3", [["a", "<i4"], ["b", "<f4"]]], ids=str)
 def test_zarr2_types(kind: Any) -> None:
     with pytest.raises(Unimplemented, match="not supported yet"):

@@ -67,7 +67,10 @@ def before(bound: Any, opened_at: float) -> float:
 
 
 class Opened(Record, eq=False):
-    """A chunked array as it was found or made: its format, metadata, store and options."""
+    """A chunked array as it was found or made: its format, metadata, store and options.
+
+    `assumed`: the metadata was not read, and is not to be.
+    """
 
     form: Any
     members: Any
@@ -77,6 +80,7 @@ class Opened(Record, eq=False):
     opened_at: float
     layout: Any
     resources: dict[str, Any]
+    assumed: bool = False
 
     def schema(self) -> Schema:
         """Return the schema of the whole array."""

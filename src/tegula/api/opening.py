@@ -295,6 +295,7 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
             opened_at,
             layout,
             {name: _resource(asked, name) for name in asked._named()},
+            flags.assume_metadata,
         )
         view = view_of(opened)
         if asked._seen is not None:

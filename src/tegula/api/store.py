@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tegula.api import storejson
 from tegula.api.opened import Opened
-from tegula.api.running import failed, start, start_write
-from tegula.errors import InvalidArgument, Unimplemented
+from tegula.api.running import start, start_write
+from tegula.api.statistics import StorageStatistics as Statistics
 from tegula.record import Record
 from tegula.source import Source
 from tegula.space.indexable import Indexable, Operations
@@ -66,6 +66,8 @@ class TensorStore(Indexable):
     >>> store[1].read().result()
     array([0, 0, 7, 8, 0, 0], dtype=uint16)
     """
+
+    StorageStatistics = Statistics
 
     __slots__ = ("__weakref__", "_reversed", "_root", "_schema", "_transform")
 
@@ -331,18 +333,49 @@ class TensorStore(Indexable):
         expand_only: bool = False,
         shrink_only: bool = False,
     ) -> Future[TensorStore]:
-        """Fail with Unimplemented: the bounds of a stored array cannot be changed yet."""
-        del inclusive_min, exclusive_max, resize_metadata_only, resize_tied_bounds, expand_only, shrink_only
-        if not self._writable:
-            return failed(InvalidArgument("Destination does not support writing."))
-        return failed(Unimplemented("Resize not supported"))
+        """Change the bounds of the stored array; return a future of the view as it is then.
+
+        The metadata is changed first, and what is then outside is taken away, so that it does not come back
+        when the array grows again.
+
+        Args:
+            inclusive_min, exclusive_max: new bounds of the view's dimensions; None leaves one as it is.
+            resize_metadata_only: leave the stored chunks as they are.
+            resize_tied_bounds: allow what also changes what the view does not show.
+            expand_only, shrink_only: fail where the array would do the other.
+
+        Raises (from the future):
+            InvalidArgument: a bound is explicit, or can not be changed through this view.
+            FailedPrecondition: the array is gone or another one, or must not change so.
+            Unimplemented: it is no stored array.
+
+        >>> import tegula
+        >>> store = tegula.open({"driver": "zarr3", "kvstore": "memory://"}, create=True,
+        ...                     dtype="uint8", shape=[4]).result()
+        >>> store.resize(exclusive_max=[6]).result().domain
+        { [0, 6*) }
+        """
+        from tegula.api.changing import Way, resize
+
+        way = Way(resize_metadata_only, resize_tied_bounds, expand_only, shrink_only)
+        return resize(self, inclusive_min, exclusive_max, way)
 
     def storage_statistics(
         self, *, query_not_stored: bool = False, query_fully_stored: bool = False
-    ) -> Future[Any]:
-        """Fail with Unimplemented: what is stored cannot be asked for yet."""
-        del query_not_stored, query_fully_stored
-        return failed(Unimplemented("Storage statistics not supported"))
+    ) -> Future[Statistics]:
+        """Return a future of what of the view is stored, as asked: nothing, all of it.
+
+        Only keys are looked at; a chunk that was left out because it equals the fill value is not stored.
+
+        >>> import tegula
+        >>> store = tegula.open({"driver": "zarr3", "kvstore": "memory://"}, create=True,
+        ...                     dtype="uint8", shape=[4]).result()
+        >>> store.storage_statistics(query_not_stored=True).result()
+        TensorStore.StorageStatistics(not_stored=True, fully_stored=None)
+        """
+        from tegula.api.changing import statistics
+
+        return statistics(self, query_not_stored, query_fully_stored)
 
     # ---- as a value
 

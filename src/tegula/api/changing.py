@@ -1,0 +1,127 @@
+"""Resizing and statistics of a handle: from the arguments of its methods to programs.
+
+Knows: what the arguments mean and which handle comes back.  Must not know: how it is done.
+
+Law: resizing a view of a cast is resizing what it is cast from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import index
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tegula.api.opened import Opened, view_of
+from tegula.api.running import failed, resolve
+from tegula.api.statistics import StorageStatistics
+from tegula.errors import InvalidArgument, TegulaError, Unimplemented
+from tegula.plan.bounds import Resizing, check_direction, output_bounds
+from tegula.programs import stats
+from tegula.programs.resizing import resize as resizing
+from tegula.record import Record, replace
+from tegula.runtime.future import Future
+from tegula.runtime.session import submit
+from tegula.source import Cast, Chunked
+
+if TYPE_CHECKING:
+    from tegula.api.store import TensorStore
+
+__all__ = ["Way", "resize", "statistics"]
+
+UNCHANGED = -(2**63)
+
+
+class Way(Record):
+    """How an array is resized: which of its parts, and in which direction only."""
+
+    metadata_only: bool = False
+    tied_bounds: bool = False
+    expand_only: bool = False
+    shrink_only: bool = False
+
+
+def resize(
+    store: TensorStore,
+    inclusive_min: Iterable[SupportsIndex | None] | None,
+    exclusive_max: Iterable[SupportsIndex | None] | None,
+    way: Way,
+) -> Future[TensorStore]:
+    """Start resizing: return a future of the view with the bounds that it has then.
+
+    Raises (at once):
+        TypeError: a bound is no number.
+
+    Raises (from the future):
+        InvalidArgument, FailedPrecondition, Unimplemented: it can not be resized so.
+    """
+    low, high = _bounds(inclusive_min), _bounds(exclusive_max)
+    try:
+        if not store._writable:
+            raise InvalidArgument("Destination does not support writing.")
+        rank = store.rank
+        low, high = low or [None] * rank, high or [None] * rank
+        if len(low) != rank or len(high) != rank:
+            raise InvalidArgument(f"inclusive_min and exclusive_max must have rank {rank}")
+        if isinstance(store._view.source, Cast):
+            return submit(_cast(store, low, high, way))
+        if not isinstance(store._opened, Opened):
+            raise Unimplemented("Resize not supported")
+        if store._opened.assumed:
+            raise InvalidArgument("Resize not supported because assume_metadata was specified")
+        asked = output_bounds(store._view.transform, low, high, way.tied_bounds)
+        if asked is None:
+            return resolve(store, False)
+        asked = asked._replace(expand_only=way.expand_only, shrink_only=way.shrink_only)
+        if way.shrink_only:
+            shape = store._opened.layout.shape
+            wanted = tuple(size if end is None else end for size, end in zip(shape, asked.ends, strict=True))
+            check_direction(asked._replace(expand_only=False), shape, wanted)
+        return submit(_resized(store, asked, way.metadata_only))
+    except TegulaError as error:
+        return failed(error)
+
+
+def _bounds(given: Any) -> list[int | None] | None:
+    if given is None:
+        return None
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"bounds are numbers or None, one for each dimension, not {given!r}")
+    found = [None if bound is None else index(bound) for bound in given]
+    return [None if bound == UNCHANGED else bound for bound in found]
+
+
+async def _resized(store: TensorStore, asked: Resizing, metadata_only: bool) -> TensorStore:
+    from tegula.api.store import TensorStore
+
+    opened: Opened = store._opened
+    source = store._view.source
+    assert isinstance(source, Chunked)
+    metadata = await resizing(opened.form, source, opened.members, opened.metadata, asked, metadata_only)
+    fresh = replace(opened, metadata=metadata, layout=opened.form.layout(metadata, opened.members))
+    view = view_of(fresh)
+    view = view._with_transform(view.transform[store._view.transform])
+    return TensorStore(view, fresh, store._readable, store._writable)
+
+
+async def _cast(store: TensorStore, low: list[int | None], high: list[int | None], way: Way) -> TensorStore:
+    from tegula.api.functions import cast
+
+    inner = store._opened[store._view.transform]
+    await _done(resize(inner, low, high, way))
+    made: TensorStore = cast(await _done(resolve(inner, False)), store.dtype)
+    return made
+
+
+async def _done(future: Future[Any]) -> Any:
+    return future.result()
+
+
+def statistics(
+    store: TensorStore, query_not_stored: bool, query_fully_stored: bool
+) -> Future[StorageStatistics]:
+    """Start asking what of a view is stored."""
+    return submit(_statistics(store, query_not_stored, query_fully_stored))
+
+
+async def _statistics(store: TensorStore, missing: bool, there: bool) -> StorageStatistics:
+    return StorageStatistics(*await stats.stored(store._view, missing, there))

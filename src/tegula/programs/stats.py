@@ -1,0 +1,65 @@
+"""What of a view is stored: asked of the keys of its chunks, without reading one.
+
+What this file knows: which chunks a view touches.  What it must not know: what is in them.
+
+Laws: a view of nothing is stored and not stored; what is `not_stored` reads as the fill value.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from tegula.effects.storage import ReadMany
+from tegula.kv.generation import NO_VALUE
+from tegula.kv.spec import ByteRange
+from tegula.plan.blocks import EXPANDED_ROWS
+from tegula.plan.partition import partition
+from tegula.plan.table import bind, c_strides
+from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.view import View
+
+__all__ = ["stored"]
+
+BLOCK = 256
+
+
+async def stored(view: View, missing: bool, there: bool) -> tuple[bool | None, bool | None]:
+    """Return whether nothing of a view is stored, and whether all of it is; None for what is not asked.
+
+    Of an array in shards it is the shards that are asked for.
+    """
+    source = view.source
+    while isinstance(source, (Cast, Downsample)):
+        if isinstance(source, Cast):
+            view = View(source.base.source, source.base.transform[view.transform])
+        else:
+            from tegula.plan.reach import base_of, reached
+
+            view = base_of(source, *reached(view.transform)) if prod(view.shape) else source.base[()]
+        source = view.source
+    empty = prod(view.shape) == 0
+    if empty or isinstance(source, InMemory):
+        return (empty if missing else None), (True if there else None)
+    assert isinstance(source, Chunked)
+    nothing, everything = await _seen(source, view, missing, there)
+    return (nothing if missing else None), (everything if there else None)
+
+
+async def _seen(source: Chunked, view: View, missing: bool, there: bool) -> tuple[bool, bool]:
+    layout = source.layout
+    part = partition(view.transform, layout.chunk_shape)
+    # the table of a read, for its cells alone
+    table = bind(part, c_strides(layout.chunk_shape), c_strides(view.shape))
+    nothing = everything = True
+    for rows in table.blocks(EXPANDED_ROWS):
+        keys = layout.keys.keys(rows.expand().cells, source.path)
+        for at in range(0, len(keys), BLOCK):
+            names = keys[at : at + BLOCK]
+            columns = await ReadMany(source.store, names, [ByteRange(0, 0)] * len(names))
+            absent = columns.generations.count(NO_VALUE)
+            nothing = nothing and absent == len(names)
+            everything = everything and not absent
+            # one answer is enough for each question
+            if not ((missing and nothing) or (there and everything)):
+                return nothing, everything
+    return nothing, everything

@@ -1,14 +1,16 @@
 """Child process for the test of lost updates; run as a script.
 
-``element_writers.py <tegula|tensorstore> <zarr|zarr3> <folder> <number> <of> <count>``
+``element_writers.py <tegula|tensorstore> <zarr|zarr3> <kvstore> <number> <of> <count>``
     open the array, wait for a line on stdin, then add 1 to its own elements (every one whose place is
     `number` modulo `of`) `count` times; print the seconds taken and the number of conditional writes tried.
+    `kvstore` is a folder, or ``notes:`` and the SQLite file of a store written in Python.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -28,7 +30,21 @@ def counted(module: Any) -> list[int]:
     return tries
 
 
-def main(kind: str, driver: str, folder: str, number: int, of: int, count: int) -> None:
+def place(kvstore: str) -> dict[str, Any]:
+    """Return the specification of the key-value store."""
+    kind, _, file = kvstore.partition(":")
+    if kind != "notes":
+        return {"driver": "file", "path": kvstore + "/"}
+    sys.path.insert(0, str(Path(__file__).parents[1] / "testing"))
+    from stores_of_users import Notes
+
+    import tegula
+
+    tegula.register_store("notes", Notes)
+    return {"driver": "notes", "file": file}
+
+
+def main(kind: str, driver: str, kvstore: str, number: int, of: int, count: int) -> None:
     if kind == "tegula":
         import tegula as ts
 
@@ -37,7 +53,7 @@ def main(kind: str, driver: str, folder: str, number: int, of: int, count: int) 
         import tensorstore as ts  # type: ignore[no-redef]
 
         tries = [-1]
-    store = ts.open({"driver": driver, "kvstore": {"driver": "file", "path": folder + "/"}}).result()
+    store = ts.open({"driver": driver, "kvstore": place(kvstore)}).result()
     mine = store[number::of]
     print("ready", flush=True)
     sys.stdin.readline()

@@ -7,6 +7,7 @@ its own.
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import subprocess
@@ -208,6 +209,22 @@ def missing_key(ts, folder):
     return told(lambda: ts.KvStore.open("memory://").result()["nothing"])
 
 
+@case("missing", "value")
+def deep_copy_of_a_memory_store(ts, folder):
+    store = ts.KvStore.open("memory://").result()
+    store["a"] = b"1"
+    return copy.deepcopy(store).read("a").result().state
+
+
+@case([False, False], [True, True])
+def equal_values(ts, folder):
+    twins = [
+        [ts.KvStore.ReadResult("value", b"x") for _ in range(2)],
+        [ts.Context.Spec({}) for _ in range(2)],
+    ]
+    return [one == other for one, other in twins]
+
+
 @case("TypeError: ", b"abc")
 def writing_a_memoryview(ts, folder):
     store = ts.KvStore.open("memory://").result()
@@ -353,6 +370,10 @@ CRASHES = {
         "ts.Spec({'driver': 'zarr3', 'kvstore': 'memory://', 'metadata': {'shape': [4]}, 'rank': 3})",
         "Rank specified by schema (3) does not match rank specified by metadata (1)",
     ),
+    "prefix_longer_than_a_key": (
+        "(files.write('b', b'').result(), files.list(None, 2).result())[-1]",
+        "[b'']",
+    ),
     "raw_data_type": (
         "ts.Spec({'driver': 'zarr3', 'kvstore': 'memory://', 'metadata': {'shape': [4], 'data_type': 'r8'}})",
         "raw data types are not supported yet",
@@ -363,12 +384,14 @@ CRASHES = {
     ),
 }
 PRELUDE = """
-import os, sys, signal
+import os, sys, signal, tempfile
 import {name} as ts
 store = ts.open({{"driver": "zarr3", "kvstore": "memory://"}}, create=True, dtype="int32", shape=[200, 200],
                 chunk_layout=ts.ChunkLayout(chunk_shape=[10, 10])).result()
 store.write(7).result()
 back = ts.KvStore.KeyRange("b", "a")
+folder = tempfile.TemporaryDirectory()
+files = ts.KvStore.open("file://" + folder.name + "/").result()
 def child(s):
     signal.alarm(20)
     os._exit(0 if int(store.read().result().sum()) == 280_000 else 1)

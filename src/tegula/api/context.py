@@ -115,7 +115,8 @@ class ContextSpec:
             return NotImplemented
         return self._entries == other._entries
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(frozenset(self._entries))
 
     def __repr__(self) -> str:
         return f"Context.Spec({pretty(self.to_json())})"
@@ -170,7 +171,7 @@ class Context:
         InvalidArgument: the specification is not one.
     """
 
-    __slots__ = ("__weakref__", "_made", "_parent", "_spec")
+    __slots__ = ("__weakref__", "_alone", "_made", "_parent", "_spec")
 
     Spec = ContextSpec
     Resource = ContextResource
@@ -185,6 +186,7 @@ class Context:
         if spec is not _ABSENT:
             self._spec = spec if isinstance(spec, ContextSpec) else ContextSpec(spec)
             self._parent = parent if parent is not None else Context()
+        self._alone = parent is None
         self._made: dict[str, ContextResource] = {}
 
     @property
@@ -194,8 +196,8 @@ class Context:
 
     @property
     def parent(self) -> Context | None:
-        """The context from which this one inherits, if any."""
-        return self._parent
+        """The context from which this one inherits, where one was given."""
+        return None if self._alone else self._parent
 
     def __getitem__(self, key: str) -> ContextResource:
         """Return the resource named `key` (``kind`` or ``kind#id``), making it on first use.
@@ -262,14 +264,16 @@ class Context:
 
     def __reduce__(self) -> tuple[Any, ...]:
         with _lock:
-            return _remake_context, (self._spec, self._parent), dict(self._made)
+            return _remake_context, (self._spec, self._parent, self._alone), dict(self._made)
 
     def __setstate__(self, made: dict[str, ContextResource]) -> None:
         self._made = made
 
 
-def _remake_context(spec: ContextSpec | None, parent: Context | None) -> Context:
-    return Context() if spec is None else Context(spec, parent)
+def _remake_context(spec: ContextSpec | None, parent: Context | None, alone: bool) -> Context:
+    made = Context() if spec is None else Context(spec, parent)
+    made._alone = alone
+    return made
 
 
 class Collector:

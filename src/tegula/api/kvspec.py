@@ -20,6 +20,7 @@ from tegula.api.context import (
     dump_member,
     parse_member,
 )
+from tegula.api.kvvalues import key_text
 from tegula.binding import as_json, at, at_member, expected, pretty, text
 from tegula.errors import InvalidArgument
 from tegula.kv.drivers import KvDriver
@@ -144,6 +145,10 @@ class KvStoreSpec:
         """The path, which stands in front of every key without a separator."""
         return self._path
 
+    @path.setter
+    def path(self, path: str | bytes) -> None:
+        self._path = key_text(path)
+
     @property
     def base(self) -> KvStoreSpec | None:
         """The specification of the store below, for an adapter; None for a store of its own."""
@@ -238,10 +243,10 @@ class KvStoreSpec:
         return found
 
     def __add__(self, suffix: str | bytes) -> KvStoreSpec:
-        return self._with_path(self._path + to_key(_key(suffix)))
+        return self._with_path(self._path + key_text(suffix))
 
     def __truediv__(self, component: str | bytes) -> KvStoreSpec:
-        return self._with_path(joined(self._path, _key(component)))
+        return self._with_path(joined(self._path, key_text(component)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, KvStoreSpec):
@@ -292,8 +297,6 @@ def bind(spec: KvStoreSpec, context: Context | None) -> tuple[StoreRef, dict[str
 def _member(name: str, json: Any) -> str | InPlace:
     if isinstance(json, list) and len(json) == 1:  # as a bound specification prints
         json = json[0]
-    if json is None:
-        raise InvalidArgument("Expected non-null value, but received: null")
     return parse_member(KINDS[name], json)
 
 
@@ -303,9 +306,3 @@ def _unsupported(scheme: str, component: str) -> InvalidArgument:
     if scheme in SCHEMES:
         message += f": {quoted(scheme)} is a {SCHEMES[scheme]}"
     return InvalidArgument(message)
-
-
-def _key(key: object) -> str | bytes:
-    if isinstance(key, (str, bytes)):
-        return key
-    raise TypeError(f"expected str or bytes, not {type(key).__name__}")

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, TypeAlias, TypeVar
+from operator import index
+from typing import Any, TypeAlias, TypeVar
 
 from tegula.api.context import Collector, Context, ContextResource
 from tegula.api.kvspec import KvStoreSpec, bind, joined
+from tegula.api.kvvalues import KvKeyRange, KvReadResult, KvStamp, key_text, raw
 from tegula.binding import pretty
 from tegula.effects.effect import Effect
 from tegula.effects.storage import DeleteRange, List, Listing, Read, ReadOutcome, Write, WriteOutcome
 from tegula.errors import InvalidArgument, TegulaError, Unimplemented
 from tegula.kv.generation import UNKNOWN
-from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
+from tegula.kv.spec import ByteRange, StoreRef, from_key
 from tegula.runtime import session
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
@@ -30,100 +32,6 @@ __all__ = ["KvKeyRange", "KvReadResult", "KvStamp", "KvStore", "kv_open"]
 A = TypeVar("A")
 T = TypeVar("T")
 Keys: TypeAlias = "list[bytes]"
-
-
-class KvStamp:
-    """A storage generation and the time, in seconds since the epoch, at which it was current.
-
-    >>> KvStamp(b"x", 5)
-    KvStore.TimestampedStorageGeneration(b'x', 5.000000)
-    """
-
-    __slots__ = ("generation", "time")
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, generation: bytes = UNKNOWN, time: float = float("-inf")) -> None:
-        self.generation = generation
-        self.time = float(time)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, KvStamp):
-            return NotImplemented
-        return self.generation == other.generation and self.time == other.time
-
-    def __repr__(self) -> str:
-        return f"KvStore.TimestampedStorageGeneration({self.generation!r}, {self.time:.6f})"
-
-
-class KvReadResult:
-    """The answer of `KvStore.read`.
-
-    `state` is ``"value"``, ``"missing"``, or ``"unspecified"`` where the condition did not hold.
-    """
-
-    __slots__ = ("stamp", "state", "value")
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(
-        self,
-        state: Literal["unspecified", "missing", "value"] = "unspecified",
-        value: str | bytes = b"",
-        stamp: KvStamp | None = None,
-    ) -> None:
-        if state not in ("unspecified", "missing", "value"):
-            raise TypeError(f"state is one of 'unspecified', 'missing', 'value', not {state!r}")
-        self.state = state
-        self.value = from_key(value) if isinstance(value, str) else value
-        self.stamp = KvStamp() if stamp is None else stamp
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, KvReadResult):
-            return NotImplemented
-        return (self.state, self.value, self.stamp) == (other.state, other.value, other.stamp)
-
-    def __repr__(self) -> str:
-        return f"KvStore.ReadResult(state={self.state!r}, value={self.value!r}, stamp={self.stamp!r})"
-
-
-class KvKeyRange:
-    """Half-open range of keys in byte order; an empty upper bound is none.
-
-    >>> KvKeyRange("a", "b")
-    KvStore.KeyRange(b'a', b'b')
-    >>> KvKeyRange("b", "a").empty
-    True
-    """
-
-    __slots__ = ("exclusive_max", "inclusive_min")
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, inclusive_min: str | bytes = "", exclusive_max: str | bytes = "") -> None:
-        self.inclusive_min = from_key(_key(inclusive_min))
-        self.exclusive_max = from_key(_key(exclusive_max))
-
-    @property
-    def empty(self) -> bool:
-        """Whether no key is in the range."""
-        return bool(self.exclusive_max) and self.inclusive_min >= self.exclusive_max
-
-    def copy(self) -> KvKeyRange:
-        """Return a copy."""
-        return KvKeyRange(self.inclusive_min, self.exclusive_max)
-
-    def _below(self, path: str) -> KeyRange:
-        """Return the range of whole keys below `path`."""
-        low = path + to_key(self.inclusive_min)
-        if self.exclusive_max:
-            return KeyRange(low, path + to_key(self.exclusive_max))
-        return KeyRange(low, KeyRange.prefix(path).exclusive_max)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, KvKeyRange):
-            return NotImplemented
-        return (self.inclusive_min, self.exclusive_max) == (other.inclusive_min, other.exclusive_max)
-
-    def __repr__(self) -> str:
-        return f"KvStore.KeyRange({self.inclusive_min!r}, {self.exclusive_max!r})"
 
 
 class KvStore:
@@ -171,6 +79,11 @@ class KvStore:
         """The path, which stands in front of every key without a separator."""
         return self._path
 
+    @path.setter
+    def path(self, path: str | bytes) -> None:
+        self._spec = self._spec._with_path(key_text(path))
+        self._path = self._spec._path
+
     @property
     def base(self) -> KvStore | None:
         """The store below, for an adapter; None for a store of its own."""
@@ -185,6 +98,10 @@ class KvStore:
     def transaction(self) -> None:
         """The transaction that operations belong to, or None."""
         return
+
+    @transaction.setter
+    def transaction(self, transaction: None) -> None:
+        _no_transaction(transaction)
 
     def with_transaction(self, transaction: None) -> KvStore:
         """Return the store with another transaction."""
@@ -232,11 +149,12 @@ class KvStore:
         With `if_not_equal` the state is ``"unspecified"`` where the generation is that one.
         `staleness_bound` and `batch` are accepted: every read is fresh.
         """
-        del batch
+        if batch is not None and not hasattr(batch, "submit"):
+            raise TypeError(f"batch is a Batch, not {batch!r}")
         if isinstance(staleness_bound, (str, bytes)):
             raise TypeError(f"staleness_bound is a number, not {staleness_bound!r}")
-        known = UNKNOWN if if_not_equal is None else from_key(_key(if_not_equal))
-        effect = Read(self._ref, self._path + _key(key), _byte_range(byte_range), known)
+        known = UNKNOWN if if_not_equal is None else raw(if_not_equal)
+        effect = Read(self._ref, self._path + key_text(key), _byte_range(byte_range), known)
         return self._start(effect, _read)
 
     def write(
@@ -246,8 +164,8 @@ class KvStore:
 
         The answer's generation is empty where the condition did not hold; ``b"\\x02"`` means no value.
         """
-        condition = UNKNOWN if if_equal is None else from_key(_key(if_equal))
-        effect = Write(self._ref, self._path + _key(key), _value(value), condition)
+        condition = UNKNOWN if if_equal is None else raw(if_equal)
+        effect = Write(self._ref, self._path + key_text(key), _value(value), condition)
         return self._start(effect, _written, writes=True)
 
     def list(
@@ -256,6 +174,8 @@ class KvStore:
         strip_prefix_length: int = 0,
     ) -> Future[Keys]:
         """List the keys in a range, without their first `strip_prefix_length` bytes, in no order."""
+        if not 0 <= index(strip_prefix_length) < 2**63:
+            raise TypeError(f"strip_prefix_length is a number of bytes, not {strip_prefix_length!r}")
         effect = List(self._ref, _range(range)._below(self._path))
         return self._start(effect, partial(_keys, len(from_key(self._path)) + strip_prefix_length))
 
@@ -273,7 +193,10 @@ class KvStore:
         source_staleness_bound: float | None = None,
     ) -> Future[None]:
         """Copy a range of keys by reference; no store here can."""
-        del target, source_range, source_staleness_bound
+        if not isinstance(target, KvStore):
+            raise TypeError(f"expected a KvStore, not {type(target).__name__}")
+        _range(source_range)
+        del source_staleness_bound
         return _failed(Unimplemented("CopyRange not supported"))
 
     def __getitem__(self, key: str | bytes) -> bytes:
@@ -289,16 +212,16 @@ class KvStore:
         self.write(key, None).result()
 
     def __contains__(self, key: str | bytes) -> bool:
-        effect = Read(self._ref, self._path + _key(key), ByteRange(0, 0))
+        effect = Read(self._ref, self._path + key_text(key), ByteRange(0, 0))
         return self._start(effect, _read).result().state == "value"
 
     __iter__ = None  # the keys of a store are listed, not iterated
 
     def __add__(self, suffix: str | bytes) -> KvStore:
-        return self._with_path(self._path + _key(suffix))
+        return self._with_path(self._path + key_text(suffix))
 
     def __truediv__(self, component: str | bytes) -> KvStore:
-        return self._with_path(joined(self._path, _key(component)))
+        return self._with_path(joined(self._path, key_text(component)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, KvStore):
@@ -306,7 +229,7 @@ class KvStore:
         return self._ref == other._ref and self._path == other._path
 
     def __hash__(self) -> int:
-        return hash((self._ref, self._path))
+        return hash(self._ref)
 
     def __repr__(self) -> str:
         return f"KvStore({pretty(self._spec.to_json())})"
@@ -382,19 +305,11 @@ def _failed(error: BaseException) -> Future[Any]:
     return future
 
 
-def _key(key: object) -> str:
-    if isinstance(key, str):
-        return key
-    if isinstance(key, bytes):
-        return to_key(key)
-    raise TypeError(f"expected str or bytes, not {type(key).__name__}")
-
-
 def _value(value: object) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
     if isinstance(value, str):
-        return from_key(value)
+        return raw(value)
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     raise TypeError(f"expected str, bytes or None, not {type(value).__name__}")
@@ -413,10 +328,10 @@ def _byte_range(wanted: object) -> ByteRange | None:
         return None
     if not isinstance(wanted, slice) or wanted.step is not None:
         raise TypeError(f"byte_range is a slice without a step, not {wanted!r}")
-    for bound in (wanted.start, wanted.stop):
-        if bound is not None and not isinstance(bound, int):
-            raise TypeError(f"byte_range has integer bounds, not {bound!r}")
-    start, stop = wanted.start or 0, wanted.stop
+    start = 0 if wanted.start is None else index(wanted.start)
+    stop = None if wanted.stop is None else index(wanted.stop)
+    if not -(2**63) <= min(start, stop or 0) <= max(start, stop or 0) < 2**63:
+        raise TypeError(f"byte_range has bounds of 64 bits, not {wanted!r}")
     if (start < 0 and stop is not None) or (stop is not None and stop < start):
         raise InvalidArgument(f"Unsupported byte_range slice: {wanted.start}:{stop}")
     return ByteRange(start, stop)

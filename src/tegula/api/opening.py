@@ -294,7 +294,7 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
             body.options,
             opened_at,
             layout,
-            {name: _resource(asked, name) for name in asked._named()},
+            _resources(asked),
             flags.assume_metadata,
         )
         view = view_of(opened)
@@ -305,9 +305,14 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
     return TensorStore(view, opened, access.readable, access.writable)
 
 
-def _resource(asked: Spec, name: str) -> ContextResource:
-    found = asked._resources[name]
-    assert isinstance(found, ContextResource)
+def _resources(asked: Spec) -> dict[str, ContextResource]:
+    """Return the resources of a bound specification; a metadata pool that is the cache pool is left out."""
+    found: dict[str, ContextResource] = {}
+    for name in asked._named():
+        item = asked._resources[name]
+        assert isinstance(item, ContextResource)
+        if name == item.kind or item is not found.get(item.kind):
+            found[name] = item
     return found
 
 

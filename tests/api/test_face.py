@@ -40,6 +40,7 @@ WITHOUT = {
     "output_rank": "of a transform alone",
     "index_exp": "of a domain alone",
     "StorageStatistics": "a class",
+    "attrs": "a mapping whose assignments write: nothing to compose",
 }
 OF_THE_DOMAIN = (
     "labels inclusive_min inclusive_max exclusive_max implicit_lower_bounds implicit_upper_bounds input_rank "

@@ -280,3 +280,19 @@ def test_a_type_that_is_not_known_is_still_drawn(tmp_path: Path) -> None:
     theirs.create_array("text", shape=(2,), dtype="U3")
     assert str(ts.open_group(_url(tmp_path)).result().tree()) == "/\n└── text (2,) <U3"
     assert "text" in ts.open_group(_url(tmp_path)).result().tree()._repr_html_()
+
+
+@pytest.mark.parametrize("driver", ["zarr3", "zarr", "n5"])
+def test_arrays_have_attributes(driver: str) -> None:
+    store = ts.open(
+        {"driver": driver, "kvstore": "memory://"}, create=True, dtype="uint8", shape=[4]
+    ).result()
+    store.attrs.update(unit="m", valid=[0, {"to": 9}])
+    assert store[1:].attrs == {"unit": "m", "valid": [0, {"to": 9}]}
+    del store.attrs["unit"]
+    assert dict(store.attrs) == {"valid": [0, {"to": 9}]}
+    store.resize(exclusive_max=[6]).result()  # the document is written again, and keeps them
+    assert dict(store.attrs) == {"valid": [0, {"to": 9}]}
+    assert store.resolve().result().shape == (6,)
+    with pytest.raises(NotImplementedError, match="This array has no attributes"):
+        _ = ts.array([1, 2]).attrs

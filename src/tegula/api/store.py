@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from tegula.api.attributes import Attributes
     from tegula.api.kvstore import KvStore
     from tegula.api.openmode import OpenMode
     from tegula.api.spec import Spec
@@ -316,6 +317,25 @@ class TensorStore(Indexable):
 
         made: TensorStore = cast(self, dtype)
         return made
+
+    @property
+    def attrs(self) -> Attributes:
+        """The attributes of the stored array, as a mapping whose assignments write; read anew each time.
+
+        Raises:
+            Unimplemented: its format has none.
+            NotFound: the array is gone.
+
+        >>> import tegula
+        >>> store = tegula.open({"driver": "zarr3", "kvstore": "memory://"}, create=True,
+        ...                     dtype="uint8", shape=[4]).result()
+        >>> store.attrs["title"] = "heights"
+        >>> store.attrs
+        {'title': 'heights'}
+        """
+        from tegula.api.group import attributes_of
+
+        return attributes_of(self)
 
     def resolve(self, fix_resizable_bounds: bool = False, batch: Any = None) -> Future[TensorStore]:
         """Return a future of this view with its implicit bounds as the store has them now."""

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 from benchmarks import (
+    cached,
     downsample,
     full_read,
     full_write,
@@ -31,6 +32,7 @@ GROUPS = [
     *indexing.GROUPS,
     shards.GROUP,
     memory_chunks.GROUP,
+    cached.GROUP,
     small.GROUP,
     views.GROUP,
     plan.GROUP,

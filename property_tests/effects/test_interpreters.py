@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from tegula.effects.control import All, Compute, Memo
 from tegula.effects.effect import Call
 from tegula.effects.handler import expanded, expansion
-from tegula.effects.storage import Decoded, Read, ReadMany, Write, WriteMany
+from tegula.effects.storage import UNCHANGED, Decoded, Loaded, Read, ReadMany, Write, WriteMany
 from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, StoreRef
 from tegula.runtime import aio
-from tegula.runtime.cache import ChunkPool, answer
+from tegula.runtime.cache import ChunkPool
+from tegula.runtime.cached import answered
 from tegula.runtime.inline import run
 from tegula.runtime.machine import Machine
 from tegula.runtime.model_store import ModelStore
@@ -247,10 +248,30 @@ def test_abandoning_leaks_nothing(tree, steps, random):
 
 
 class Letters:
-    """A chain for the law below: the words of a value are its bytes."""
+    """The cells of the law below: cell i is the key ``k{i}``, and its words are the bytes of the value."""
 
-    def words(self, value, out):
-        return np.frombuffer(bytes(value), np.uint8).copy()
+    store = STORE
+    path = ""
+
+    def numbers(self, cells):
+        return cells[:, 0].tolist()
+
+    def numbers_of(self, key):
+        return [int(key[1:])]
+
+
+async def spell(cells, known):
+    columns = await ReadMany(STORE, [f"k{number}" for (number,) in cells.tolist()], None, known)
+    words = [
+        value if value is None or value is UNCHANGED else np.frombuffer(bytes(value), np.uint8)
+        for value in columns.values
+    ]
+    return Loaded(words, columns.generations, columns.time)
+
+
+def letters(numbers, bound=math.inf, array=None):
+    cells = np.array(numbers, np.int64).reshape(-1, 1)
+    return Decoded(array or Letters(), cells, Call(spell), None, bound)
 
 
 @given(
@@ -260,17 +281,18 @@ class Letters:
 )
 def test_decoding_through_a_pool_equals_reading_and_decoding(blocks, limit, data):
     """Law: `Decoded` answered from a pool equals its definition, when no older answer is allowed."""
-    store, chain, pool = filled(), Letters(), ChunkPool(limit)
+    store, array, pool = filled(), Letters(), ChunkPool(limit)
     perform = Performer(lambda _: store)
     for numbers in blocks:
         if data.draw(st.booleans()):
             store.perform(
                 Write(STORE, f"k{data.draw(st.integers(0, 6))}", data.draw(st.none() | st.binary()))
             )
-        effect = Decoded(STORE, [f"k{number}" for number in numbers], chain, None, math.inf)
-        native = answer(pool, effect, perform)
+        effect = letters(numbers, array=array)
+        native = run(answered(pool, effect), perform)
         expected = run(expansion(effect), perform)
         assert [None if words is None else bytes(words) for words in native] == [
             None if words is None else bytes(words) for words in expected
         ]
         assert not any(words.flags.writeable for words in native + expected if words is not None)
+        assert pool.held <= limit

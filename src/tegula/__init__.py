@@ -29,6 +29,7 @@ _HOMES = {
     "schema.layout": "ChunkLayout",
     "schema.codecspec": "CodecSpec",
     "schema.schema": "Schema",
+    "api.batch": "Batch",
     "api.context": "Context",
     "api.kvstore": "KvStore",
     "api.stores": "LostUpdates register_store",

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
 
+from tegula.chunkset import ChunkSet, grid_bits
 from tegula.kv.spec import StoreRef
-from tegula.record import Record
+from tegula.record import Record, derived
 
 if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
     from tegula.formats.layout import ArrayLayout
@@ -42,6 +43,7 @@ class Chunked(Record, eq=False):
     infinity: always) is asked for again.  `fill_missing`: a missing chunk reads as the fill value.
     `keep_fill`: chunks equal to the fill value are stored all the same.  `memory` bounds the bytes in
     flight; `compute` stands for the limit on encoding and decoding (None: what the process shares).
+    `chunks` names the chunks for caches, None where none are kept.
     """
 
     store: StoreRef
@@ -53,6 +55,15 @@ class Chunked(Record, eq=False):
     keep_fill: bool = False
     memory: MemoryLimit | None = None
     compute: object = None
+    chunks: ChunkSet | None = derived()
+
+    def __post_init__(self) -> None:
+        made = None
+        layout = self.layout
+        if self.cache is not None and not layout.chain.levels:
+            bits = grid_bits(layout.shape, layout.chunk_shape)
+            made = ChunkSet(self.store, self.path, layout.keys, layout.chain, bits)
+        object.__setattr__(self, "chunks", made)
 
     @property
     def dtype(self) -> DataType:

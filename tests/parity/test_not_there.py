@@ -32,7 +32,6 @@ STORES = [
     "gcs_grpc",
 ]
 NAMES = [
-    "Batch",
     "Transaction",
     "concat",
     "experimental_collect_matching_metrics",
@@ -88,7 +87,7 @@ def test_zarr3_types(kind: Any) -> None:
         opened("zarr3", {"data_type": kind, "shape": [3]})
 
 
-def test_transactions_and_batches() -> None:
+def test_transactions() -> None:
     store = ts.array([1, 2])
     with pytest.raises(TypeError, match="Invalid transaction"):
         ts.open({"driver": "zarr3", "kvstore": "memory://"}, transaction=object())
@@ -96,6 +95,4 @@ def test_transactions_and_batches() -> None:
         store.with_transaction(object())
     with pytest.raises(Unimplemented, match="transactions"):
         ts.KvStore.open("memory://", transaction=object())  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="Invalid batch"):
-        ts.open({"driver": "zarr3", "kvstore": "memory://"}, batch=object())
     assert store.with_transaction(None) is store

@@ -147,14 +147,16 @@ class KvStore:
         """Read the value of a key, or a range of its bytes (which must fit the value).
 
         With `if_not_equal` the state is ``"unspecified"`` where the generation is that one.
-        `staleness_bound` and `batch` are accepted: every read is fresh.
+        `staleness_bound` is accepted: every read is fresh.  With `batch` the read is started with others.
         """
-        if batch is not None and not hasattr(batch, "submit"):
-            raise TypeError(f"batch is a Batch, not {batch!r}")
         if isinstance(staleness_bound, (str, bytes)):
             raise TypeError(f"staleness_bound is a number, not {staleness_bound!r}")
         known = UNKNOWN if if_not_equal is None else raw(if_not_equal)
         effect = Read(self._ref, self._path + key_text(key), _byte_range(byte_range), known)
+        if batch is not None:
+            from tegula.api.batch import required
+
+            return required(batch)._defer(_ask(effect, _read))
         return self._start(effect, _read)
 
     def write(

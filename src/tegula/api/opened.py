@@ -5,19 +5,22 @@ Knows formats, stores and contexts as values; does no I/O.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tegula.api.stores import deletes_chunks
 from tegula.record import Record
+from tegula.runtime.live import leaf
 from tegula.source import ALWAYS, Chunked, MemoryLimit
 from tegula.space.transform import IndexTransform
 from tegula.view import View
 
 if TYPE_CHECKING:
     from tegula.api.kvstore import KvStore
+    from tegula.kv.spec import StoreRef
     from tegula.schema.schema import Schema
 
-__all__ = ["Opened", "Options", "view_of"]
+__all__ = ["Opened", "Options", "before", "cache_of", "metadata_before", "metadata_cache", "view_of"]
 
 
 class Options(Record):
@@ -54,7 +57,7 @@ class Options(Record):
 
 
 def before(bound: Any, opened_at: float) -> float:
-    """Return the time before which a cached value must be rechecked.
+    """Return the time before which a cached value must be rechecked; None is the default of data.
 
     >>> before(True, 5.0), before(False, 5.0), before("open", 5.0), before(7, 5.0)
     (inf, -inf, 5.0, 7.0)
@@ -64,6 +67,16 @@ def before(bound: Any, opened_at: float) -> float:
     if bound is False:
         return -ALWAYS
     return opened_at if bound == "open" else float(bound)
+
+
+def metadata_before(options: Options, opened_at: float) -> float:
+    """Return the time before which cached metadata must be rechecked.
+
+    >>> metadata_before(Options(), 5.0), metadata_before(Options(recheck_cached_metadata=False), 5.0)
+    (5.0, -inf)
+    """
+    bound = options.recheck_cached_metadata
+    return before("open" if bound is None else bound, opened_at)
 
 
 class Opened(Record, eq=False):
@@ -97,14 +110,28 @@ def _numbered(resource: Any) -> Any:
     return None if resource is None or resource.limit is None else resource
 
 
+def cache_of(store: StoreRef, pool: Any) -> Any:
+    """Return the pool that stands between readers and a store, None where there is none worth asking.
+
+    One without room keeps nothing; but readers of a store far away who ask together share a request.
+    """
+    return None if pool is None or (pool.total_bytes_limit == 0 and leaf(store).local) else pool
+
+
+def metadata_cache(store: StoreRef, resources: Mapping[str, Any]) -> Any:
+    """Return the pool that keeps metadata: its own, or the one of chunks, or None."""
+    pool = resources.get("metadata_cache_pool")
+    return cache_of(store, resources.get("cache_pool") if pool is None else pool)
+
+
 def view_of(opened: Opened) -> View:
     """Return the view of the whole array."""
-    pool = opened.resources.get("cache_pool")
+    store = opened.kvstore._ref
     source = Chunked(
-        opened.kvstore._ref,
+        store,
         opened.kvstore._path,
         opened.layout,
-        pool if pool is not None and pool.total_bytes_limit > 0 else None,
+        cache_of(store, opened.resources.get("cache_pool")),
         before(opened.options.recheck_cached_data, opened.opened_at),
         opened.options.fill_missing_data_reads,
         opened.options.store_data_equal_to_fill_value or not deletes_chunks(opened.kvstore._ref),

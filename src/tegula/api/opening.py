@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from tegula.api.context import Context, ContextResource
 from tegula.api.kvstore import KvStore, kv_open
-from tegula.api.opened import Opened, view_of
+from tegula.api.opened import Opened, metadata_before, metadata_cache, view_of
 from tegula.api.running import failed
 from tegula.api.spec import FLAGS, Spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody, directory
@@ -79,7 +79,8 @@ def open(
         open_mode, open, create, delete_existing, assume_metadata, assume_cached_metadata: what may be
             done; by default an existing array is opened.
         context: shared resources; by default a fresh context.
-        transaction, batch: not there yet: None.
+        transaction: not there yet: None.
+        batch: the `Batch` that starts it, together with others; by default it starts now.
         kvstore: the key-value store, where `spec` does not name it.
         recheck_cached_metadata, recheck_cached_data, recheck_cached: staleness bounds.
         rank, dtype, domain, shape, chunk_layout, codec, fill_value, dimension_units, schema: constraints
@@ -103,8 +104,11 @@ def open(
     """
     if transaction is not None:
         raise _unsupported("transaction")
+    collected = None
     if batch is not None:
-        raise _unsupported("batch")
+        from tegula.api.batch import required
+
+        collected = required(batch)
     asked = Spec(spec)
     asked.update(
         open_mode=open_mode,
@@ -130,7 +134,10 @@ def open(
     )
     if context is None:
         asked._bind(Context())
-    return _start(asked, Access.asked(read, write))
+    access = Access.asked(read, write)
+    if collected is not None and isinstance(asked._body, ChunkedBody):
+        return collected._defer(_opening(asked, asked._body, access))
+    return _start(asked, access)
 
 
 def _unsupported(what: str) -> Exception:
@@ -284,7 +291,17 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
             body = await _detected(body, kvstore)
             kvstore = _bound(body)
         opened_at = time.time()
-        metadata = await open_metadata(body.form, kvstore._ref, kvstore._path, body.members, schema, flags)
+        resources = _resources(asked)
+        metadata = await open_metadata(
+            body.form,
+            kvstore._ref,
+            kvstore._path,
+            body.members,
+            schema,
+            flags,
+            metadata_cache(kvstore._ref, resources),
+            metadata_before(body.options, opened_at),
+        )
         layout = body.form.layout(metadata, body.members, schema)
         opened = Opened(
             body.form,
@@ -294,7 +311,7 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
             body.options,
             opened_at,
             layout,
-            _resources(asked),
+            resources,
             flags.assume_metadata,
         )
         view = view_of(opened)
@@ -341,7 +358,14 @@ async def reopened(store: TensorStore, fix_resizable_bounds: bool) -> TensorStor
 
     opened: Opened = store._opened
     metadata = await open_metadata(
-        opened.form, opened.kvstore._ref, opened.kvstore._path, opened.members, Schema(), OpenFlags()
+        opened.form,
+        opened.kvstore._ref,
+        opened.kvstore._path,
+        opened.members,
+        Schema(),
+        OpenFlags(),
+        metadata_cache(opened.kvstore._ref, opened.resources),
+        metadata_before(opened.options, opened.opened_at),
     )
     fresh = replace(opened, metadata=metadata, layout=opened.form.layout(metadata, opened.members))
     view = view_of(fresh)

@@ -8,6 +8,7 @@ shared threads.  Which of the two is a matter of speed only: the program is the 
 from __future__ import annotations
 
 import os
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.errors import InvalidArgument, OutOfRange
-from tegula.plan.gather import locate
-from tegula.programs.chunked import read_one
+from tegula.plan.gather import Spot, locate
+from tegula.programs.chunked import known, one, read_one
 from tegula.programs.reading import blank, read
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
-from tegula.runtime.session import run, submit
-from tegula.source import Chunked, Downsample, InMemory
+from tegula.runtime.session import recall, recall_one, run, submit
+from tegula.source import ALWAYS, Chunked, Downsample, InMemory
 from tegula.space.bounds import check_bounds, propagate_bounds
 from tegula.space.domain import IndexDomain
 from tegula.view import View
@@ -44,19 +45,25 @@ def failed(error: BaseException) -> Future[Any]:
     return future
 
 
-def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
-    """Start reading a handle's view; return a future of a new array."""
+def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[Any]]:
+    """Start reading a handle's view, now or with its batch; return a future of a new array."""
     if order not in ("C", "F"):
         raise TypeError("`order` must be specified as 'C' or 'F'")
     if not store._readable:
         return failed(InvalidArgument("Source does not support reading."))
     view = store._view
     source = view.source
+    if batch is not None:
+        return _deferred(view, order, batch)
     try:
         if isinstance(source, Chunked):
             layout = source.layout
             finest = layout.chain.finest
             spot = locate(view.transform, layout.shape, finest.chunk_shape)
+            if source.chunks is not None:
+                found = _recalled(view, source, spot, order)
+                if found is not None:
+                    return ready(found)
             if spot is not None and finest.nbytes <= LIGHT_BYTES and leaf(source.store).local:
                 return ready(run(read_one(source, spot, view.transform.input_shape, order)))
         _check(view)
@@ -69,6 +76,42 @@ def start(store: TensorStore, order: str) -> Future[NDArray[Any]]:
     except MemoryError as error:
         return failed(error)
     return submit(read(view, order, WIDTH, out), abandon=True)
+
+
+def _deferred(view: View, order: str, batch: Any) -> Future[NDArray[Any]]:
+    from tegula.api.batch import required
+
+    collected = required(batch)
+    try:
+        _check(view)
+    except ValueError as error:
+        return failed(error)
+    return collected._defer(read(view, order, WIDTH), alone=_counted(view))
+
+
+def _counted(view: View) -> bool:
+    """Whether reading a view counts memory under a limit."""
+    source = view.source
+    if isinstance(source, Chunked):
+        return source.memory is not None
+    return not isinstance(source, InMemory) and _counted(source.base)
+
+
+def _recalled(view: View, source: Chunked, spot: Spot | None, order: str) -> NDArray[Any] | None:
+    """Return the elements of a view if the cache may answer for all of its chunks."""
+    chunks, bound = source.chunks, source.recheck_before
+    if chunks is None or bound == ALWAYS:
+        return None
+    if spot is not None:
+        words = recall_one(source.cache, chunks, spot.cell, bound)
+        return None if words is None else one(source, spot, view.transform.input_shape, order, words[0])
+    _check(view)
+    return known(source, view, order, partial(_recall, source))
+
+
+def _recall(source: Chunked, cells: NDArray[np.int64], shaped: bool = False) -> list[Any] | None:
+    assert source.chunks is not None
+    return recall(source.cache, source.chunks, cells, source.recheck_before, shaped)
 
 
 def _check(view: View) -> None:
@@ -109,11 +152,20 @@ def _touched(view: View, chunk_shape: tuple[int, ...], chunk_bytes: int) -> int:
     return cells * max(chunk_bytes, 2048)
 
 
-def start_write(store: TensorStore, source: Any) -> WriteFutures:
+def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutures:
     """Start writing into a handle's view; return the futures of copy and commit."""
     from tegula.api.store import TensorStore
     from tegula.runtime.future import WriteFutures
 
+    collected = None
+    if batch is not None:
+        from tegula.api.batch import required
+
+        if not isinstance(source, TensorStore):
+            raise InvalidArgument(
+                "Invalid batch: batch can only be specified when copying from a TensorStore source"
+            )
+        collected = required(batch)
     if not store._writable:
         done: Future[None] = failed(InvalidArgument("Destination does not support writing."))
         return WriteFutures(done, done)
@@ -127,7 +179,9 @@ def start_write(store: TensorStore, source: Any) -> WriteFutures:
     except ValueError as error:
         done = failed(error)
     else:
-        if data is not None and _light_write(view):
+        if collected is not None:
+            done = collected._defer(program, alone=True)
+        elif data is not None and _light_write(view):
             try:
                 done = ready(run(program))
             except ValueError as error:
@@ -210,11 +264,18 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
     return data
 
 
-def resolve(store: TensorStore, fix_resizable_bounds: bool) -> Future[TensorStore]:
+def resolve(store: TensorStore, fix_resizable_bounds: bool, batch: Any = None) -> Future[TensorStore]:
     """Start resolving: return a future of the view with its implicit bounds as they are stored now."""
     from tegula.api.opened import Opened
     from tegula.api.opening import reopened
 
+    collected = None
+    if batch is not None:
+        from tegula.api.batch import required
+
+        collected = required(batch)
     if not isinstance(store._opened, Opened):
         return ready(store)
+    if collected is not None:
+        return collected._defer(reopened(store, fix_resizable_bounds))
     return submit(reopened(store, fix_resizable_bounds))

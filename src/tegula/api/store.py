@@ -275,13 +275,12 @@ class TensorStore(Indexable):
 
         Args:
             order: ``"C"`` or ``"F"``: the memory layout of the result.
-            batch: accepted for compatibility.
+            batch: the `Batch` that starts it, together with others; by default it starts now.
 
         Returns:
             A future of an array of this view's shape, native byte order, never shared with a cache.
         """
-        del batch
-        return start(self, order)
+        return start(self, order, batch)
 
     def write(
         self,
@@ -294,14 +293,14 @@ class TensorStore(Indexable):
 
         Args:
             source: what to write.  An array is converted by NumPy's rule ``safe``.
-            batch: accepted for compatibility.
+            batch: the `Batch` that starts it, where `source` is a store.
             can_reference_source_data_indefinitely: accepted for compatibility.
 
         Returns:
             Futures of the copy (`source` may be changed) and of the commit (the data is stored).
         """
-        del batch, can_reference_source_data_indefinitely
-        return start_write(self, source)
+        del can_reference_source_data_indefinitely
+        return start_write(self, source, batch)
 
     def __setitem__(self, key: IndexKey, source: TensorStore | npt.ArrayLike) -> None:
         self[key].write(source).result()
@@ -339,10 +338,9 @@ class TensorStore(Indexable):
 
     def resolve(self, fix_resizable_bounds: bool = False, batch: Any = None) -> Future[TensorStore]:
         """Return a future of this view with its implicit bounds as the store has them now."""
-        del batch
         from tegula.api.running import resolve
 
-        return resolve(self, fix_resizable_bounds)
+        return resolve(self, fix_resizable_bounds, batch)
 
     def resize(
         self,

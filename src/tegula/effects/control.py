@@ -1,17 +1,18 @@
 """Effects of control: run programs together, run a pure function elsewhere, share an answer.
 
 `All` is structural and has no definition in simpler terms.  The others are optimisations:
-``Compute(call)`` means ``call()``; ``Memo(key, call)`` means ``await call()``; `Room` means nothing.
+``Compute(call)`` means ``call()``; ``Memo(key, call)`` means ``await call()``; `Room` means nothing.  `Wait`
+is how one program waits for another that it did not start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from tegula.effects.effect import Call, Effect, Program
 
-__all__ = ["All", "Compute", "Held", "Memo", "Room"]
+__all__ = ["All", "Compute", "Held", "Memo", "Room", "Signal", "Wait"]
 
 T = TypeVar("T")
 
@@ -74,3 +75,31 @@ class Room(Effect[Held]):
     pool: object
     limit: int
     size: int
+
+
+class Signal(Protocol):
+    """Something that happens once, by another program's doing; a pending future is one."""
+
+    def done(self) -> bool:
+        """Whether it has happened."""
+        ...
+
+    def result(self) -> object:
+        """Block until it has happened."""
+        ...
+
+    def add_done_callback(self, callback: Any, /) -> None:
+        """Have `callback` called with the signal when it happens, or now."""
+        ...
+
+
+class Wait(Effect[None], eq=False):
+    """Go on when `signal` has happened.
+
+    Whoever is to give the signal must not be waiting for the asker.
+    """
+
+    signal: Signal
+
+    def __repr__(self) -> str:
+        return f"Wait({'done' if self.signal.done() else 'pending'})"

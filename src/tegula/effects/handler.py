@@ -1,8 +1,8 @@
 """Handlers: effects answered by programs over other effects; and the definition of every fast path.
 
 `expansion` says what each optimisation effect *means*: `ReadMany` is all of its `Read`s, `WriteMany`
-all of its `Write`s, `Children` a `List`, `Decoded` is `ReadMany` and decoding, `Compute` and `Memo` are
-calls.  An interpreter, leaf or cache may answer them natively; the law "native equals expanded" is tested for
+all of its `Write`s, `Children` a `List`, `Decoded` is loading, `Compute` and `Memo` are calls.  An
+interpreter, leaf or cache may answer them natively; the law "native equals expanded" is tested for
 each that does.
 
 A handler is a function: effect -> program that answers it, or None where the effect is not its
@@ -28,6 +28,7 @@ from tegula.effects.storage import (
     Decoded,
     List,
     ListPage,
+    Loaded,
     Origin,
     Page,
     Provenance,
@@ -44,13 +45,12 @@ from tegula.effects.storage import (
     WriteOutcome,
 )
 from tegula.effects.world import Now
-from tegula.errors import TegulaError, annotated
-from tegula.kv.spec import ByteRange, KeyRange, StoreRef, describe, from_key
+from tegula.errors import TegulaError
+from tegula.kv.spec import ByteRange, KeyRange, from_key
 
 __all__ = [
     "Handler",
     "children_of",
-    "decode",
     "decode_each",
     "expanded",
     "expansion",
@@ -225,22 +225,9 @@ def _row(outcome: ReadOutcome) -> Buffer | Unchanged | None:
 
 
 async def decode_each(effect: Decoded) -> list[Any]:
-    """What `Decoded` means: `ReadMany`, and the words of each value; None where there is none."""
-    columns = await ReadMany(effect.store, effect.keys)
-    return [
-        None if value is None else decode(effect.chain, effect.store, key, value)
-        for key, value in zip(effect.keys, columns.values, strict=True)
-    ]
-
-
-def decode(chain: Any, store: StoreRef, key: str, value: Any) -> Any:
-    """Return the words of one stored value, not to be written to; an error names the key."""
-    try:
-        words = chain.words(value, None)
-    except TegulaError as error:
-        raise annotated(error, f"Error reading {describe(store, key)}: ") from None
-    words.flags.writeable = False
-    return words
+    """What `Decoded` means: load all of the cells."""
+    loaded: Loaded = await effect.load.function(*effect.load.arguments, effect.cells, None)
+    return loaded.words
 
 
 async def _compute(effect: Compute[T]) -> T:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from tegula.effects.effect import Effect
+from tegula.effects.effect import Call, Effect, Program
 from tegula.errors import TegulaError
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef
@@ -24,10 +24,12 @@ __all__ = [
     "Buffer",
     "Children",
     "Decoded",
+    "DecodedColumns",
     "DeleteRange",
     "List",
     "ListPage",
     "Listing",
+    "Loaded",
     "Once",
     "Origin",
     "Page",
@@ -223,6 +225,7 @@ class WriteMany(Effect[WriteColumns]):
     """Write a block of keys of one store: all of the `Write`s, in any order.
 
     `if_equal` is a column as long as `keys`, or None for unconditional writes; `stamps` is one, or None.
+    `decoded` tells a cache what the values mean, so that it need not read them back; it changes nothing else.
     """
 
     store: StoreRef
@@ -230,6 +233,7 @@ class WriteMany(Effect[WriteColumns]):
     values: Sequence[Buffer | None]
     if_equal: Sequence[bytes] | None = None
     stamps: Sequence[bytes] | None = None
+    decoded: DecodedColumns | None = None
 
 
 class Once(Effect[Any]):
@@ -251,16 +255,45 @@ class Tried(Effect[TriedColumns]):
     block: ReadMany | WriteMany
 
 
-class Decoded(Effect[list[Any]]):
-    """Read and decode a block of chunks, each at most once while the pool `cache` remembers it.
+class DecodedColumns(Record, eq=False):
+    """What the values of a `WriteMany` are as chunks: row i is the cell ``cells[i]`` of `array`.
 
-    Means: ``ReadMany`` of the keys, then ``chain.words`` of each value; None for a missing chunk.  A
-    chunk known to be current at `recheck_before` or later may be answered from memory.  The answer is
-    shared: it must not be written to.
+    `words` are its elements as stored (None: there is no chunk), not to be written to; `cache` stands for
+    the pool that may keep them.
     """
 
-    store: StoreRef
-    keys: Sequence[str]
-    chain: Any
+    array: Any
+    cells: Any
+    words: Sequence[Any]
+    cache: object
+
+
+class Loaded(Record, eq=False):
+    """A block of chunks as a `Decoded.load` answers: words (None: missing; `UNCHANGED`) and generations.
+
+    `time` is a moment at which every row was current.
+    """
+
+    words: list[Any]
+    generations: list[bytes]
+    time: float
+
+
+class Decoded(Effect[list[Any]], eq=False):
+    """The decoded chunks of a block of cells, shared with whoever asks for the same.
+
+    `array` names the chunks: it is hashable, compares by value and numbers cells (`numbers`).  `cells`
+    int64[n, rank].  ``load.function(*load.arguments, cells, known)`` is a program that reads and decodes
+    some of the cells; `known` is a column of generations that the asker has (or None), and the words of a row
+    that is still of that generation are `UNCHANGED`.
+
+    Means: the words of ``load(cells, None)``; None for a missing chunk.  A chunk known to be current at
+    `recheck_before` or later may be answered from the pool that `cache` stands for.  The answer is shared: it
+    must not be written to.
+    """
+
+    array: Any
+    cells: Any
+    load: Call[Program[Loaded]]
     cache: object
     recheck_before: float

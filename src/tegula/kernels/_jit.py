@@ -37,6 +37,8 @@ _DEVICES: dict[Callable[..., Any], Any] = {}
 _INTRINSICS: dict[Callable[..., Any], Any] = {}
 _LOCK = RLock()
 _RUNNING = False
+SPENT = 12  # times `cold` that the NumPy twins do before it is clear that the process is not a short one
+_spent = 0.0
 
 
 def _renew_lock() -> None:
@@ -65,12 +67,19 @@ def loaded() -> bool:
 def worthwhile(work: int, warm: int, cold: int) -> bool:
     """Return whether a kernel should do `work` (bytes or items) rather than its NumPy twin.
 
-    Compiled: yes from `warm` on once the compiler is loaded, from `cold` on before.  As plain Python
-    the rule turns round: only tiny work goes to the kernel, so that tests walk through it.
+    Compiled: yes from `warm` on once the compiler is loaded, from `cold` on before; and, before, where what
+    the twins have done so far would have paid for loading it.  As plain Python the rule turns round: only
+    tiny work goes to the kernel, so that tests walk through it.
     """
+    global _spent
     if plain():
         return work <= 2048
-    return work >= (warm if _RUNNING else cold)
+    if _RUNNING:
+        return work >= warm
+    if work < warm:
+        return False
+    _spent += work / cold
+    return work >= cold or _spent >= SPENT
 
 
 class Kernel:

@@ -2,21 +2,23 @@
 
 `pick` gives the elements a transform selects from an array that begins at some origin: a strided view
 where every input dimension is used at most once by plain maps, and otherwise a copy made by NumPy's
-own advanced indexing.  `locate` decides whether a view lies in a single chunk, the case in which
-planning by columns would cost more than the read.
+own advanced indexing.  `locate` decides whether a view lies in a single chunk, and `pieces` takes one apart
+that lies in a few: the cases in which planning by columns would cost more than the read.
 
-Law: `pick(t, a)[i] == a[t(i)]` for every i of the domain, renumbered from zero.
+Laws: `pick(t, a)[i] == a[t(i)]` for every i of the domain, renumbered from zero; filling the pieces of a view
+equals picking it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Spot", "indices", "locate", "pick", "strided"]
+__all__ = ["Pieces", "Spot", "indices", "locate", "pick", "pieces", "strided"]
 
 
 def strided(transform: Any, array: NDArray[Any], origin: Sequence[int] | None = None) -> NDArray[Any] | None:
@@ -138,3 +140,81 @@ def locate(transform: Any, shape: Sequence[int], chunk_shape: Sequence[int]) -> 
             return None
         return Spot(tuple(cell), tuple(index), tuple(dims.index(dim) for dim in range(rank)))
     return None
+
+
+class Pieces(NamedTuple):
+    """A view that lies in a few chunks: for each, the cell and how its elements are indexed on both sides.
+
+    ``view[targets[i]] = chunk[sources[i]].transpose(axes)`` for each chunk i, without the transposition where
+    `axes` is None.
+    """
+
+    cells: list[tuple[int, ...]]
+    sources: list[tuple[Any, ...]]
+    targets: list[tuple[slice, ...]]
+    axes: tuple[int, ...] | None
+
+
+def pieces(transform: Any, shape: Sequence[int], chunk_shape: Sequence[int], most: int) -> Pieces | None:
+    """Return where a view lies if that is in at most `most` chunks of an array of `shape`, else None.
+
+    None also where the view is empty, leaves the array, or uses index arrays, or not each of its dimensions
+    exactly once: all that the general way is for.
+
+    >>> from tegula.space.transform import IndexTransform
+    >>> found = pieces(IndexTransform(input_shape=[8])[1:7:2], (8,), (4,), 9)
+    >>> found.cells, found.sources
+    ([(0,), (1,)], [(slice(1, 4, 2), Ellipsis), (slice(1, 2, 2), Ellipsis)])
+    >>> found.targets
+    [(slice(0, 2, None),), (slice(2, 3, None),)]
+    """
+    start, extents = transform.input_origin, transform.input_shape
+    lines: list[list[tuple[int, Any, slice | None]]] = []
+    dims: list[int] = []
+    count = 1
+    for output, extent, chunk in zip(transform.output, shape, chunk_shape, strict=True):
+        dim = output.input_dimension
+        if dim is None:
+            at = output.offset
+            if output.index_array is not None or not 0 <= at < extent:
+                return None
+            here = at // chunk
+            lines.append([(here, at - here * chunk, None)])
+            continue
+        step, length = output.stride, extents[dim]
+        first = output.offset + step * start[dim]
+        last = first + step * (length - 1)
+        if not (length and 0 <= first < extent and 0 <= last < extent):
+            return None
+        count *= min(length, abs(last // chunk - first // chunk) + 1)
+        if count > most:
+            return None
+        lines.append(_line(first, step, length, chunk))
+        dims.append(dim)
+    if sorted(dims) != list(range(len(extents))):
+        return None
+    axes = None if dims == sorted(dims) else tuple(dims.index(dim) for dim in range(len(dims)))
+    cells = list(product(*[[one[0] for one in line] for line in lines]))
+    sources = list(product(*[[one[1] for one in line] for line in lines], (...,)))
+    places = [[one[2] for one in line if one[2] is not None] for line in lines]
+    ranges = [place for place in places if place]
+    targets: list[tuple[slice, ...]] = list(product(*ranges))
+    if axes is not None:
+        targets = [tuple([target[axis] for axis in axes]) for target in targets]
+    return Pieces(cells, sources, targets, axes)
+
+
+def _line(first: int, step: int, length: int, chunk: int) -> list[tuple[int, Any, slice | None]]:
+    """Cut the positions ``first + step * k``, k < length, where they go from one chunk to the next."""
+    found: list[tuple[int, Any, slice | None]] = []
+    done = 0
+    while done < length:
+        at = first + step * done
+        here = at // chunk
+        base = here * chunk
+        room = (base + chunk - 1 - at) // step if step > 0 else (at - base) // -step
+        count = min(length - done, room + 1)
+        stop = at - base + step * (count - 1) + (1 if step > 0 else -1)
+        found.append((here, slice(at - base, None if stop < 0 else stop, step), slice(done, done + count)))
+        done += count
+    return found

@@ -6,12 +6,16 @@ its definition is `read_chunked` on the same view, and the two agree (tested).
 
 Missing chunks read as the fill value, or are an error where the array says so.  An error of a chunk
 names the chunk.
+
+Where a pool keeps decoded chunks, `known` reads what it may answer, at once and with no effect; its
+definition is `read_chunked` on the same view, and the two agree (tested).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +23,19 @@ from numpy.typing import NDArray
 from tegula.codecs.chain import CodecChain
 from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
-from tegula.effects.storage import Decoded, Read, ReadMany
+from tegula.effects.storage import UNCHANGED, Decoded, Loaded, Read, ReadColumns, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
+from tegula.kernels._jit import loaded
 from tegula.kv.spec import StoreRef, describe, is_far
 from tegula.plan.blocks import EXPANDED_ROWS, block_rows, far_pace, span_count
 from tegula.plan.budget import reading_bytes
-from tegula.plan.gather import Spot
+from tegula.plan.gather import Pieces, Spot, pieces
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import (
     Memory,
     Stream,
+    empty,
     fill,
     memory,
     place,
@@ -47,13 +53,23 @@ __all__ = [
     "Names",
     "Naming",
     "Reading",
+    "Recall",
+    "few",
     "fill_value",
+    "known",
+    "load",
     "missing",
+    "one",
     "place_decoded",
     "place_encoded",
     "read_chunked",
+    "read_few",
     "read_one",
 ]
+
+Recall: TypeAlias = Callable[[NDArray[np.int64], bool], "list[Any] | None"]
+KNOWN_BYTES = 8 << 20  # more than this is better copied by several threads
+FEW, FEW_COLD, FEW_BYTES = 128, 2048, 1 << 20  # chunks read one by one: with kernels, without; and bytes
 
 
 async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str = "C") -> NDArray[Any]:
@@ -64,20 +80,31 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
 
         inner, at, where = await read_entry(source, spot.cell)
         return _elements(source, inner, spot, shape, order, at, where)
+    if source.chunks is not None:
+        cells = np.array([spot.cell], np.int64).reshape(1, len(spot.cell))
+        (words,) = await _decoded(source, cells)
+        return one(source, spot, shape, order, words)
     key = source.path + layout.keys.key(spot.cell)
     chunk: Any = None
-    if source.cache is not None:
-        (found,) = await Decoded(source.store, (key,), layout.chain, source.cache, source.recheck_before)
-        if found is not None:
-            chunk = layout.chain.array_of(found)
-    else:
-        try:
-            answer = await Read(source.store, key)
-            if answer.state == "value":
-                chunk = layout.chain.decode(answer.value)
-        except TegulaError as error:
-            raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
+    try:
+        answer = await Read(source.store, key)
+        if answer.state == "value":
+            chunk = layout.chain.decode(answer.value)
+    except TegulaError as error:
+        raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
     return _elements(source, chunk, spot, shape, order, spot.cell, describe(source.store, key))
+
+
+def one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str, words: Any) -> NDArray[Any]:
+    """Return the elements, of `shape`, of a view that lies in a chunk of `words` (None: there is none)."""
+    chunk = None if words is None else source.layout.chain.array_of(words)
+    where = "" if chunk is not None else _called(source, spot.cell)
+    return _elements(source, chunk, spot, shape, order, spot.cell, where)
+
+
+def _called(source: Chunked, cell: Sequence[int]) -> str:
+    """Return how errors call a chunk."""
+    return describe(source.store, source.path + source.layout.keys.key(tuple(cell)))
 
 
 def _elements(
@@ -97,6 +124,50 @@ def _elements(
     if spot.axes is not None:
         elements = elements.transpose(spot.axes)
     return np.array(elements, order="F" if order == "F" else "C")
+
+
+def _decoded(source: Chunked, cells: NDArray[np.int64]) -> Decoded:
+    return Decoded(source.chunks, cells, Call(load, source), source.cache, source.recheck_before)
+
+
+async def load(source: Chunked, cells: NDArray[np.int64], known: Sequence[bytes] | None) -> Loaded:
+    """Read and decode the chunks of `cells`, int64[n, rank]: what `Decoded` asks for.
+
+    The words of a chunk that still has the generation `known` are `UNCHANGED`.
+    """
+    keys = source.layout.keys.keys(cells, source.path)
+    columns = await _columns(source, keys, known)
+    if all(value is None or value is UNCHANGED for value in columns.values):
+        return Loaded(columns.values, columns.generations, columns.time)
+    words = await Compute(Call(_words, source, keys, columns.values), source.compute)
+    return Loaded(words, columns.generations, columns.time)
+
+
+async def _columns(source: Chunked, keys: Sequence[str], known: Sequence[bytes] | None = None) -> ReadColumns:
+    """Read a block of chunks; an error of one of them names it."""
+    try:
+        return await ReadMany(source.store, keys, None, known)
+    except TegulaError as error:
+        if error.row is None:
+            raise
+        where = describe(source.store, keys[error.row])
+        raise annotated(error, f"Error reading {where}: ") from None
+
+
+def _words(source: Chunked, keys: Sequence[str], values: Sequence[Any]) -> list[Any]:
+    """Return the words of stored values, not to be written to; an error names the key."""
+    found: list[Any] = []
+    for key, value in zip(keys, values, strict=True):
+        if value is None or value is UNCHANGED:
+            found.append(value)
+            continue
+        try:
+            words = source.layout.chain.words(value, None)
+        except TegulaError as error:
+            raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
+        words.flags.writeable = False
+        found.append(words)
+    return found
 
 
 def missing(source: Chunked, cell: Sequence[int], where: str) -> NDArray[Any]:
@@ -139,6 +210,22 @@ class Naming(Protocol):
         """Return the cell of a row."""
 
 
+class CellNames(Record, eq=False):
+    """How errors call the rows of a block of cells: the keys are made only then."""
+
+    source: Chunked
+    cells: NDArray[np.int64]
+
+    def where(self, row: int) -> str:
+        """Return how errors call the value of a row."""
+        return _called(self.source, self.cell(row))
+
+    def cell(self, row: int) -> list[int]:
+        """Return the cell of a row."""
+        found: list[int] = self.cells[row].tolist()
+        return found
+
+
 class Names(Record, eq=False):
     """How errors call the rows of a block of keys, and which cells of the grid they are."""
 
@@ -156,6 +243,43 @@ class Names(Record, eq=False):
         return found
 
 
+def few(source: Chunked, view: View) -> Pieces | None:
+    """Return the pieces of a view that is better read chunk by chunk than by columns, else None."""
+    layout = source.layout
+    size = max(1, layout.chain.nbytes)
+    most = min(FEW if loaded() else FEW_COLD, FEW_BYTES // size)
+    parts = pieces(view.transform, layout.shape, layout.chunk_shape, most) if most > 1 else None
+    if parts is not None and len(parts.cells) > FEW:
+        rows = len(parts.cells)
+        return None if slab_pays(rows, size) else parts  # the kernels, once that has been done often enough
+    return parts
+
+
+async def read_few(source: Chunked, parts: Pieces, out: NDArray[Any]) -> None:
+    """Read a view, taken apart, into `out`: `read_chunked` without columns."""
+    rank = len(source.layout.shape)
+    cells = np.array(parts.cells, np.int64).reshape(len(parts.cells), rank)
+    if source.chunks is not None:
+        chunks = await _decoded(source, cells)
+    else:
+        keys = source.layout.keys.keys(cells, source.path)
+        values = (await _columns(source, keys)).values
+        chunks = await Compute(Call(_words, source, keys, values), source.compute)
+    shape = source.layout.chain.array_of
+    _place_few(source, parts, [None if words is None else shape(words) for words in chunks], out)
+
+
+def _place_few(source: Chunked, parts: Pieces, chunks: Sequence[Any], out: NDArray[Any]) -> None:
+    axes = parts.axes
+    for cell, index, target, chunk in zip(parts.cells, parts.sources, parts.targets, chunks, strict=True):
+        if chunk is None:
+            out[target] = missing(source, cell, _called(source, cell))
+        elif axes is None:
+            out[target] = chunk[index]
+        else:
+            out[target] = chunk[index].transpose(axes)
+
+
 async def read_chunked(
     source: Chunked, view: View, out: NDArray[Any], width: int, counted: MemoryLimit | None = None
 ) -> None:
@@ -163,28 +287,74 @@ async def read_chunked(
 
     `counted`: the caller has counted what this needs (`plan.budget`) under that limit.
     """
-    layout = source.layout
-    if not layout.chain.raw:
+    if source.memory is None:
+        parts = few(source, view)
+        if parts is not None:
+            await read_few(source, parts, out)
+            return
+    if not source.layout.chain.raw:
         width = max(1, width - 1)  # decoding keeps the cores busy: no task to spare for waiting
-    target = memory(out)
-    part = partition(view.transform, layout.chunk_shape)
-    table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
-    chunk_bytes = layout.chain.nbytes
-    slab = layout.chain.raw and not layout.chain.swap and slab_pays(len(table), chunk_bytes)
-    stream = None if chunk_bytes % 8 else stream_of(table, target)
-    limit = counted or source.memory
-    rows, count = block_rows(chunk_bytes, limit and limit.size), span_count(len(table), chunk_bytes, width)
+    job = _reading(source, view, out, counted)
+    size = source.layout.chain.nbytes
+    count = span_count(len(job.table), size, width)
     if is_far(source.store):
-        rows, count, width = far_pace(len(table), chunk_bytes, limit and limit.size)
-    room = None
-    if limit is not None and counted is None:
-        room = Room(limit.pool, limit.size, reading_bytes(layout.chain, min(rows, len(table)), slab))
-    job = Reading(source, layout.chain, target, table, rows, slab, stream, room)
-    spans = table.spans(count)
+        limit = counted or source.memory
+        _, count, width = far_pace(len(job.table), size, limit and limit.size)
+    spans = job.table.spans(count)
     if len(spans) == 1:
         await _read_span(job, spans[0])
     else:
         await All([Call(_read_span, job, span) for span in spans], limit=width)
+
+
+def _reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimit | None = None) -> Reading:
+    layout = source.layout
+    target = memory(out)
+    part = partition(view.transform, layout.chunk_shape)
+    table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
+    chunk_bytes = layout.chain.nbytes
+    bare = source.chunks is not None or (layout.chain.raw and not layout.chain.swap)
+    slab = bare and slab_pays(len(table), chunk_bytes)
+    stream = None if chunk_bytes % 8 else stream_of(table, target)
+    limit = counted or source.memory
+    rows = block_rows(chunk_bytes, limit and limit.size)
+    if is_far(source.store):
+        rows, _, _ = far_pace(len(table), chunk_bytes, limit and limit.size)
+    room = None
+    if limit is not None and counted is None:
+        room = Room(limit.pool, limit.size, reading_bytes(layout.chain, min(rows, len(table)), slab))
+    return Reading(source, layout.chain, target, table, rows, slab, stream, room)
+
+
+def known(source: Chunked, view: View, order: str, recall: Recall) -> NDArray[Any] | None:
+    """Return the elements of a view if `recall` gives the words of all its chunks, else None.
+
+    `recall` gets cells, int64[n, rank], and whether to shape them.  It returns a list of words, or of arrays
+    of the chunk's shape (None: missing), or None.  None also where there is so much to copy that several
+    threads do it faster.
+    """
+    if not 0 < prod(view.shape) * source.dtype.numpy_dtype.itemsize <= KNOWN_BYTES:
+        return None
+    parts = few(source, view)
+    if parts is not None:
+        cells = np.array(parts.cells, np.int64).reshape(len(parts.cells), len(source.layout.shape))
+        found = recall(cells, True)
+        if found is None:
+            return None
+        out = empty(view.shape, source.dtype.numpy_dtype, order)
+        _place_few(source, parts, found, out)
+        return out
+    out = empty(view.shape, source.dtype.numpy_dtype, order)
+    job = _reading(source, view, out)
+    for rows in job.table.blocks(EXPANDED_ROWS):
+        columns = rows.expand()
+        for at in range(0, len(columns), job.block_rows):
+            block = columns[at : at + job.block_rows]
+            chunks = recall(block.cells, False)
+            if chunks is None:
+                return None
+            place_decoded(job, block, CellNames(source, block.cells), chunks, None)
+    return out
 
 
 async def _read_span(job: Reading, span: Table) -> None:
@@ -202,23 +372,18 @@ async def _read_rows(job: Reading, span: Table) -> None:
     for rows in span.blocks(EXPANDED_ROWS):
         columns = rows.expand()
         lines = None if job.stream is None else stream_rows(job.stream, columns, job.memory)
-        names = layout.keys.keys(columns.cells, source.path)
+        names = [] if source.chunks is not None else layout.keys.keys(columns.cells, source.path)
         for at in range(0, len(columns), job.block_rows):
             block = columns[at : at + job.block_rows]
-            keys = names[at : at + job.block_rows]
             boxes = None if lines is None else lines[at : at + job.block_rows]
-            named = Names(source.store, keys, block.cells)
-            if source.cache is not None:
-                bound = source.recheck_before
-                chunks = await Decoded(source.store, keys, layout.chain, source.cache, bound)
-                await Compute(Call(place_decoded, job, block, named, chunks, boxes), source.compute)
+            if source.chunks is not None:
+                chunks = await _decoded(source, block.cells)
+                cells = CellNames(source, block.cells)
+                await Compute(Call(place_decoded, job, block, cells, chunks, boxes), source.compute)
             else:
-                try:
-                    values = (await ReadMany(source.store, keys)).values
-                except TegulaError as error:
-                    if error.row is None:
-                        raise
-                    raise annotated(error, f"Error reading {named.where(error.row)}: ") from None
+                keys = names[at : at + job.block_rows]
+                named = Names(source.store, keys, block.cells)
+                values = (await _columns(source, keys)).values
                 await Compute(Call(place_encoded, job, block, named, values, boxes, scratch), source.compute)
                 del values  # so that the store may read the next block into the same memory
 
@@ -227,8 +392,11 @@ def _length(value: Any) -> int:
     return -1 if value is None else len(value)
 
 
-def place_decoded(job: Reading, block: Block, names: Names, chunks: Sequence[Any], boxes: Any) -> None:
+def place_decoded(job: Reading, block: Block, names: Naming, chunks: Sequence[Any], boxes: Any) -> None:
     """Copy the words of each chunk to its place; None is a missing chunk."""
+    if job.slab and all(chunk is not None for chunk in chunks):
+        _place_all(job, block, chunks)
+        return
     for row, chunk in enumerate(chunks):
         if chunk is None:
             fill(job.table, block, row, missing(job.source, names.cell(row), names.where(row)), job.memory)
@@ -240,6 +408,12 @@ def _place(job: Reading, block: Block, row: int, chunk: NDArray[Any], boxes: Any
     box = None if boxes is None else boxes[row]
     if box is None or job.stream is None or not place_stream(job.stream, box, chunk):
         place(job.table, block, row, chunk, job.memory)
+
+
+def _place_all(job: Reading, block: Block, chunks: Sequence[Any]) -> None:
+    """Place a block of chunks, none of them missing, by one kernel call; they are words, or raw values."""
+    slab = np.frombuffer(b"".join(chunks), job.memory.words.dtype)
+    place_slab(job.table, block, slab, job.chain.nbytes // slab.dtype.itemsize, job.memory)
 
 
 def place_encoded(
@@ -255,8 +429,7 @@ def place_encoded(
     if job.slab:
         size = chain.nbytes
         if set(map(_length, values)) == {size}:
-            slab = np.frombuffer(b"".join(values), job.memory.words.dtype)
-            place_slab(job.table, block, slab, size // slab.dtype.itemsize, job.memory)
+            _place_all(job, block, values)
             return
     for row, value in enumerate(values):
         if value is None:

@@ -18,7 +18,15 @@ from typing import NamedTuple, TypeAlias, cast
 
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
-from tegula.effects.storage import Buffer, ReadColumns, ReadMany, Unchanged, WriteColumns, WriteMany
+from tegula.effects.storage import (
+    Buffer,
+    DecodedColumns,
+    ReadColumns,
+    ReadMany,
+    Unchanged,
+    WriteColumns,
+    WriteMany,
+)
 from tegula.errors import Aborted, Indeterminate, TegulaError, Unavailable, annotated
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import StoreRef, describe
@@ -43,6 +51,7 @@ async def update_many(
     landed: Landed = same,
     attempts: int = ATTEMPTS,
     within: object = None,
+    decoded: Callable[[list[int]], DecodedColumns | None] | None = None,
 ) -> WriteColumns:
     """Replace the values of `keys` (distinct) by ``merge(rows, values)``; return a generation a row.
 
@@ -50,7 +59,7 @@ async def update_many(
     function returns a new value for each: None deletes, `UNCHANGED` leaves the row as it is.  A
     `Call` gets `rows` and `values` before its own arguments.  With `known` (a generation a row,
     `UNKNOWN` for none) the value of a row whose generation still is that one is not read: `merge`
-    gets `UNCHANGED` for it.
+    gets `UNCHANGED` for it.  ``decoded(rows)`` tells a cache what the values merged for some rows mean.
 
     Raises:
         Aborted: some rows were refused `attempts` times; the others are written.
@@ -90,7 +99,10 @@ async def update_many(
             break
         values = cast("list[Buffer | None]", block.values)
         try:
-            done = await WriteMany(store, [keys[row] for row in rows], values, block.conditions)
+            meant = None if decoded is None else decoded(rows)
+            done = await WriteMany(
+                store, [keys[row] for row in rows], values, block.conditions, decoded=meant
+            )
         except (Unavailable, Indeterminate):
             doubts.update(zip(rows, zip(block.conditions, values, strict=True), strict=True))
             continue

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tegula.effects.storage import DeleteRange, Read, Write
+from tegula.effects.storage import DeleteRange, Write
 from tegula.errors import (
     Aborted,
     AlreadyExists,
@@ -25,7 +25,9 @@ from tegula.errors import (
 )
 from tegula.kv.generation import NO_VALUE
 from tegula.kv.spec import KeyRange, StoreRef, describe
+from tegula.programs.documents import read_document
 from tegula.record import Record
+from tegula.source import ALWAYS
 
 __all__ = ["OpenFlags", "open_metadata"]
 
@@ -57,9 +59,19 @@ class OpenFlags(Record):
 
 
 async def open_metadata(
-    form: Any, store: StoreRef, path: str, members: Any, schema: Any, flags: OpenFlags
+    form: Any,
+    store: StoreRef,
+    path: str,
+    members: Any,
+    schema: Any,
+    flags: OpenFlags,
+    cache: object = None,
+    recheck_before: float = ALWAYS,
 ) -> Any:
     """Return the metadata of the array of format `form` under the prefix `path`, as `flags` allow.
+
+    What is stored may be answered by the pool that `cache` stands for, if it was current at
+    `recheck_before` or later; that there is nothing is always looked at.
 
     Raises:
         NotFound: there is none, and `create` was not asked for.
@@ -83,9 +95,12 @@ async def open_metadata(
         await DeleteRange(store, KeyRange.prefix(path))
     for _ in range(RACES):
         if flags.open:
-            found = await Read(store, key)
-            if found.state == "value":
-                return _decoded(form, store, key, bytes(found.value), members, schema)
+            found = await read_document(form, store, key, cache, recheck_before)
+            if found is None and cache is not None and recheck_before != ALWAYS:
+                found = await read_document(form, store, key, cache)
+            if found is not None:
+                form.check(found, members, schema)
+                return found
             if not flags.create:
                 raise NotFound(f"Metadata at {describe(store, key)} does not exist")
         if isinstance(made, TegulaError):
@@ -103,15 +118,3 @@ async def open_metadata(
         if not flags.open:
             raise AlreadyExists(f"Error writing {describe(store, key)}")
     raise Aborted(f"Error writing {describe(store, key)}: created and deleted too often by others")
-
-
-def _decoded(form: Any, store: StoreRef, key: str, data: bytes, members: Any, schema: Any) -> Any:
-    try:
-        metadata = form.decode_metadata(data, describe(store, key))
-    except TegulaError as error:
-        where = describe(store, key)
-        if where in error.message:
-            raise
-        raise annotated(error, f"Error reading {where}: ") from None
-    form.check(metadata, members, schema)
-    return metadata

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tegula.codecs.chain import CodecChain
 from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
-from tegula.effects.storage import WriteMany
+from tegula.effects.storage import DecodedColumns, WriteMany
 from tegula.errors import Aborted, Indeterminate, InvalidArgument, TegulaError, annotated
 from tegula.kernels.copy import strided_copy
 from tegula.kernels.fill import all_equal
@@ -138,19 +138,21 @@ async def _write_rows(job: Writing, span: Table) -> None:
         keys = source.layout.keys.keys(block.cells, source.path)
         whole = np.flatnonzero(block.whole).tolist()
         if whole:
-            values = await Compute(Call(encode_rows, job, rows, block, whole, arena), source.compute)
+            words: list[Any] = []
+            values = await Compute(Call(encode_rows, job, rows, block, whole, arena, words), source.compute)
             named = [keys[row] for row in whole]
+            decoded = _decoded(source, block, whole, words)
             try:
-                await WriteMany(source.store, named, values)
+                await WriteMany(source.store, named, values, decoded=decoded)
             except TegulaError as error:
                 raise placed(error, source, named) from error
-            del values  # what they look at is the arena's again
+            del values, words, decoded  # what they look at is the arena's again
         if len(whole) != len(block):
             partial = np.flatnonzero(block.whole == 0).tolist()
-            merge = _Merge(job, rows, block, keys, partial)
+            merge = _Merge(job, rows, block, keys, partial, {})
             named = [keys[row] for row in partial]
             try:
-                await update_many(source.store, named, merge, within=source.compute)
+                await update_many(source.store, named, merge, decoded=merge.decoded, within=source.compute)
             except TegulaError as error:
                 raise placed(error, source, named) from error
     job.arenas.append(arena)
@@ -164,15 +166,35 @@ def placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaEr
     return annotated(error, f"Error writing {describe(source.store, keys[row])}: ")
 
 
-def encode_rows(job: Writing, rows: Table, block: Block, whole: Sequence[int], arena: Arena) -> list[Any]:
-    """Return the encoded values of whole chunks, None where the chunk equals the fill value."""
+def _decoded(
+    source: Chunked, block: Block, rows: Sequence[int], words: Sequence[Any]
+) -> DecodedColumns | None:
+    """Return what a cache is told of some rows of a block that are about to be written."""
+    if source.chunks is None:
+        return None
+    return DecodedColumns(source.chunks, block.cells[rows], words, source.cache)
+
+
+def encode_rows(
+    job: Writing,
+    rows: Table,
+    block: Block,
+    whole: Sequence[int],
+    arena: Arena,
+    words: list[Any] | None = None,
+) -> list[Any]:
+    """Return the encoded values of whole chunks, None where the chunk equals the fill value.
+
+    Where a cache keeps chunks, `words` is filled with theirs.
+    """
+    keep = None if job.source.chunks is None else words
     if not job.slab:
-        return [_encoded(job, _gathered(job, rows, block, row, arena)) for row in whole]
+        return [_encoded(job, _gathered(job, rows, block, row, arena), keep) for row in whole]
     chain = job.chain
     slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
     collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
-    if not (chain.raw and not chain.swap):
-        return [_encoded(job, chunk) for chunk in slab]
+    if not (chain.raw and not chain.swap) or keep is not None:
+        return [_encoded(job, chunk, keep) for chunk in slab]
     size, data = chain.nbytes, slab.tobytes()
     values: list[Any] = [data[at : at + size] for at in range(0, len(data), size)]
     value = job.source.layout.fill_value
@@ -190,21 +212,35 @@ def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -
     return chunk
 
 
-def _encoded(job: Writing, chunk: NDArray[Any]) -> Any:
+def _encoded(job: Writing, chunk: NDArray[Any], words: list[Any] | None = None) -> Any:
+    """Return the encoded value of a chunk, None where it equals the fill value; add its words to `words`."""
     value, keep = job.source.layout.fill_value, job.source.keep_fill
     if value is not None and not keep and all_equal(chunk, value.view(chunk.dtype)):
+        if words is not None:
+            words.append(None)
         return None
+    if words is not None:
+        words.append(chunk)
     return job.chain.encode_words(chunk, keep)
 
 
 class _Merge(Record, eq=False):
-    """Merge the elements of partial rows into what is stored: the pure half of read-modify-write."""
+    """Merge the elements of partial rows into what is stored: the pure half of read-modify-write.
+
+    `words` is filled with the words last merged for each row, for a cache.
+    """
 
     job: Writing
     table: Table
     block: Block
     keys: Sequence[str]
     partial: Sequence[int]
+    words: dict[int, Any]
+
+    def decoded(self, rows: Sequence[int]) -> DecodedColumns | None:
+        """Return what a cache is told of some of the partial rows, merged before."""
+        where = [self.partial[row] for row in rows]
+        return _decoded(self.job.source, self.block, where, [self.words.get(row) for row in where])
 
     def __call__(self, rows: Sequence[int], values: Sequence[Any]) -> list[Any]:
         """Return the new values of some of the partial rows, given the stored ones (None: missing)."""
@@ -212,13 +248,26 @@ class _Merge(Record, eq=False):
 
     def _merged(self, row: int, value: Any) -> Any:
         where = describe(self.job.source.store, self.keys[row])
-        return merge_row(self.job, self.table, self.block, row, value, where)
+        words: list[Any] | None = None if self.job.source.chunks is None else []
+        found = merge_row(self.job, self.table, self.block, row, value, where, words)
+        if words:
+            (self.words[row],) = words
+        return found
 
 
-def merge_row(job: Writing, table: Table, block: Block, row: int, value: Any, where: str) -> Any:
+def merge_row(
+    job: Writing,
+    table: Table,
+    block: Block,
+    row: int,
+    value: Any,
+    where: str,
+    words: list[Any] | None = None,
+) -> Any:
     """Return the new value of a chunk that one row changes a part of, None where it equals the fill value.
 
-    `value` is what is stored, None where nothing is; `where` is how errors call its place.
+    `value` is what is stored, None where nothing is; `where` is how errors call its place.  The new words
+    are added to `words`.
     """
     chain = job.chain
     if value is None:
@@ -231,4 +280,4 @@ def merge_row(job: Writing, table: Table, block: Block, row: int, value: Any, wh
         except TegulaError as error:
             raise annotated(error, f"Error reading {where}: ") from None
     collect(table, block, row, chunk, job.memory)
-    return _encoded(job, chunk)
+    return _encoded(job, chunk, words)

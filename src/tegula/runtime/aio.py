@@ -23,7 +23,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tegula.effects.control import Held, Room
+from tegula.effects.control import Held, Room, Wait
 from tegula.effects.effect import Effect, Program
 from tegula.effects.world import Entropy, Now, Sleep
 from tegula.runtime.limits import Gate, room
@@ -117,6 +117,11 @@ class _Driver:
     async def _answered(self, effect: Effect[Any]) -> Any:
         if type(effect) is Sleep:
             await asyncio.sleep(max(0.0, effect.seconds))
+            return None
+        if type(effect) is Wait:
+            given: asyncio.Future[None] = self.loop.create_future()
+            effect.signal.add_done_callback(lambda _: self.loop.call_soon_threadsafe(given.set_result, None))
+            await given
             return None
         if self.gate is None:
             return await self._performed(effect)

@@ -69,10 +69,13 @@ class _Join:
         "over",
         "parent",
         "running",
+        "single",
         "started",
     )
 
-    def __init__(self, parent: Task, calls: Sequence[Call[Program[Any]]], limit: int) -> None:
+    def __init__(
+        self, parent: Task, calls: Sequence[Call[Program[Any]]], limit: int, single: bool = False
+    ) -> None:
         self.parent = parent
         self.calls = calls
         self.limit = limit
@@ -83,6 +86,12 @@ class _Join:
         self.failed = -1
         self.error: BaseException | None = None
         self.over = False
+        self.single = single
+
+    @property
+    def value(self) -> Any:
+        """What the parent is answered."""
+        return self.answers[0] if self.single else self.answers
 
     def claim(self) -> int:
         """Take the number of the next child to start, or -1 where none may start now."""
@@ -148,6 +157,16 @@ class Machine:
         """Ask that nothing more is done; `start`, or a last `feed` of each ticket out, closes all."""
         self.abandoned = True
 
+    def call(self, ticket: Task, call: Call[Program[Any]]) -> Requests:
+        """Answer one request by a program, run under this machine; return the requests that follow."""
+        join = _Join(ticket, (call,), 1, single=True)
+        join.started = join.running = 1
+        try:
+            program = call()
+        except BaseException as error:
+            return self.feed(ticket, None, error)
+        return self.feed(Task(program, join, 0), None)
+
     def feed(self, ticket: Task, value: Any, error: BaseException | None = None) -> Requests:
         """Give the answer (or the error) of one request; return the requests that follow from it."""
         requests: Requests = []
@@ -196,7 +215,7 @@ class Machine:
             if join.finish(task.number, value, error):
                 if waiting and waiting[-1] is join:
                     waiting.pop()
-                task, value, error = join.parent, join.answers, join.error
+                task, value, error = join.parent, join.value, join.error
                 continue
             if not (waiting and waiting[-1] is join):
                 waiting.append(join)
@@ -223,7 +242,7 @@ class Machine:
             except BaseException as error:
                 if join.finish(number, None, error):
                     waiting.pop()
-                    return join.parent, join.answers, join.error
+                    return join.parent, join.value, join.error
         return None
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
-from tegula.effects.control import Compute, Held, Memo, Room
+from tegula.effects.control import Compute, Held, Memo, Room, Wait
 from tegula.effects.effect import Effect
 from tegula.effects.handler import (
     children_of,
@@ -89,6 +89,7 @@ class Performer:
             Compute: _compute,
             Memo: self._memo,
             Room: _room,
+            Wait: _wait,
             Now: _now,
             Sleep: _sleep,
             Entropy: _entropy,
@@ -219,6 +220,10 @@ def _room(effect: Room) -> Held:
 
 def _compute(effect: Compute[Any]) -> Any:
     return effect.call()
+
+
+def _wait(effect: Wait) -> None:
+    effect.signal.result()
 
 
 def _now(_: Now) -> float:

@@ -1,7 +1,7 @@
 """The session of this process: who answers effects, and in which order handlers stand.
 
-From the outside in: transaction (later), cache, adapter (later), retry, limit, leaf.  Today the cache
-answers `Decoded` and hears of every write, so that a read after a write of the same process never sees
+From the program to the world: transaction (later), cache, adapter (later), retry, limit, leaf.  Today the
+cache answers `Decoded` and hears of every write, so that a read after a write of the same process never sees
 what was there before.  What a store far away is asked is asked again as often as its policy says: on the
 shared threads by a handler around every program, so that waiting holds no thread, elsewhere where it is
 called.  Everything else goes to the performer.
@@ -9,10 +9,13 @@ called.  Everything else goes to the performer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from tegula.chunkset import ChunkSet
 from tegula.effects.effect import Effect, Program
 from tegula.effects.handler import handled
 from tegula.effects.storage import (
@@ -32,33 +35,47 @@ from tegula.effects.storage import (
 from tegula.kv.spec import StoreRef
 from tegula.programs.retry import Retry, far, policy
 from tegula.runtime import inline
-from tegula.runtime.cache import ChunkPool, answer
+from tegula.runtime.cache import ChunkPool
+from tegula.runtime.cached import answered, hearing
 from tegula.runtime.future import Future
 from tegula.runtime.live import leaf
 from tegula.runtime.perform import Performer
 
-__all__ = ["SESSION", "pool_of", "run", "submit"]
+__all__ = ["JOINED", "SESSION", "pool_of", "recall", "recall_one", "run", "submit"]
 
 T = TypeVar("T")
 
 _pools: WeakKeyDictionary[object, ChunkPool] = WeakKeyDictionary()
+_lock = threading.Lock()
 
 
 def pool_of(resource: Any) -> ChunkPool:
     """Return the live pool of a `cache_pool` resource, made on first use."""
     found = _pools.get(resource)
     if found is None:
-        found = _pools.setdefault(resource, ChunkPool(resource.total_bytes_limit))
+        with _lock:
+            found = _pools.setdefault(resource, ChunkPool(resource.total_bytes_limit))
     return found
+
+
+def recall_one(resource: Any, array: ChunkSet, cell: tuple[int, ...], bound: float) -> tuple[Any] | None:
+    """Return the words of one chunk, in a tuple, if the pool may answer: `ChunkPool.recall_one`."""
+    return pool_of(resource).recall_one(array, array.number(cell), bound)
+
+
+def recall(resource: Any, array: ChunkSet, cells: Any, bound: float, shaped: bool) -> list[Any] | None:
+    """Return the words of a block of chunks if the pool may answer all of it: `ChunkPool.recall`."""
+    return pool_of(resource).recall(array, array.numbers(cells), bound, shaped)
 
 
 class Session(Performer):
     """The performer with the cache in front of it.
 
-    `begin` starts what holds no thread while it is under way.
+    `programs` are the effects that are answered by programs, which an interpreter may run as its own; `begin`
+    starts what holds no thread while it is under way.
     """
 
-    __slots__ = ()
+    __slots__ = ("programs",)
 
     def __init__(self, leaf_of: Callable[[StoreRef], Any]) -> None:
         super().__init__(leaf_of)
@@ -66,11 +83,13 @@ class Session(Performer):
         self._table[Once] = _Once(bare)
         for kind in _RETRIED:
             self._table[kind] = _Retried(self._table[kind], bare)
-        written = {kind: self._table[kind] for kind in (Write, WriteMany, DeleteRange)}
-        self._table[Decoded] = self._decoded
-        self._table[Write] = lambda effect: _heard(effect, [effect.key], written[Write])
-        self._table[WriteMany] = lambda effect: _heard(effect, effect.keys, written[WriteMany])
-        self._table[DeleteRange] = lambda effect: _heard(effect, None, written[DeleteRange])
+        self.programs: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {Decoded: _answered_again}
+        self._table[Decoded] = self._run_answer
+        for kind in (Write, WriteMany, DeleteRange):
+            self._table[kind] = _Heard(self._table[kind])
+
+    def _run_answer(self, effect: Any) -> Any:
+        return inline.run(_answered(effect), self)
 
     def begin(
         self,
@@ -89,9 +108,6 @@ class Session(Performer):
         live = self._leaf_of(inner.block.store if type(inner) is Tried else inner.store)
         start: Callable[..., bool] | None = getattr(live, "begin", None)
         return start is not None and start(inner, ended, dropped)
-
-    def _decoded(self, effect: Decoded) -> list[Any]:
-        return answer(pool_of(effect.cache), effect, self)
 
 
 _RETRIED = (Read, ReadMany, Write, WriteMany, List, Children, DeleteRange)
@@ -137,15 +153,15 @@ def _asked_again(effect: Effect[Any]) -> Program[Any] | None:
 async def _far(effect: Any, retry: Retry) -> Any:
     """Answer an effect of a store far away; every pool hears of what it writes."""
     program = handled(_once, far(effect, retry))
-    pools = list(_pools.values())
-    if not pools or isinstance(effect, (Read, ReadMany, List, Children)):
+    if isinstance(effect, (Read, ReadMany, List, Children)) or not _heeded(effect):
         return await program
-    keys = None if isinstance(effect, DeleteRange) else getattr(effect, "keys", None) or [effect.key]
-    _forget(pools, effect.store, keys)
+    ended = hearing(_live(), effect, pool_of)
+    outcome = None
     try:
-        return await program
+        outcome = await program
     finally:
-        _forget(pools, effect.store, keys)
+        ended(outcome)
+    return outcome
 
 
 def _once(effect: Effect[Any]) -> Program[Any] | None:
@@ -156,23 +172,46 @@ async def _ask_once(effect: Effect[Any]) -> Any:
     return await Once(effect)
 
 
-def _heard(effect: Any, keys: Any, perform: Callable[[Any], Any]) -> Any:
-    pools = list(_pools.values())
-    if not pools:
-        return perform(effect)
-    _forget(pools, effect.store, keys)
-    try:
-        return perform(effect)
-    finally:
-        _forget(pools, effect.store, keys)
+def _answered(effect: Decoded) -> Program[list[Any]]:
+    return answered(pool_of(effect.cache), effect)
 
 
-def _forget(pools: list[ChunkPool], store: StoreRef, keys: Any) -> None:
-    for pool in pools:
-        if keys is None:
-            pool.clear()
-        else:
-            pool.drop(store, keys)
+def _answered_again(effect: Decoded) -> Program[list[Any]]:
+    return handled(_asked_again, _answered(effect))
+
+
+JOINED: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {Decoded: _answered}
+"""The effects that are answered by programs, for who joins what these read."""
+
+
+def _heeded(effect: Any) -> bool:
+    """Whether there is a pool to tell of a write."""
+    return bool(_pools) or getattr(effect, "decoded", None) is not None
+
+
+class _Heard:
+    """A writing effect, performed so that every pool hears of it."""
+
+    __slots__ = ("perform",)
+
+    def __init__(self, perform: Callable[[Any], Any]) -> None:
+        self.perform = perform
+
+    def __call__(self, effect: Any) -> Any:
+        if not _heeded(effect):
+            return self.perform(effect)
+        ended = hearing(_live(), effect, pool_of)
+        outcome = None
+        try:
+            outcome = self.perform(effect)
+        finally:
+            ended(outcome)
+        return outcome
+
+
+def _live() -> Sequence[ChunkPool]:
+    with _lock:
+        return list(_pools.values())
 
 
 SESSION = Session(leaf)
@@ -188,3 +227,12 @@ def submit(program: Program[T], abandon: bool = False) -> Future[T]:
     from tegula.runtime import threads
 
     return threads.submit(handled(_asked_again, program), SESSION, abandon=abandon)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

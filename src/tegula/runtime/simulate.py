@@ -12,6 +12,9 @@ so that a failure shrinks; 0 is always the tame choice.  Batched and optimisatio
 their definition (`tegula.effects.handler.expanded`); with ``native=True`` blocks of keys go to the
 stores as they are, in one step.
 
+A program that waits for a signal goes on at some step after it was given; programs that all wait for signals
+that nobody gives any more are an error, since they would wait for ever.
+
 Law: equal draws give equal traces.  `World.script` prints what happened, one line an event.
 """
 
@@ -21,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from tegula.effects.control import Compute, Memo, Room
+from tegula.effects.control import Compute, Memo, Room, Wait
 from tegula.effects.effect import Effect, Program
 from tegula.effects.handler import expanded, expansion, handled
 from tegula.effects.storage import (
@@ -35,7 +38,7 @@ from tegula.effects.storage import (
     WriteMany,
 )
 from tegula.effects.world import Entropy, Now, Sleep
-from tegula.errors import Indeterminate, ResourceExhausted, TegulaError, Unavailable
+from tegula.errors import Indeterminate, Internal, ResourceExhausted, TegulaError, Unavailable
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import StoreRef
 from tegula.runtime.machine import Machine, Requests, Task
@@ -182,10 +185,13 @@ class World:
 
         Raises:
             ResourceExhausted: it did not end within `steps` steps.
+            Internal: every program that is left waits for a signal that nobody will give.
         """
         for _ in range(self._steps):
             if not self._pending and not self._limbo:
                 return
+            if not self._limbo and not self._ready():
+                self._stuck()
             self._step()
         self.close()
         raise ResourceExhausted(f"the simulated programs did not end within {self._steps} steps")
@@ -200,6 +206,21 @@ class World:
         """Return the trace as text, one line an event."""
         return "\n".join(map(str, self.trace))
 
+    def _ready(self) -> list[int]:
+        """Return which pending requests may be answered now: all but those that wait for a signal."""
+        return [
+            place
+            for place, one in enumerate(self._pending)
+            if not isinstance(one.effect, Wait) or one.effect.signal.done()
+        ]
+
+    def _stuck(self) -> None:
+        waiting = sorted({f"{one.run.process}.{one.run.number}" for one in self._pending})
+        for one in self._pending:
+            self._log(one.run, "waits for ever", one.effect)
+        self.close()
+        raise Internal(f"simulated programs wait for signals that nobody gives: {', '.join(waiting)}")
+
     def _chance(self, percent: int) -> bool:
         return bool(percent) and self.draw(100) >= 100 - percent
 
@@ -208,12 +229,13 @@ class World:
 
     def _step(self) -> None:
         self.clock += self.draw(self.faults.latency + 1) / 1000
-        if self._limbo and (not self._pending or self.draw(4) == 3):
+        ready = self._ready()
+        if self._limbo and (not ready or self.draw(4) == 3):
             self._land(self._limbo.pop(self.draw(len(self._limbo))))
         elif self._crashes and self._chance(self.faults.crash):
             self._crash()
         else:
-            self._complete(self._pending.pop(self.draw(len(self._pending))))
+            self._complete(self._pending.pop(ready[self.draw(len(ready))]))
 
     def _complete(self, one: _Pending) -> None:
         run, ticket, effect, _ = one
@@ -231,6 +253,8 @@ class World:
         match effect:
             case Sleep():
                 self.clock = max(self.clock, one.asked + effect.seconds)
+                return None
+            case Wait():
                 return None
             case Now():
                 return self.clock + self._skew[one.run.process]

@@ -7,8 +7,8 @@ a straight line makes no hops; further requests (the children of an `All`) are q
 idle.  A parent that waits for its children is data in the machine and holds no thread, so programs
 of any nesting run in a pool of one.  A worker that blocks in `Future.result` lends its place to a
 new thread meanwhile, so that user functions may wait for other operations.  A program that sleeps is
-left to a timer and holds no thread, and one that waits for a store far away to the store's connections:
-waiting keeps nobody from working.
+left to a timer, one that waits for another's signal to whoever gives it, and one that waits for a store far
+away to the store's connections: waiting holds no thread, and keeps nobody from working.
 
 Queue: a deque of requests, and a stack of idle workers each asleep on a lock of its own.  `deque` and
 `list` operations are atomic, so the only lock is taken to start a thread.  As many workers are woken
@@ -36,8 +36,8 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
-from tegula.effects.control import Room
-from tegula.effects.effect import Effect, Program
+from tegula.effects.control import Room, Signal, Wait
+from tegula.effects.effect import Call, Effect, Program
 from tegula.effects.world import Sleep
 from tegula.errors import Aborted, InvalidArgument
 from tegula.runtime.future import Future, forget, pending, settle
@@ -54,7 +54,7 @@ Perform: TypeAlias = Callable[[Effect[Any]], Any]
 class _Job(Machine):
     """A machine, who answers its effects, and the future that waits for it."""
 
-    __slots__ = ("answer", "begin", "droppable", "future", "gate")
+    __slots__ = ("answer", "begin", "droppable", "future", "gate", "programs")
 
     def __init__(self, program: Program[Any], perform: Perform, droppable: bool) -> None:
         super().__init__(program)
@@ -63,6 +63,10 @@ class _Job(Machine):
         self.answer: Perform = perform if self.gate is None else perform.answer  # type: ignore[attr-defined]
         # and may start what holds no thread while it is under way
         self.begin: Callable[..., bool] | None = getattr(perform, "begin", None)
+        # and which effects are answered by programs, which are then run as part of the job
+        self.programs: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = getattr(
+            perform, "programs", {}
+        )
         self.droppable = droppable
         self.future: Future[Any] = pending(self.abandon if droppable else None)
 
@@ -231,6 +235,7 @@ class Pool:
         """Answer a request and those that follow in a straight line; queue the others."""
         feed, answer_of, gate_of, begin = job.feed, job.answer, job.gate, job.begin
         gate: Gate | None = None
+        programs = job.programs
         requests: Requests
         if ticket is None:
             requests = [] if job.finished else job.start()
@@ -259,6 +264,9 @@ class Pool:
                     gate = None
                 requests = feed(ticket, None)
                 continue
+            if gate is None and type(effect) in programs:
+                requests = job.call(ticket, Call(programs[type(effect)], effect))
+                continue
             if gate is None and gate_of is not None:
                 if type(effect) is Room:
                     held = room(effect, partial(self._resume, job, ticket))
@@ -272,6 +280,8 @@ class Pool:
                     gate.queue(partial(self._enqueue, [(job, ticket, _Admitted(effect, gate))]))
                     return
             if type(effect) is Sleep and self._sleep(job, ticket, effect.seconds):
+                return
+            if type(effect) is Wait and self._park(job, ticket, effect.signal):
                 return
             if worker is not None:
                 worker.gate = gate
@@ -309,6 +319,13 @@ class Pool:
             self._timer.after(seconds, partial(self._resume, job, ticket))
         except RuntimeError:
             return False
+        return True
+
+    def _park(self, job: _Job, ticket: Task, signal: Signal) -> bool:
+        """Leave a ticket until a signal is given; False where it was given already."""
+        if signal.done():
+            return False
+        signal.add_done_callback(partial(self._resume, job, ticket))
         return True
 
     def _finish(self, job: _Job) -> None:

@@ -1,0 +1,245 @@
+"""Run several programs as one, and join what they read: the live half of batches.
+
+The programs advance together.  Whenever none of them can go on without reading, all their reads are joined:
+one `ReadMany` a store, each value asked for once, neighbouring ranges of a value in one request
+(`plan.ranges`).  Where a joined request fails, each read is asked by itself, so that every program gets the
+answer or the error that is its own.
+
+Law: every program ends as it would alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from tegula.effects.control import All, Wait
+from tegula.effects.effect import Call, Effect, Program
+from tegula.effects.storage import UNCHANGED, Read, ReadColumns, ReadMany, ReadOutcome
+from tegula.errors import TegulaError
+from tegula.kv.generation import UNKNOWN
+from tegula.kv.spec import ByteRange, StoreRef
+from tegula.leaves.leaf import span
+from tegula.plan.ranges import coalesce
+from tegula.runtime.future import Future, settle
+from tegula.runtime.machine import Machine, Task
+
+__all__ = ["together"]
+
+
+async def together(
+    programs: Sequence[tuple[Program[Any], Future[Any]]], answered: dict[type[Effect[Any]], Any] | None = None
+) -> None:
+    """Run programs together, and give each its own future its outcome.
+
+    `answered` are the effects that are answered by programs, as a session has them.
+    """
+    answered = answered or {}
+    machine = Machine(_all(programs))
+    requests = machine.start()
+    waiting: list[tuple[Task, Effect[Any]]] = []
+    try:
+        while requests or waiting:
+            reads, others, rest = [], [], []
+            for ticket, effect in [*requests, *waiting]:
+                kind = type(effect)
+                if kind is Wait and not effect.signal.done():  # type: ignore[attr-defined]
+                    rest.append((ticket, effect))
+                elif kind is ReadMany or (kind is Read and effect.if_equal == UNKNOWN):  # type: ignore[attr-defined]
+                    reads.append((ticket, effect))
+                else:
+                    others.append((ticket, effect))
+            requests, waiting = [], []
+            if others:
+                waiting = reads + rest
+                plain = []
+                for ticket, effect in others:
+                    if type(effect) in answered:
+                        requests += machine.call(ticket, Call(answered[type(effect)], effect))
+                    else:
+                        plain.append((ticket, effect))
+                outcomes = await All([Call(_safely, effect) for _, effect in plain])
+                for (ticket, _), (value, error) in zip(plain, outcomes, strict=True):
+                    requests += machine.feed(ticket, value, error)
+            elif reads:
+                waiting = rest
+                for (ticket, _), (value, error) in zip(
+                    reads, await _joined([effect for _, effect in reads]), strict=True
+                ):
+                    requests += machine.feed(ticket, value, error)
+            else:  # all wait for somebody who is not of us
+                waiting = rest
+                await rest[0][1]
+    finally:
+        if not machine.finished:
+            machine.abandon()
+            for ticket, _ in [*requests, *waiting]:
+                machine.feed(ticket, None)
+
+
+async def _all(programs: Sequence[tuple[Program[Any], Future[Any]]]) -> None:
+    await All([Call(_one, program, future) for program, future in programs])
+
+
+async def _one(program: Program[Any], future: Future[Any]) -> None:
+    if future.done():  # nobody wants it any more
+        program.close()
+        return
+    try:
+        value = await program
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        settle(future, None, error)
+    else:
+        settle(future, value)
+
+
+async def _safely(effect: Effect[Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return await effect, None
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        return None, error
+
+
+class _Row(NamedTuple):
+    """One value, or a part of it, that somebody wants."""
+
+    store: StoreRef
+    key: str
+    range: ByteRange | None
+    known: bytes
+
+
+class _Request(NamedTuple):
+    """A request of the joined block, and where it begins in the value (0 for a whole one)."""
+
+    row: _Row
+    start: int
+
+
+async def _joined(effects: Sequence[Any]) -> list[tuple[Any, BaseException | None]]:
+    """Answer reads: the outcome of each, an answer or an error."""
+    rows = [_rows(effect) for effect in effects]
+    wanted = [row for each in rows for row in each]
+    if len(wanted) > 1:
+        try:
+            found = await _answers(wanted)
+        except TegulaError:
+            pass  # of one of them, perhaps: each asks for itself
+        else:
+            at = 0
+            outcomes: list[tuple[Any, BaseException | None]] = []
+            for effect, mine in zip(effects, rows, strict=True):
+                outcomes.append((_answer(effect, found[at : at + len(mine)]), None))
+                at += len(mine)
+            return outcomes
+    answers: list[tuple[Any, BaseException | None]] = await All([Call(_safely, effect) for effect in effects])
+    return answers
+
+
+def _rows(effect: Any) -> list[_Row]:
+    if isinstance(effect, Read):
+        return [_Row(effect.store, effect.key, effect.byte_range, effect.if_not_equal)]
+    ranges = effect.ranges or [None] * len(effect.keys)
+    known = effect.if_not_equal or [UNKNOWN] * len(effect.keys)
+    return [_Row(effect.store, *row) for row in zip(effect.keys, ranges, known, strict=True)]
+
+
+def _answer(effect: Any, found: Sequence[tuple[Any, bytes, float]]) -> Any:
+    if isinstance(effect, ReadMany):
+        time = min((row[2] for row in found), default=0.0)
+        return ReadColumns([row[0] for row in found], [row[1] for row in found], time)
+    ((value, generation, time),) = found
+    if value is None:
+        return ReadOutcome("missing", b"", generation, time)
+    if value is UNCHANGED:
+        return ReadOutcome("unspecified", b"", generation, time)
+    return ReadOutcome("value", value, generation, time)
+
+
+async def _answers(rows: Sequence[_Row]) -> list[tuple[Any, bytes, float]]:
+    """Return value (None: missing), generation and time of each row, by as few requests as can be."""
+    requests, places = join(rows)
+    stores: dict[StoreRef, list[int]] = {}
+    for number, request in enumerate(requests):
+        stores.setdefault(request.row.store, []).append(number)
+    got: dict[int, tuple[Any, bytes, float]] = {}
+    blocks = await All(
+        [Call(_block, store, [requests[n] for n in numbers]) for store, numbers in stores.items()]
+    )
+    for numbers, columns in zip(stores.values(), blocks, strict=True):
+        for number, value, generation in zip(numbers, columns.values, columns.generations, strict=True):
+            got[number] = value, generation, columns.time
+    found = []
+    for row, number in zip(rows, places, strict=True):
+        value, generation, time = got[number]
+        request = requests[number]
+        if value is not None and value is not UNCHANGED and row.range != request.row.range:
+            assert row.range is not None
+            if request.row.range is None:
+                first, last = span(row.range, len(value))
+            else:
+                assert row.range.stop is not None
+                first, last = row.range.start - request.start, row.range.stop - request.start
+            value = value[first:last]
+        found.append((value, generation, time))
+    return found
+
+
+async def _block(store: StoreRef, requests: Sequence[_Request]) -> ReadColumns:
+    rows = [request.row for request in requests]
+    ranges = [row.range for row in rows]
+    known = [row.known for row in rows]
+    return await ReadMany(
+        store,
+        [row.key for row in rows],
+        ranges if any(one is not None for one in ranges) else None,
+        known if any(known) else None,
+    )
+
+
+def join(rows: Sequence[_Row]) -> tuple[list[_Request], list[int]]:
+    """Return requests that bring all rows, and the number of the request in which each row lies.
+
+    A value that somebody wants whole is asked for once; of others neighbouring ranges are joined, and ranges
+    that count from the end are asked for as they are.
+    """
+    whole = {(row.store, row.key, row.known) for row in rows if row.range is None}
+    requests: list[_Request] = []
+    numbers: dict[Hashable, int] = {}
+    places = [-1] * len(rows)
+    spans: list[int] = []
+    for at, row in enumerate(rows):
+        name = (row.store, row.key, row.known)
+        if name in whole:
+            row = row._replace(range=None)
+        elif row.range is not None and row.range.start >= 0 and row.range.stop is not None:
+            spans.append(at)
+            continue
+        if row not in numbers:
+            numbers[row] = len(requests)
+            requests.append(_Request(row, 0))
+        places[at] = numbers[row]
+    owners: dict[Hashable, int] = {}
+    names: list[_Row] = []
+    for at in spans:
+        row = rows[at]._replace(range=None)
+        if row not in owners:
+            owners[row] = len(names)
+            names.append(row)
+    if spans:
+        limits = [rows[at].range for at in spans]
+        joined = coalesce(
+            [owners[rows[at]._replace(range=None)] for at in spans],
+            [limit.start for limit in limits if limit is not None],
+            [limit.stop or 0 for limit in limits if limit is not None],
+        )
+        base = len(requests)
+        for owner, start, stop in zip(joined.owners, joined.starts, joined.stops, strict=True):
+            requests.append(_Request(names[owner]._replace(range=ByteRange(start, stop)), start))
+        for at, number in zip(spans, joined.request.tolist(), strict=True):
+            places[at] = base + number
+    return requests, places

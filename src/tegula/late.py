@@ -59,8 +59,10 @@ class Late:
         late = self._late
         if late is not None:
             make, arguments = late
-            self._take(make(*arguments))
+            made = make(*arguments)
+            self._take(made)
             _set(self, "_late", None)
+            return getattr(made, name)
         return object.__getattribute__(self, name)
 
     def _take(self, made: Any) -> None:

@@ -75,7 +75,7 @@ class TensorStore(Indexable):
     _root: Root
     """What all views of one array share."""
     _transform: IndexTransform
-    _reversed: TensorStore
+    _reversed: TensorStore | None
     """The handle with its dimensions in reverse order, once somebody asked."""
     _schema: Schema
     """The schema, once somebody asked; what is given away is a copy."""
@@ -83,6 +83,7 @@ class TensorStore(Indexable):
     def __init__(self, view: View, opened: Any = None, readable: bool = True, writable: bool = True) -> None:
         self._root = Root(view.source, opened, readable, writable)
         self._transform = view.transform
+        self._reversed = None
 
     # ---- the protocol of things with a transform
 
@@ -90,16 +91,16 @@ class TensorStore(Indexable):
         made: TensorStore = _new(TensorStore)
         made._root = self._root
         made._transform = transform
+        made._reversed = None
         return made
 
     @property
     def T(self) -> TensorStore:  # noqa: N802 - the name in NumPy and the drop-in
         """The view with the dimensions in reverse order; a handle remembers it."""
-        try:
-            return self._reversed
-        except AttributeError:
+        made = self._reversed
+        if made is None:
             made = self._reversed = self._with_transform(Operations.reversed(self._transform))
-            return made
+        return made
 
     @property
     def _view(self) -> View:

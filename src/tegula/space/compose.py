@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
-from tegula.space.columns import COUNT, joined
+from tegula.space.columns import COUNT, ONES, joined
 from tegula.space.dim import dim
 from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import (
@@ -37,6 +37,8 @@ from tegula.space.transform import (
     deferred,
     explicitly_empty,
     is_identity,
+    is_near,
+    is_small,
     transform,
 )
 
@@ -44,7 +46,7 @@ from tegula.space.transform import (
 def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
     """Return `outer` seen through `inner`: first `inner`, then `outer`.
 
-    Where it is known that nothing can be wrong (`_fits`), the work waits until somebody looks.
+    Where it is known that nothing can be wrong (`_boxed`), the work waits until somebody looks.
     Implicit bounds of `inner` are replaced by those that `outer` implies; explicit ones must lie within the
     explicit bounds of `outer`.  Raise `InvalidArgument` or `OutOfRange`.
 
@@ -61,11 +63,54 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
         )
     if inner._dims is COUNT[b.rank] and is_identity(inner) and (inner.domain is b or inner.domain == b):
         return outer
-    if outer._near and outer._arrays is None and inner._small and inner._arrays is None and _fits(b, inner):
-        if is_identity(outer) and len(outer._dims) == b.rank and not inner.domain.lower_mask:
-            return inner
-        return deferred(composed_now, outer, inner)
-    return composed_now(outer, inner)
+    box = inner._box
+    if box is None:
+        box = _boxed(inner)
+    if box is False or not is_near(outer) or outer._arrays is not None:
+        return composed_now(outer, inner)
+    lows, highs = b.inclusive_min, b.exclusive_max
+    for j, least, most in box:  # type: ignore[union-attr]
+        if least < lows[j] or most >= highs[j]:
+            return composed_now(outer, inner)
+    if outer._strides is ONES[b.rank] and is_identity(outer) and not inner.domain.lower_mask:
+        return inner
+    return deferred(_composed_within, (outer, inner))
+
+
+def _boxed(inner: IndexTransform) -> tuple[tuple[int, int, int], ...] | bool:
+    """Return `(output, least, most)` of each output whose range must be looked at; `inner` remembers it.
+
+    No composition of a near transform fails whose domain holds these: an output that follows a dimension with
+    implicit bounds takes those of the other.  False: the numbers are large, or the answer is not as plain.
+    """
+    a = inner.domain
+    loose = a.lower_mask & a.upper_mask
+    box: Any = inner._arrays is None and (a.lower_mask | a.upper_mask) == loose and is_small(inner)
+    if box:
+        los, his = a.inclusive_min, a.exclusive_max
+        rows = []
+        for j, (i, first, stride) in enumerate(zip(inner._dims, inner._offsets, inner._strides, strict=True)):
+            if i < 0:
+                rows.append((j, first, first))
+            elif not loose >> i & 1:
+                last = first + stride * (his[i] - 1)
+                first += stride * los[i]
+                rows.append((j, first, last) if stride > 0 else (j, last, first))
+                if los[i] >= his[i]:
+                    box = False
+        box = box and tuple(rows)
+    object.__setattr__(inner, "_box", box)
+    return box  # type: ignore[no-any-return]
+
+
+def _composed_within(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
+    """Return `composed_now(outer, inner)` where the box of `inner` lies within the domain of `outer`."""
+    a = inner.domain
+    if a.lower_mask:
+        return composed_now(outer, inner)
+    places, moves, steps = [*inner._dims, -1], [*inner._offsets, 0], [*inner._strides, 0]
+    found = joined(outer._dims, outer._offsets, outer._strides, places, moves, steps)
+    return columns(a, *found) if found is not None else composed_now(outer, inner)
 
 
 def composed_now(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
@@ -180,34 +225,6 @@ def propagated(b: IndexDomain, inner: IndexTransform) -> IndexDomain:
                 f"{interval_text(los[i], his[i])}{_size_text(los[i], his[i]).rstrip(',')}."
             )
     return domain(tuple(los), tuple(his), a.labels, lower_mask, upper_mask)
-
-
-def _fits(b: IndexDomain, inner: IndexTransform) -> bool:
-    """Tell whether the composition is known to be right, without an error, before it is made.
-
-    It is where each output stays within `b` that is a constant, or follows a dimension with explicit bounds;
-    a dimension with implicit ones takes those of `b`.  Of small numbers alone; False: the long way decides.
-    """
-    a = inner.domain
-    dims, offsets, strides = inner._dims, inner._offsets, inner._strides
-    los, his, lows, highs = a.inclusive_min, a.exclusive_max, b.inclusive_min, b.exclusive_max
-    loose = a.lower_mask & a.upper_mask
-    if (a.lower_mask | a.upper_mask) != loose:
-        return False
-    for j in range(b.rank):
-        i, first = dims[j], offsets[j]
-        if i < 0:
-            if not lows[j] <= first < highs[j]:
-                return False
-        elif not loose >> i & 1:
-            lo, hi, stride = los[i], his[i], strides[j]
-            if lo >= hi:
-                return False
-            last = first + stride * (hi - 1)
-            first += stride * lo
-            if not (lows[j] <= first < highs[j] and lows[j] <= last < highs[j]):
-                return False
-    return True
 
 
 def _fits_plainly(b: IndexDomain, inner: IndexTransform) -> bool:

@@ -34,6 +34,7 @@ from tegula.space.transform import (
     columns,
     deferred,
     explicitly_empty,
+    is_near,
     transform,
 )
 
@@ -69,9 +70,7 @@ def translate_backward_by(t: IndexTransform, dims: Sequence[int], offsets: Vecto
 def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: str) -> Result:
     source = t.domain
     rank, los = source.rank, source.inclusive_min
-    near = bool(t._dims) and t._near
-    if near and dims is COUNT[rank] and _all_small(argument, rank):
-        return deferred(_moved_all, t, argument, kind), dims
+    near = is_near(t)
     entries = _entries(argument, len(dims))
     moves = [0] * rank
     for k, entry in enumerate(entries):
@@ -82,30 +81,33 @@ def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: 
         i = dims[k]
         moves[i] = entry - los[i] if kind == "to" else entry if kind == "by" else -entry
     if near:
-        return deferred(_moved, t, moves), dims
+        return deferred(_moved, (t, moves)), dims
     return _moved(t, moves, _checked_bounds(source, dims, entries, kind)), dims
 
 
-def _all_small(argument: Vector, rank: int) -> bool:
-    """Tell whether an argument says a small number for each of `rank` dimensions."""
-    if type(argument) is int:
-        return -SMALL < argument < SMALL
-    return (
-        type(argument) is tuple
-        and len(argument) == rank > 0
-        and None not in argument
-        and min(argument) > -SMALL  # type: ignore[type-var,operator]
-        and max(argument) < SMALL  # type: ignore[type-var,operator]
-    )
+def translated_whole(t: IndexTransform, name: str, given: object) -> IndexTransform | None:
+    """Return `t` after the named translation of all its dimensions; None where the long way must decide.
+
+    For what is given plainly: a small integer, or a tuple of one for each dimension.
+    """
+    if type(given) is tuple:
+        if len(given) != t.domain.rank:
+            return None
+        for entry in given:
+            if type(entry) is not int or not -SMALL < entry < SMALL:
+                return None
+    elif type(given) is not int or not -SMALL < given < SMALL:
+        return None
+    return deferred(_moved_all, (t, name, given)) if is_near(t) else None
 
 
-def _moved_all(t: IndexTransform, argument: int | tuple[int, ...], kind: str) -> IndexTransform:
+def _moved_all(t: IndexTransform, name: str, given: int | tuple[int, ...]) -> IndexTransform:
     """Return `t` translated along all its dimensions, by or to small numbers."""
     los = t.domain.inclusive_min
-    entries: tuple[int, ...] = (argument,) * len(los) if isinstance(argument, int) else argument
-    if kind == "to":
+    entries: tuple[int, ...] = (given,) * len(los) if isinstance(given, int) else given
+    if name == "translate_to":
         return _moved(t, tuple(map(sub, entries, los)))
-    return _moved(t, entries if kind == "by" else tuple(map(neg, entries)))
+    return _moved(t, entries if name == "translate_by" else tuple(map(neg, entries)))
 
 
 def _moved(
@@ -113,13 +115,19 @@ def _moved(
     moves: Sequence[int],
     bounds: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
 ) -> IndexTransform:
-    """Return `t` with each dimension moved forward; `bounds` are the new ones where they are known."""
+    """Return `t` with each dimension moved forward.
+
+    `bounds` are the new ones; None where both `t` and the moves are near, so that nothing overflows.
+    """
     source, dims, offsets, strides = t.domain, t._dims, t._offsets, t._strides
     if bounds is None:
         los = tuple(map(add, source.inclusive_min, moves))
         his = tuple(map(add, source.exclusive_max, moves))
-    else:
-        los, his = bounds
+        space = domain(los, his, source.labels, source.lower_mask, source.upper_mask)
+        rows = zip(dims, offsets, strides, strict=True)
+        shifted_back = tuple([offset if i < 0 else offset - moves[i] * stride for i, offset, stride in rows])
+        return columns(space, dims, shifted_back, strides, t._arrays)
+    los, his = bounds
     made = []
     for k, i in enumerate(dims):
         offset = offsets[k]
@@ -253,14 +261,12 @@ def without_arrays(maps: tuple[OutputIndexMap, ...]) -> tuple[OutputIndexMap, ..
 
 def permuted(t: IndexTransform, order: Sequence[int]) -> IndexTransform:
     """Return the view whose dimension `k` is dimension `order[k]` of `t`; `order` names each once."""
-    return deferred(_permuted, t, order)
+    return deferred(_permuted, (t, order), t._near) if len(order) > 1 else t
 
 
 def _permuted(t: IndexTransform, order: Sequence[int]) -> IndexTransform:
-    places = [-1] * (len(order) + 1)
-    for k, i in enumerate(order):
-        places[i] = k
-    dims = tuple([places[i] for i in t._dims])
+    place = order.index
+    dims = tuple([place(i) if i >= 0 else -1 for i in t._dims])
     arrays = t._arrays
     if arrays is not None:
         arrays = tuple([None if one is None else (one[0].transpose(order), *one[1:]) for one in arrays])
@@ -269,15 +275,12 @@ def _permuted(t: IndexTransform, order: Sequence[int]) -> IndexTransform:
 
 def reversed_dimensions(t: IndexTransform) -> IndexTransform:
     """Return the view with the dimensions in reverse order; `t` remembers it."""
-    return t._reversed
-
-
-def _reversed(t: IndexTransform) -> IndexTransform:
-    rank = t.domain.rank
-    return permuted(t, range(rank - 1, -1, -1)) if rank > 1 else t
-
-
-IndexTransform._derived["_reversed"] = _reversed
+    known = t._reversed
+    if known is None:
+        known = permuted(t, range(t.domain.rank - 1, -1, -1))
+        if known is not t:  # or it would keep itself alive
+            object.__setattr__(t, "_reversed", known)
+    return known
 
 
 def move_to(t: IndexTransform, dims: Sequence[int], target: int) -> Result:

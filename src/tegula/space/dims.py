@@ -219,6 +219,7 @@ _OPERATIONS: dict[str, Any] = {
     "transpose": _transpose,
     "diagonal": dimops.diagonal,
 }
+_TRANSLATIONS = {"translate_to", "translate_by", "translate_backward_by"}
 _INDEXING = {"": "default", ".oindex": "oindex", ".vindex": "vindex"}
 
 
@@ -520,6 +521,10 @@ def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
     """Return `t` after the operation `name`, applied to all its dimensions."""
     if name == "oindex" or name == "vindex":
         return apply_terms(t, given, name)
+    if name in _TRANSLATIONS:
+        whole = dimops.translated_whole(t, name, given)
+        if whole is not None:
+            return whole
     seen: IndexTransform = _OPERATIONS[name](t, COUNT[t.domain.rank], _READ[name](given, name))[0]
     return seen
 
@@ -529,14 +534,15 @@ def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
     if axes is None:
         return dimops.reversed_dimensions(t)
     rank = t.domain.rank
-    if (
-        type(axes) in (list, tuple)
-        and set(map(type, axes)) == _INTEGERS
-        and 0 <= min(axes) <= max(axes) < rank
-    ):
-        order = list(axes)
-    else:
-        order = listed(specs_of(axes), t.domain.labels)
+    if type(axes) in (list, tuple) and len(axes) == rank:
+        seen = 0
+        for i in axes:
+            if type(i) is not int or not 0 <= i < rank:
+                break
+            seen |= 1 << i
+        if seen == (1 << rank) - 1:
+            return dimops.permuted(t, tuple(axes))
+    order = listed(specs_of(axes), t.domain.labels)
     if sorted(order) != list(range(rank)):
         raise InvalidArgument(
             f"Source dimension list {{{', '.join(map(str, order))}}} is not a valid dimension permutation "

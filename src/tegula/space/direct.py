@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tegula.errors import TegulaError
-from tegula.space.columns import ONES, Looked, joined
+from tegula.space.columns import COUNT, ONES, Looked, joined
 from tegula.space.domain import NO_LABELS, domain
 from tegula.space.interval import END, INF, MAX_RANK, strided_slice
 from tegula.space.maps import IndexArray
@@ -46,7 +46,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
     moves: list[int] | None = None
     steps: list[int] | None = None
     named = labels is not NO_LABELS[rank]
-    shifting = ellipsis = broken = empty = False
+    shifting = ellipsis = broken = empty = strided = False
     shared = -1
     arrays: list[tuple[int, IndexArray, int]] = []
     for at, term in enumerate(terms):
@@ -94,6 +94,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                 if steps is None:
                     steps = [*ONES[rank], 0]
                 steps[i] = step
+                strided = True
                 if offset:
                     if moves is None:
                         moves = [0] * (rank + 1)
@@ -138,7 +139,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             end = rank
             for later in terms[at + 1 :]:
                 if later is not None:
-                    end -= 1
+                    end -= later.ndim if type(later) is np.ndarray and later.dtype == bool else 1
             if end < i:
                 return None
             k = len(new_los)
@@ -157,15 +158,21 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                 return None
             array = _lone(term)
             if array is None:
-                return None
-            k = len(new_los)
+                rows = _true_positions(term)
+                if rows is None:
+                    return None
+                array, *others = rows
+                if i + len(others) >= rank:
+                    return None
+            else:
+                others = None
             places.append(-1)
             if mode != "oindex" and arrays:
                 if (broken and mode == "default") or new_his[shared] != array.size:
                     return None
-                arrays.append((i, array, shared))
+                k = shared
             else:
-                arrays.append((i, array, k))
+                k = len(new_los)
                 if mode != "oindex":
                     broken = False
                     shared = k
@@ -173,21 +180,21 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                 new_his.append(array.size)
                 if named:
                     new_labels.append("")
+            arrays.append((i, array, k))
             i += 1
+            if others:
+                for other in others:
+                    places.append(-1)
+                    arrays.append((i, other, k))
+                    i += 1
         else:
             return _again(t, terms, mode)
-    made = len(new_los) + rank - i
-    if i < rank:
-        k = len(new_los)
-        if lowers or uppers:
-            new_lowers |= (lowers >> i) << k
-            new_uppers |= (uppers >> i) << k
-        places.extend(range(k, made))
-        new_los += los[i:]
-        new_his += his[i:]
-        if named:
-            new_labels += labels[i:]
-    if made > 32:
+    k = len(new_los)
+    made = k + rank - i
+    if lowers or uppers:
+        new_lowers |= (lowers >> i) << k
+        new_uppers |= (uppers >> i) << k
+    if made > MAX_RANK:
         return None
     looked = None
     if arrays:
@@ -196,20 +203,22 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             return None
         shifting = True
     space = domain(
-        tuple(new_los),
-        tuple(new_his),
-        tuple(new_labels) if named else NO_LABELS[made],
+        (*new_los, *los[i:]),
+        (*new_his, *his[i:]),
+        NO_LABELS[made] if not named else (*new_labels, *labels[i:]) if shifting else labels,
         new_lowers,
         new_uppers,
     )
     dims, offsets, strides = t._dims, t._offsets, t._strides
     if shifting or steps is not None:
+        places += COUNT[made][k:]
         places.append(-1)
         found = joined(dims, offsets, strides, places, moves, steps)
         if found is None:
             return None
         dims, offsets, strides = found
-    return columns(space, dims, offsets, strides, looked)
+    near = None if strided or lowers or uppers else t._near
+    return columns(space, dims, offsets, strides, looked, near)
 
 
 def _looked(
@@ -248,6 +257,20 @@ def _plain(term: Any) -> Any:
     return term
 
 
+def _true_positions(term: Any) -> list[IndexArray] | None:
+    """Return, for a mask of several axes and two or more true elements, an index array for each axis."""
+    if type(term) is not np.ndarray or term.dtype != bool or term.ndim < 2:
+        return None
+    left = term.ravel().nonzero()[0]  # far faster than NumPy's way for several axes, where few are true
+    if left.size < 2:
+        return None
+    found = []
+    for extent in term.shape[:0:-1]:
+        left, place = np.divmod(left, extent)
+        found.append(place)
+    return [left, *found[::-1]]
+
+
 def _lone(term: Any) -> IndexArray | None:
     """Return a term as a private index array of one axis and two or more elements, else None."""
     if type(term) is np.ndarray and term.dtype is _INT64 and term.ndim == 1 and term.size > 1:
@@ -258,7 +281,7 @@ def _lone(term: Any) -> IndexArray | None:
         return None
     kind = array.dtype.kind
     if kind == "b" and array.ndim == 1:
-        array = np.flatnonzero(array)
+        array = array.nonzero()[0]
         kind = "i"
     if array.ndim != 1 or array.size < 2 or (kind != "i" and (kind != "u" or array.dtype.itemsize == 8)):
         return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import prod
-from operator import attrgetter, sub
+from operator import attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from tegula.errors import IndexingError, InvalidArgument
@@ -257,17 +257,20 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         { [0, 5), [0, 3) }
         """
         chosen = tuple(dims)
-        labels, lowers, uppers = self.labels, self.lower_mask, self.upper_mask
-        if lowers or uppers:
-            lowers = sum([(lowers >> i & 1) << k for k, i in enumerate(chosen)])
-            uppers = sum([(uppers >> i & 1) << k for k, i in enumerate(chosen)])
-        return domain(
-            tuple(map(self.inclusive_min.__getitem__, chosen)),
-            tuple(map(self.exclusive_max.__getitem__, chosen)),
-            None if labels is NO_LABELS[self.rank] else tuple(map(labels.__getitem__, chosen)),
-            lowers,
-            uppers,
-        )
+        los, his, labels = self.inclusive_min, self.exclusive_max, self.labels
+        lowers, uppers = self.lower_mask, self.upper_mask
+        if lowers:
+            lowers = _taken(lowers, chosen)
+        if uppers:
+            uppers = _taken(uppers, chosen)
+        if len(chosen) < 2:
+            los, his = tuple([los[i] for i in chosen]), tuple([his[i] for i in chosen])
+            labels = tuple([labels[i] for i in chosen])
+        else:
+            pick = itemgetter(*chosen)
+            los, his = pick(los), pick(his)
+            labels = NO_LABELS[len(chosen)] if labels is NO_LABELS[self.rank] else pick(labels)
+        return domain(los, his, labels, lowers, uppers)
 
     def hull(self, other: IndexDomain) -> IndexDomain:
         """Return the least domain that holds both; ranks must agree, labels agree or be empty.
@@ -381,6 +384,14 @@ def dimension_of_label(labels: tuple[str, ...], label: str) -> int:
 
 def _flags(mask: int, rank: int) -> tuple[bool, ...]:
     return tuple([bool(mask >> i & 1) for i in range(rank)])
+
+
+def _taken(mask: int, dims: tuple[int, ...]) -> int:
+    found = 0
+    for k, i in enumerate(dims):
+        if mask >> i & 1:
+            found |= 1 << k
+    return found
 
 
 def mask_of(flags: Iterable[bool]) -> int:

@@ -51,12 +51,12 @@ from tegula.space.maps import (
 class _RawTransform:
     __slots__ = (
         "_arrays",
+        "_box",
         "_dims",
         "_late",
         "_near",
         "_offsets",
         "_reversed",
-        "_small",
         "_strides",
         "domain",
         "maps",
@@ -75,12 +75,12 @@ class _RawTransform:
     # worked out when somebody looks, and remembered
     maps: tuple[OutputIndexMap, ...]
     """The output index maps; what `output` wraps, without the wrapping."""
-    _small: bool
-    """Whether offsets are below `SMALL` and strides below 2**20, so that two rows join within 64 bits."""
-    _near: bool
-    """Whether, besides, the bounds are finite and below `SMALL`."""
-    _reversed: IndexTransform
-    """The transform with its dimensions in reverse order."""
+    _near: bool | None
+    """What `is_near` says, once it was asked."""
+    _box: tuple[tuple[int, int, int], ...] | bool | None
+    """What `compose` knows of the image, once it was asked."""
+    _reversed: IndexTransform | None
+    """The transform with its dimensions in reverse order, once somebody asked."""
     _late: tuple[Callable[..., IndexTransform], tuple[Any, ...]] | None
 
 
@@ -94,8 +94,11 @@ def columns(
     offsets: tuple[int, ...],
     strides: tuple[int, ...],
     arrays: tuple[Looked | None, ...] | None = None,
+    near: bool | None = None,
 ) -> IndexTransform:
     """Return the transform of columns that are known to fit; the cheapest way to make one.
+
+    `near` is what `is_near` will say, where that is known.
 
     >>> from tegula.space.domain import domain
     >>> columns(domain((0,), (3,)), (0, -1), (5, 7), (2, 0)).maps
@@ -107,18 +110,26 @@ def columns(
     raw._offsets = offsets
     raw._strides = strides
     raw._arrays = arrays
+    raw._near = near
+    raw._box = raw._reversed = None
     raw.__class__ = IndexTransform
     return raw  # type: ignore[return-value]
 
 
-def deferred(make: Callable[..., IndexTransform], *arguments: Any) -> IndexTransform:
+def deferred(
+    make: Callable[..., IndexTransform], arguments: tuple[Any, ...], near: bool | None = None
+) -> IndexTransform:
     """Return the transform `make(*arguments)`, which is made when somebody looks at it.
+
+    `near` is what `is_near` will say, where that is known.
 
     For operations that are known not to fail: `make` must not raise, and its arguments must not change.
     Law: it cannot be told from `make(*arguments)` (`late.py`).
     """
     raw = _RawTransform()
     raw._late = (make, arguments)
+    raw._near = near
+    raw._box = raw._reversed = None
     raw.__class__ = IndexTransform
     return raw  # type: ignore[return-value]
 
@@ -240,6 +251,14 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
+
+    def _take(self, made: IndexTransform) -> None:
+        """Fill the slots of `_parts`; each by its own setter, since half the cost of a first look is here."""
+        _put_domain(self, made.domain)
+        _put_dims(self, made._dims)
+        _put_offsets(self, made._offsets)
+        _put_strides(self, made._strides)
+        _put_arrays(self, made._arrays)
 
     input_rank = property(attrgetter("domain.rank"), doc="The number of input dimensions.")
     ndim = property(attrgetter("domain.rank"), doc="The number of input dimensions.")
@@ -527,13 +546,31 @@ def _within(numbers: tuple[int, ...], limit: int) -> bool:
     return not numbers or (min(numbers) > -limit and max(numbers) < limit)
 
 
-def _is_small(t: IndexTransform) -> bool:
-    return _within(t._strides, _STEP) and _within(t._offsets, SMALL)
+def is_small(t: IndexTransform) -> bool:
+    """Tell whether offsets are below `SMALL` and strides below 2**20: two such rows join within 64 bits."""
+    rank = len(t._dims)
+    return (t._strides is ONES[rank] or _within(t._strides, _STEP)) and (
+        t._offsets is ZEROS[rank] or _within(t._offsets, SMALL)
+    )
 
 
-def _is_near(t: IndexTransform) -> bool:
-    source = t.domain
-    return _within(source.inclusive_min, SMALL) and _within(source.exclusive_max, SMALL) and t._small
+def is_near(t: IndexTransform) -> bool:
+    """Tell whether `is_small`, constants aside, and the bounds are finite and below `SMALL`.
+
+    False may also mean: not known.  `t` remembers the answer.
+    """
+    near = t._near
+    if near is None:
+        source = t.domain
+        los = source.inclusive_min
+        near = not los or (min(los) > -SMALL and max(source.exclusive_max) < SMALL)
+        near = near and is_small(t)
+        _put_near(t, near)
+    return near
 
 
-IndexTransform._derived = {"maps": _maps_of, "_near": _is_near, "_small": _is_small}
+IndexTransform._derived = {"maps": _maps_of}
+_put_domain, _put_dims, _put_offsets, _put_strides, _put_arrays, _put_near = (
+    getattr(_RawTransform, slot).__set__
+    for slot in ("domain", "_dims", "_offsets", "_strides", "_arrays", "_near")
+)

@@ -1,0 +1,138 @@
+"""The fast paths of views are their definitions: masks of several axes, translations, composition.
+
+Each is compared with the general path over random domains, with implicit bounds among them.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+
+import numpy as np
+import pytest
+
+from tegula import IndexDomain, IndexTransform
+from tegula.errors import TegulaError
+from tegula.space.compose import _composed_within, compose, composed_now
+from tegula.space.dimops import _moved_all, permuted, translated_whole
+from tegula.space.dims import _OPERATIONS, _vector
+from tegula.space.direct import directly
+from tegula.space.slicing import Expression
+from tegula.space.transform import IndexTransform as Transform
+from tegula.space.transform import is_near
+
+
+def _source(chance: random.Random, rank: int) -> Transform:
+    space = IndexDomain(
+        inclusive_min=[chance.randrange(-5, 6) for _ in range(rank)],
+        shape=[chance.randrange(4, 12) for _ in range(rank)],
+        implicit_lower_bounds=[chance.random() < 0.3 for _ in range(rank)],
+        implicit_upper_bounds=[chance.random() < 0.3 for _ in range(rank)],
+        labels=[chance.choice(["", f"d{i}"]) for i in range(rank)],
+    )
+    t = IndexTransform(space)
+    if chance.random() < 0.5:
+        t = t.transpose(chance.sample(range(rank), rank))
+    if chance.random() < 0.5:
+        t = t[..., ::2]
+    if chance.random() < 0.3:
+        t = t[t.domain.inclusive_min[0] + 1 :]
+    return t
+
+
+@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("mode", ["default", "oindex", "vindex"])
+def test_a_mask_of_several_axes_is_what_composition_makes_of_it(seed, mode):
+    chance = random.Random(seed)
+    rank = chance.randrange(2, 5)
+    t = _source(chance, rank)
+    axes = chance.randrange(2, rank + 1)
+    mask = np.random.default_rng(seed).random(t.domain.shape[:axes]) < 0.5
+    terms = [mask]
+    if axes < rank and chance.random() < 0.6:
+        terms.append(chance.choice([slice(None), ..., t.domain.inclusive_min[axes], [1, 2]]))
+    if chance.random() < 0.3:
+        terms.insert(chance.randrange(len(terms) + 1), None)
+    if chance.random() < 0.2:
+        terms.insert(0, ...)
+    try:
+        found = directly(t, tuple(terms), mode)
+    except IndexError:
+        found = None
+    if found is not None:
+        expected = compose(t, Expression(tuple(terms), mode).transform(t.domain))
+        assert found == expected
+        assert str(found) == str(expected)
+
+
+def test_a_mask_of_two_axes_takes_the_fast_path():
+    mask = np.ones((3, 4), bool)
+    assert directly(IndexTransform(input_shape=[3, 4, 5]), (mask,), "default") is not None
+    assert directly(IndexTransform(input_shape=[3, 4, 5]), (..., mask), "oindex") is not None
+    assert directly(IndexTransform(input_shape=[3]), (mask,), "default") is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("name", ["translate_to", "translate_by", "translate_backward_by"])
+def test_a_translation_of_the_whole_is_that_of_each_dimension(seed, name):
+    chance = random.Random(seed)
+    rank = chance.randrange(1, 5)
+    t = _source(chance, rank)
+    if chance.random() < 0.4:
+        t = t[t.domain.inclusive_min[0]]
+    if chance.random() < 0.3 and t.rank:
+        t = t[..., [1, 2]]
+    rank = t.rank
+    given = chance.choice([3, -7, tuple(chance.randrange(-9, 9) for _ in range(rank))])
+    found = translated_whole(t, name, given)
+    assert found is not None
+    expected = _OPERATIONS[name](t, list(range(rank)), _vector(given, name))[0]
+    assert found == expected == _moved_all(t, name, given)
+
+
+@pytest.mark.parametrize("given", [2**41, (1, None), (1,), (1, 2.5), "ab", (True, 1)])
+def test_what_is_not_plainly_a_translation_is_left_to_the_long_way(given):
+    assert translated_whole(IndexTransform(input_shape=[3, 4]), "translate_by", given) is None
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_composition_that_is_put_off_is_the_one_made_at_once(seed):
+    chance = random.Random(seed)
+    outer = _source(chance, 3)
+    inner = _source(chance, 3)
+    if chance.random() < 0.6:
+        inner = inner.translate_to[outer.domain.inclusive_min]
+    try:
+        expected = composed_now(outer, inner)
+    except TegulaError as error:
+        with pytest.raises(type(error), match=re.escape(str(error))):
+            compose(outer, inner)
+        return
+    assert compose(outer, inner) == expected
+    box = inner._box
+    los, his = outer.domain.inclusive_min, outer.domain.exclusive_max
+    if isinstance(box, tuple) and all(los[j] <= least and most < his[j] for j, least, most in box):
+        assert _composed_within(outer, inner) == expected
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_near_stays_near_and_can_be_moved(seed):
+    chance = random.Random(seed)
+    t = _source(chance, 3)
+    assert is_near(t)
+    for step in (lambda v: v.T, lambda v: v[v.domain.inclusive_min[0]], lambda v: v[None], lambda v: v[1:2]):
+        try:
+            t = step(t)
+        except IndexError:
+            continue
+        assert t._near in (None, True)
+        assert is_near(t)
+        assert is_near(IndexTransform(t.domain, t.maps))
+        assert t.translate_by[5].translate_backward_by[5] == t
+
+
+def test_a_transpose_of_one_dimension_is_the_transform_itself():
+    t = IndexTransform(input_shape=[4])
+    assert permuted(t, [0]) is t
+    assert t.T is t
+    assert t.transpose([0]) == t

@@ -99,14 +99,15 @@ class ChunkSet(Record):
         if not key.startswith(self.path):
             return None
         name = key[len(self.path) :]
-        if not self.bits:
-            return ((), ()) if name == rule.rank0 else None
+        rank = len(self.bits) - rule.inner
+        if not rank:
+            return ((0,) * rule.inner, (1,) * rule.inner) if name == rule.rank0 else None
         if not name.startswith(rule.prefix):
             return None
         parts = name[len(rule.prefix) :].split(rule.separator)
-        if len(parts) != len(self.bits) or not all(part.isdecimal() for part in parts):
+        if len(parts) != rank or not all(part.isdecimal() for part in parts):
             return None
-        cell = tuple(map(int, parts))
+        cell = (*map(int, parts), *(0,) * rule.inner)
         if not self.per_key:
             return cell, (1,) * len(cell)
         return tuple(map(int.__mul__, cell, self.per_key)), self.per_key

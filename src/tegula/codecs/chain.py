@@ -107,6 +107,11 @@ class CodecChain(Record):
         put(self, "_boolean", self.dtype == _BOOL)
 
     @property
+    def word(self) -> np.dtype[Any]:
+        """The type of the words that a transfer moves."""
+        return self._word
+
+    @property
     def stored_size(self) -> int | None:
         """The exact size of every stored chunk in bytes, None where it depends on the elements."""
         return self._sizes[-1]

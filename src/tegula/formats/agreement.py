@@ -73,7 +73,7 @@ def known(
 
 
 def constrained(
-    schema: Schema, chunk_shape: tuple[int, ...] | None, rank: int, sharded: bool = False
+    schema: Schema, chunk_shape: tuple[int | None, ...] | None, rank: int, sharded: bool = False
 ) -> ChunkLayout:
     """Return the schema's chunk layout with the grid's origin at 0 and, where given, its chunk shape.
 

@@ -19,7 +19,7 @@ from tegula import binding
 from tegula.errors import InvalidArgument
 from tegula.schema.dtypes import DataType, float32, float64
 
-__all__ = ["parse2", "parse3", "show2", "show3"]
+__all__ = ["packed", "parse2", "parse3", "show2", "show3"]
 
 _NAMED = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
@@ -183,15 +183,28 @@ def _parts(element: NDArray[Any], dtype: DataType, show: Any) -> list[Any]:
     return [show(both[i].reshape(()), part) for i in range(2)]
 
 
-def _encoded(value: Any, dtype: DataType, big: bool) -> NDArray[Any]:
+def packed(value: Any, size: int) -> bytes:
+    """Return the `size` bytes that a zarr v2 fill value of bytes states.
+
+    >>> packed("YWJj", 3)
+    b'abc'
+
+    Raises:
+        InvalidArgument: it states none, or not so many.
+    """
     from base64 import b64decode
 
     try:
         data = b64decode(value, validate=True) if isinstance(value, str) else b""
     except ValueError:
         data = b""
-    if len(data) != dtype.itemsize:
-        raise binding.expected(f"{dtype.itemsize} base64-encoded bytes", value)
+    if len(data) != size:
+        raise binding.expected(f"{size} base64-encoded bytes", value)
+    return data
+
+
+def _encoded(value: Any, dtype: DataType, big: bool) -> NDArray[Any]:
+    data = packed(value, dtype.itemsize)
     stored = dtype.array_dtype.newbyteorder(">" if big else "<")
     array: NDArray[Any] = np.frombuffer(data, np.uint8).view(stored).astype(dtype.array_dtype)
     return array.reshape(())

@@ -26,7 +26,8 @@ __all__ = ["ArrayLayout", "KeyRule"]
 class KeyRule(NamedTuple):
     """How a cell of the chunk grid is called: `prefix`, then the indices joined by `separator`.
 
-    `rank0` is the whole key of the only cell of an array without dimensions.
+    `rank0` is the whole key of the only cell of an array without dimensions.  Keys leave out the last
+    `inner` indices, which are 0: dimensions of the elements, not of the array.
 
     >>> rule = KeyRule("c/", "/", "c")
     >>> rule.key((0, 12)), rule.key(())
@@ -36,9 +37,12 @@ class KeyRule(NamedTuple):
     prefix: str
     separator: str
     rank0: str
+    inner: int = 0
 
     def key(self, cell: tuple[int, ...]) -> str:
         """Return the key of one cell."""
+        if self.inner:
+            cell = cell[: len(cell) - self.inner]
         if not cell:
             return self.rank0
         return self.prefix + self.separator.join(map(str, cell))
@@ -49,6 +53,8 @@ class KeyRule(NamedTuple):
         >>> KeyRule("", ".", "0").keys(np.array([[0, 1], [2, 3]]), "a/")
         ['a/0.1', 'a/2.3']
         """
+        if self.inner:
+            cells = cells[:, : cells.shape[1] - self.inner]
         count, rank = cells.shape
         if not rank:
             return [path + self.rank0] * count
@@ -69,10 +75,12 @@ class ArrayLayout(Record):
     chunk_shape     shape of every chunk, those at the edge included
     keys            how chunks are called, relative to the array's own prefix
     chain           how a chunk is stored
-    fill_bytes      one native element, or None where no fill value is set
+    fill_bytes      one native element, or those of the `inner` dimensions; None where no fill value is set
+    inner           how many of the last dimensions are the elements' own: never cut into chunks, fixed in
+                    size, and part of the fill value
     labels          one a dimension, empty for none
     units           one a dimension, None for none
-    fill_value      `fill_bytes` as a read-only array without dimensions; where it is None, chunks are
+    fill_value      `fill_bytes` as a read-only array of the `inner` dimensions; where it is None, chunks are
                     always stored and missing ones read as 0
     domain          lower bounds 0 and explicit, upper bounds the shape and implicit
     """
@@ -85,15 +93,17 @@ class ArrayLayout(Record):
     fill_bytes: bytes | None
     labels: tuple[str, ...]
     units: tuple[Unit | None, ...]
+    inner: int = 0
     fill_value: NDArray[Any] | None = derived()
     domain: domains.IndexDomain = derived()
 
     def __post_init__(self) -> None:
-        fill = None if self.fill_bytes is None else element(self.fill_bytes, self.dtype)
         rank = len(self.shape)
+        own = self.shape[rank - self.inner :]
+        fill = None if self.fill_bytes is None else element(self.fill_bytes, self.dtype, own)
         domains.check_labels(self.labels)
         object.__setattr__(self, "fill_value", fill)
-        made = domains.domain((0,) * rank, self.shape, self.labels, 0, (1 << rank) - 1)
+        made = domains.domain((0,) * rank, self.shape, self.labels, 0, (1 << rank - self.inner) - 1)
         object.__setattr__(self, "domain", made)
 
     @property
@@ -102,7 +112,7 @@ class ArrayLayout(Record):
         return len(self.shape)
 
 
-def element(data: bytes, dtype: DataType) -> NDArray[Any]:
-    """Return one native element as a read-only array without dimensions."""
-    array: NDArray[Any] = np.frombuffer(data, np.uint8).view(dtype.array_dtype).reshape(())
+def element(data: bytes, dtype: DataType, shape: tuple[int, ...] = ()) -> NDArray[Any]:
+    """Return native elements as a read-only array of `shape`."""
+    array: NDArray[Any] = np.frombuffer(data, np.uint8).view(dtype.array_dtype).reshape(shape)
     return array

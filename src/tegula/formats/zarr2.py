@@ -11,20 +11,24 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tegula import binding
 from tegula.codecs import compressor
 from tegula.codecs.transpose import braced
 from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
-from tegula.formats import agreement, document, zarr2_document
+from tegula.formats import agreement, document, zarr2_document, zarr2_item
 from tegula.formats.agreement import CREATING
 from tegula.formats.format import Format
 from tegula.formats.layout import ArrayLayout
 from tegula.formats.zarr2_document import UNSET, Constraints, Metadata
+from tegula.formats.zarr2_item import Field
 from tegula.record import replace
 from tegula.schema.choose import choose_read_write_chunk_grid
 from tegula.schema.codecspec import CodecSpec, merge_members
 from tegula.schema.schema import Schema, merge_domains
-from tegula.space.domain import IndexDomain
+from tegula.space.domain import IndexDomain, domain
+from tegula.space.interval import END
 
 __all__ = ["ZARR2", "Members", "codec_merge", "codec_parse"]
 
@@ -96,13 +100,20 @@ def members_json(members: Members) -> dict[str, Any]:
     return found
 
 
-def _rank(parts: Constraints, schema: Schema, typed: bool) -> int | None:
+def _field(members: Members) -> Field | None:
+    """Return the field that a request is of, as far as it says."""
+    item = members.metadata.item
+    return None if item is None else zarr2_item.selected(item, members.field, members.open_as_void)
+
+
+def _rank(parts: Constraints, schema: Schema, typed: bool, inner: int) -> int | None:
     """Return the rank that members and schema settle together.
 
     The elements of a data type may have dimensions of their own: where it is not known (`typed`), the
     dimensions of the document are at most those of the array.
     """
     mine, theirs = parts.rank, schema.rank
+    mine = None if mine is None else mine + inner
     if mine is None or (theirs is None and not typed):
         return theirs
     if theirs is None:
@@ -112,16 +123,21 @@ def _rank(parts: Constraints, schema: Schema, typed: bool) -> int | None:
     return theirs
 
 
-def _domain(parts: Constraints, schema: Schema, rank: int | None, typed: bool) -> IndexDomain | None:
+def _domain(
+    parts: Constraints, schema: Schema, rank: int | None, typed: bool, inner: tuple[int, ...]
+) -> IndexDomain | None:
     """Return what is known of the domain: from 0, to the shape where that is known; None for nothing."""
     if rank is None:
         return None
-    if schema.domain is None and (parts.rank not in (None, rank) or (not typed and parts.rank is None)):
+    outer = rank - len(inner)
+    if outer < 0:
+        raise InvalidArgument(f"Rank specified by schema ({rank}) is not compatible with metadata")
+    if schema.domain is None and (parts.rank not in (None, outer) or (not typed and parts.rank is None)):
         return None
-    if schema.domain is None and parts.shape is None and rank:
+    if schema.domain is None and parts.shape is None and outer:
         return None
     sizes = parts.shape if parts.shape is not None else ()
-    mine = agreement.sizes_domain((*sizes, *(2**63,) * (rank - len(sizes))))
+    mine = _sizes((*sizes, *(2**63,) * (outer - len(sizes))), inner)
     return mine if schema.domain is None else merge_domains(mine, schema.domain)
 
 
@@ -133,10 +149,23 @@ def known(members: Members, schema: Schema, typed: bool = False) -> Schema:
     Raises:
         InvalidArgument: they contradict each other.
     """
-    parts = members.metadata
-    typed = typed or parts.dtype is not None
-    rank = _rank(parts, schema, typed)
-    return agreement.known(schema, parts.data_type, _domain(parts, schema, rank, typed), rank)
+    parts, field = members.metadata, _field(members)
+    typed = (typed or parts.dtype is not None) and (field is not None or not members.open_as_void)
+    inner = () if field is None else field.inner
+    rank = _rank(parts, schema, typed, len(inner))
+    wanted = _domain(parts, schema, rank, typed, inner)
+    made = agreement.known(schema, None if field is None else field.dtype, wanted, rank)
+    if wanted is not None and inner:
+        made._domain = _sizes(wanted.exclusive_max[: -len(inner)], inner, wanted.labels)
+    return made
+
+
+def _sizes(
+    shape: tuple[int, ...], inner: tuple[int, ...], labels: tuple[str, ...] | None = None
+) -> IndexDomain:
+    """Return the domain of an array of `shape` of fields: only the array's own bounds are implicit."""
+    ends = (*[min(size, END) for size in shape], *inner)
+    return domain((0,) * len(ends), ends, labels, 0, (1 << len(shape)) - 1)
 
 
 def wanted(members: Members, schema: Schema) -> Schema:
@@ -146,15 +175,17 @@ def wanted(members: Members, schema: Schema) -> Schema:
         InvalidArgument, FailedPrecondition: they contradict each other.
     """
     parts = members.metadata
-    made = known(members, schema)
+    made, field = known(members, schema), _field(members)
+    inner = () if field is None else field.inner
     order = None
     if parts.order is not None and made.rank is not None:
-        axes = tuple(range(made.rank))
-        order = axes if parts.order == "C" else axes[::-1]
+        order = _orders(made.rank, len(inner))[parts.order]
+    chunks = parts.chunks if parts.chunks is None else (*parts.chunks, *inner)
     codec = CodecSpec.of(_codec_json(parts.compressor))
     fill: Any = None if parts.fill is UNSET else parts.fill
-    fill = fill if parts.dtype is not None else None
-    return agreement.implied(made, made.rank, parts.chunks, order, codec, fill)
+    fill = fill if field is not None and parts.item is not None and parts.item.plain else None
+    fill = None if members.open_as_void else fill
+    return agreement.implied(made, made.rank, chunks, order, codec, fill)
 
 
 def _other_rank(metadata: int, schema: int | None) -> FailedPrecondition:
@@ -185,35 +216,46 @@ def create(members: Members, schema: Schema) -> Metadata:
     Raises:
         InvalidArgument: something that has no default is not given, or constraints cannot be met.
     """
-    _no_views(members)
     with binding.at(CREATING):
+        for name in ("field", "open_as_void"):
+            if getattr(members, name) and members.metadata.dtype is None:
+                raise InvalidArgument(f'"dtype" must be specified in "metadata" if "{name}" is specified')
         if schema.dtype is None and members.metadata.dtype is None:
             raise InvalidArgument('"dtype" must be specified')
         schema = known(members, schema, typed=True)
-        made = _created(members.metadata, schema)
+        made = _created(members, schema)
     check(made, members, schema)
     return made
 
 
-def _no_views(members: Members) -> None:
-    if members.open_as_void:
-        raise Unimplemented("open_as_void is not supported yet")
-    if members.field:
-        raise FailedPrecondition(f'Requested field "{members.field}" but dtype does not have named fields')
-
-
-def _created(parts: Constraints, schema: Schema) -> Metadata:
-    dtype = schema.dtype
+def _created(members: Members, schema: Schema) -> Metadata:
+    parts, dtype = members.metadata, schema.dtype
     assert dtype is not None
-    text = parts.dtype or zarr2_document.text_of(dtype)
+    text = parts.dtype if parts.dtype is not None else zarr2_item.text_of(dtype)
+    item = zarr2_item.item(text)
+    field = zarr2_item.selected(item, members.field, members.open_as_void)
+    inner = field.inner
     wanted = schema.domain
     shape = agreement.shape_of(wanted)
+    shape = shape[: len(shape) - len(inner)]
     assert wanted is not None
     if _has_units(schema):
         raise InvalidArgument(_NO_UNITS)
-    chunks, order = _chunks(parts, schema, wanted)
-    if parts.fill is not UNSET:
-        agreement.agree_fill(schema, dtype, parts.fill, InvalidArgument)  # type: ignore[arg-type]
+    chunks, order = _chunks(parts, schema, wanted, inner)
+    filled: Any = parts.fill
+    if schema.fill is not None and not item.plain:
+        if item.named or members.open_as_void:
+            shown = binding.dumps(zarr2_item.to_json(text))
+            raise InvalidArgument(
+                "Invalid fill_value: Cannot specify fill_value through schema for "
+                f"structured zarr data type {shown}"
+            )
+        if filled is UNSET:
+            filled = _spread(schema, field)
+    elif filled is UNSET:
+        filled = agreement.fill_bytes(schema, dtype)
+    else:
+        agreement.agree_fill(schema, dtype, filled, InvalidArgument)
     return zarr2_document.complete(
         Constraints(
             2,
@@ -221,7 +263,7 @@ def _created(parts: Constraints, schema: Schema) -> Metadata:
             chunks,
             text,
             _compressor(parts, schema),
-            agreement.fill_bytes(schema, dtype) if parts.fill is UNSET else parts.fill,
+            filled,
             order,
             None,
             parts.separator or ".",
@@ -230,16 +272,44 @@ def _created(parts: Constraints, schema: Schema) -> Metadata:
     )
 
 
+def _spread(schema: Schema, field: Field) -> bytes:
+    """Return the schema's fill value over the field's own dimensions."""
+    found = schema.fill
+    assert found is not None
+    with binding.at("Invalid fill_value: "):
+        if found.dtype is not field.dtype:
+            raise InvalidArgument(f"a fill value of {field.dtype.name} is expected")
+        try:
+            array = np.broadcast_to(found.array, field.inner)
+        except ValueError:
+            raise InvalidArgument(
+                f"Cannot broadcast array of shape {braced(found.array.shape)} "
+                f"to target shape {braced(field.inner)}"
+            ) from None
+        return np.asarray(array, field.dtype.array_dtype).tobytes()
+
+
 def _has_units(schema: Schema) -> bool:
     return any(unit is not None for unit in schema.dimension_units or ())
 
 
-def _chunks(parts: Constraints, schema: Schema, wanted: IndexDomain) -> tuple[tuple[int, ...], str]:
+def _orders(rank: int, inner: int) -> dict[str, tuple[int, ...]]:
+    axes = tuple(range(rank - inner))
+    own = tuple(range(rank - inner, rank))
+    return {"C": (*axes, *own), "F": (*axes[::-1], *own)}
+
+
+def _chunks(
+    parts: Constraints, schema: Schema, wanted: IndexDomain, inner: tuple[int, ...]
+) -> tuple[tuple[int, ...], str]:
     """Return the chunk shape and the order, "C" or "F"."""
     rank = wanted.rank
-    layout = agreement.constrained(schema, parts.chunks, rank)
-    axes = tuple(range(rank))
-    orders = {"C": axes, "F": axes[::-1]}
+    outer = rank - len(inner)
+    asked: tuple[int | None, ...] | None = parts.chunks
+    if inner:
+        asked = (*(parts.chunks or (None,) * outer), *inner)
+    layout = agreement.constrained(schema, asked, rank)
+    orders = _orders(rank, len(inner))
     if parts.order is not None:
         _agree_order(schema, orders[parts.order])
         order = parts.order
@@ -247,8 +317,8 @@ def _chunks(parts: Constraints, schema: Schema, wanted: IndexDomain) -> tuple[tu
         hard, soft = layout.inner_order, layout.inner_order_soft_constraint
         if hard is not None and hard not in orders.values():
             raise InvalidArgument(f'Invalid "inner_order" constraint: {braced(hard)}')
-        order = "F" if (hard or soft) == orders["F"] and rank > 1 else "C"
-    return (choose_read_write_chunk_grid(layout, wanted)[1] if rank else ()), order
+        order = "F" if (hard or soft) == orders["F"] and outer > 1 else "C"
+    return (choose_read_write_chunk_grid(layout, wanted)[1][:outer] if rank else ()), order
 
 
 def _agree_order(schema: Schema, order: tuple[int, ...]) -> None:
@@ -272,6 +342,14 @@ def _compressor(parts: Constraints, schema: Schema) -> Any:
 # ---------------------------------------------------------------- an existing array
 
 
+def _seen(md: Metadata, members: Members) -> Field:
+    """Return the field of an array that the members choose."""
+    field = zarr2_item.selected(md.item, members.field, members.open_as_void)
+    if field.nbytes != md.item.nbytes:
+        raise Unimplemented("one of several fields is not supported yet; open_as_void opens the bytes of all")
+    return field
+
+
 def check(md: Metadata, members: Members, schema: Schema) -> None:
     """Raise unless the array is what members and schema ask for.
 
@@ -279,7 +357,8 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         FailedPrecondition: a member, the data type or the rank differs.
         InvalidArgument: the domain, chunk layout, codec or fill value does, or units are asked for.
     """
-    _no_views(members)
+    field = _seen(md, members)
+    shape, chunks = (*md.shape, *field.inner), (*md.chunks, *field.inner)
     if members.metadata != Constraints():
         stored = zarr2_document.to_json(md)
         asked = zarr2_document.constraints_json(members.metadata)
@@ -287,24 +366,34 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
             if name in asked:
                 agreement.expect(name, asked[name], stored.get(name, "."))
     dtype, rank = schema.dtype, schema.rank
-    if dtype is not None and dtype is not md.data_type:
+    if dtype is not None and dtype is not field.dtype:
         raise FailedPrecondition(
-            f"dtype from metadata ({md.data_type.name}) does not match dtype in schema ({dtype.name})"
+            f"dtype from metadata ({field.dtype.name}) does not match dtype in schema ({dtype.name})"
         )
-    if rank is not None and rank != len(md.shape):
-        raise _other_rank(len(md.shape), rank)
+    if rank is not None and rank != len(shape):
+        raise _other_rank(len(shape), rank)
     if schema.domain is not None:
         with binding.at("domain from metadata does not match domain in schema: "):
-            merge_domains(agreement.sizes_domain(md.shape), schema.domain)
+            merge_domains(_sizes(md.shape, field.inner), schema.domain)
     if schema.layout is not None:
-        layout = agreement.constrained(schema, md.chunks, len(md.shape))
-        layout.merge(agreement.precise(md.chunks, md.chain.order))
+        layout = agreement.constrained(schema, chunks, len(shape))
+        layout.merge(agreement.precise(chunks, md.chain(field).order))
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             codec_spec(md).merge(schema.codec)
-    agreement.agree_fill(schema, md.data_type, md.fill, InvalidArgument)
+    _agree_fill(md, field, schema)
     if _has_units(schema):
         raise InvalidArgument(_NO_UNITS)
+
+
+def _agree_fill(md: Metadata, field: Field, schema: Schema) -> None:
+    stored = md.filling(field)
+    if not field.inner:
+        agreement.agree_fill(
+            schema, field.dtype, None if stored is None else stored.tobytes(), InvalidArgument
+        )
+    elif schema.fill is not None and (stored is None or _spread(schema, field) != stored.tobytes()):
+        raise InvalidArgument("Invalid fill_value: schema requires another than metadata specifies")
 
 
 _CHECKED = ("shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters", "dimension_separator")
@@ -315,18 +404,29 @@ _CHECKED = ("shape", "chunks", "dtype", "compressor", "fill_value", "order", "fi
 
 def layout(md: Metadata, members: Members, schema: Schema | None = None) -> ArrayLayout:
     """Return what planning works from, with the labels of the schema where one is given."""
-    _no_views(members)
-    rank = len(md.shape)
+    field = _seen(md, members)
+    shape = (*md.shape, *field.inner)
+    rank, own = len(shape), len(field.inner)
     wanted = None if schema is None else schema.domain
     labels = ("",) * rank if wanted is None else wanted.labels
+    fill = md.filling(field)
     return ArrayLayout(
-        md.shape, md.data_type, md.chunks, md.key_rule, md.chain, md.fill, labels, (None,) * rank
+        shape,
+        field.dtype,
+        (*md.chunks, *field.inner),
+        md.key_rule(own),
+        md.chain(field),
+        None if fill is None else fill.tobytes(),
+        labels,
+        (None,) * rank,
+        own,
     )
 
 
 def schema(md: Metadata, members: Members, request: Schema | None = None) -> Schema:
     """Return the effective schema, finalised."""
-    return agreement.effective(layout(md, members, request), md.chain.order, codec_spec(md))
+    made = layout(md, members, request)
+    return agreement.effective(made, made.chain.order, codec_spec(md))
 
 
 def metadata_json(md: Metadata) -> dict[str, Any]:
@@ -336,7 +436,7 @@ def metadata_json(md: Metadata) -> dict[str, Any]:
 
 def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
     """Return the metadata of another shape."""
-    return replace(md, shape=shape)
+    return replace(md, shape=shape[: len(md.shape)])
 
 
 # ---------------------------------------------------------------- codec specs

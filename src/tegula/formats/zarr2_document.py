@@ -4,37 +4,31 @@ What this file knows: every member of `.zarray`.  What it must not know: schemas
 defaults to.
 
 Laws: decoding what was encoded gives the same value; members of a stored document that mean nothing
-here are kept.  Types of more than one field, and raw ones, are refused, not ignored.
+here are kept.
 """
 
 from __future__ import annotations
 
-import re
+from base64 import b64encode
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tegula import binding
 from tegula.codecs import compressor
 from tegula.codecs.bytes import in_byte_order
 from tegula.codecs.chain import CodecChain
 from tegula.codecs.declare import Constraint
-from tegula.errors import InvalidArgument, Unimplemented
-from tegula.formats import document, fill
+from tegula.errors import InvalidArgument
+from tegula.formats import document, fill, zarr2_item
 from tegula.formats.layout import KeyRule, element
+from tegula.formats.zarr2_item import Field, Item, Spelled
 from tegula.record import Record
-from tegula.schema import dtypes
-from tegula.schema.dtypes import DataType
+from tegula.schema.dtypes import char
 
 __all__ = ["UNSET", "Constraints", "Metadata", "constraints", "constraints_json", "metadata", "to_json"]
-
-_EXTENSIONS = frozenset(
-    name for name in dtypes.NAMES if name in ("int2", "int4", "bfloat16") or name[:6] in ("float4", "float8")
-)
-_DTYPE = re.compile(r"([<>|])([bifucSV])(\d{1,9})", re.ASCII)
-_CODES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"])
-_UNSUPPORTED = "Unsupported zarr dtype: "
 
 
 class _Unset:
@@ -55,13 +49,13 @@ UNSET = _Unset()
 class Constraints(NamedTuple):
     """What a request states of the document; None (or `UNSET`, where None means null) for what it does not.
 
-    `dtype` is the text of the document; `filters` can only be none.
+    `dtype` is what the document spells; `filters` can only be none.
     """
 
     zarr_format: int | None = None
     shape: tuple[int, ...] | None = None
     chunks: tuple[int, ...] | None = None
-    dtype: str | None = None
+    dtype: Spelled | None = None
     compressor: Constraint | _Unset | None = UNSET
     fill: bytes | _Unset | None = UNSET
     order: str | None = None
@@ -76,78 +70,63 @@ class Constraints(NamedTuple):
         return None if part is None else len(part)
 
     @property
-    def data_type(self) -> DataType | None:
-        """The data type that `dtype` names."""
-        return None if self.dtype is None else data_type(self.dtype)[0]
+    def item(self) -> Item | None:
+        """The item that `dtype` describes."""
+        return None if self.dtype is None else zarr2_item.item(self.dtype)
 
 
 class Metadata(Record):
     """A whole document.
 
-    `fill` is one native element or None; `separator` None where the document leaves it out; `extra` the
-    members that mean nothing here.
+    `fill` is one item or None: a scalar in native byte order, anything else as stored; `separator` None
+    where the document leaves it out; `extra` the members that mean nothing here.
     """
 
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
-    dtype: str
+    dtype: Spelled
     compressor: Constraint | None
     fill: bytes | None
     order: str
     separator: str | None
     extra: dict[str, Any]
-    chain: CodecChain
+    item: Item
+
+    def key_rule(self, inner: int) -> KeyRule:
+        """How chunks are called where the field has `inner` dimensions of its own."""
+        return KeyRule("", self.separator or ".", "0", inner)
 
     @property
-    def data_type(self) -> DataType:
-        """The data type of the elements."""
-        return data_type(self.dtype)[0]
+    def axes(self) -> tuple[int, ...]:
+        """The order in which items are stored."""
+        axes = tuple(range(len(self.chunks)))
+        return axes if self.order == "C" else axes[::-1]
 
-    @property
-    def key_rule(self) -> KeyRule:
-        """How chunks are called."""
-        return KeyRule("", self.separator or ".", "0")
+    def chain(self, field: Field) -> CodecChain:
+        """Return how a chunk is stored, of items that are one field."""
+        rank, native = len(self.chunks), field.dtype.array_dtype
+        order = (*self.axes, *range(rank, rank + len(field.inner)))
+        size = self.item.nbytes if self.item.nbytes < 256 else 1
+        steps = () if self.compressor is None else (compressor.step(self.compressor, size),)
+        stored = in_byte_order(native, field.big)
+        return CodecChain((*self.chunks, *field.inner), native, stored, order, steps)
 
-
-def data_type(text: str) -> tuple[DataType, bool]:
-    """Return the data type that the text of a document names, and whether it is big-endian.
-
-    >>> data_type(">i2")
-    (dtype("int16"), True)
-
-    Raises:
-        InvalidArgument: the format has no such type.
-        Unimplemented: it is raw.
-    """
-    if text in _EXTENSIONS:
-        return DataType(text), False
-    found = _DTYPE.fullmatch(text)
-    if found is None:
-        raise InvalidArgument(_UNSUPPORTED + binding.quoted(text))
-    order, kind, size = found.groups()
-    if kind in "SV":
-        raise Unimplemented(f"zarr dtype {binding.quoted(text)} is not supported yet")
-    if kind + size not in _CODES or (order == "|" and size != "1"):
-        raise InvalidArgument(_UNSUPPORTED + binding.quoted(text))
-    return DataType(np.dtype(kind + size)), order == ">"
-
-
-def text_of(dtype: DataType) -> str:
-    """Return the text that names a data type, little-endian.
-
-    >>> from tegula.schema import dtypes
-    >>> text_of(dtypes.int16), text_of(dtypes.bool), text_of(dtypes.bfloat16)
-    ('<i2', '|b1', 'bfloat16')
-
-    Raises:
-        InvalidArgument: the format has no such type.
-    """
-    if dtype.name in _EXTENSIONS:
-        return dtype.name
-    code = f"{dtype.kind}{dtype.itemsize}"
-    if code not in _CODES:
-        raise InvalidArgument(f"Data type not supported: {dtype.name}")
-    return ("|" if dtype.itemsize == 1 else "<") + code
+    def filling(self, field: Field) -> NDArray[Any] | None:
+        """Return a field of the fill value, of the shape of its own dimensions and native."""
+        if self.fill is None:
+            return None
+        native = field.dtype.array_dtype
+        data = self.fill
+        if self.item.plain:
+            if field.dtype is self.item.fields[0].dtype:
+                return element(data, field.dtype)
+            scalar = self.item.fields[0]
+            native_scalar = scalar.dtype.array_dtype
+            data = element(data, scalar.dtype).astype(in_byte_order(native_scalar, scalar.big)).tobytes()
+        part = np.frombuffer(data[field.offset : field.offset + field.nbytes], np.uint8)
+        stored = in_byte_order(native, field.big)
+        part = part.view(stored).astype(stored.newbyteorder("=")).view(native)
+        return part.reshape(field.inner)
 
 
 # ---------------------------------------------------------------- parsing
@@ -187,18 +166,13 @@ def complete(parts: Constraints) -> Metadata:
     Raises:
         InvalidArgument: a chunk has more than 2**63 bytes.
     """
-    text, chunks, order = _given(parts.dtype), _given(parts.chunks), _given(parts.order)
+    assert parts.dtype is not None
+    text, chunks, order = parts.dtype, _given(parts.chunks), _given(parts.order)
     assert not isinstance(parts.compressor, _Unset)
     assert not isinstance(parts.fill, _Unset)
-    dtype, big = data_type(text)
-    if prod(chunks) * dtype.itemsize > 2**63 - 1:
+    item = zarr2_item.item(text)
+    if prod(chunks) * item.nbytes > 2**63 - 1:
         raise InvalidArgument("Total number of bytes per chunk is too large")
-    steps = () if parts.compressor is None else (compressor.step(parts.compressor, dtype.itemsize),)
-    native = dtype.array_dtype
-    axes = tuple(range(len(chunks)))
-    chain = CodecChain(
-        chunks, native, in_byte_order(native, big), axes if order == "C" else axes[::-1], steps
-    )
     return Metadata(
         _given(parts.shape),
         chunks,
@@ -208,7 +182,7 @@ def complete(parts: Constraints) -> Metadata:
         order,
         parts.separator,
         parts.extra or {},
-        chain,
+        item,
     )
 
 
@@ -234,7 +208,7 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
     shape = member("shape", document.shape, array)
     rank = None if shape is None else len(shape)
     chunks = member("chunks", lambda value: document.shape(value, 1, rank), array)
-    dtype = member("dtype", _dtype, array)
+    dtype = member("dtype", zarr2_item.parse, array)
     compression = member("compressor", compressor.parse, "Expected object, but member is missing", UNSET)
     if "fill_value" in rest and dtype is None:
         with binding.at_member("fill_value"):
@@ -257,26 +231,26 @@ def _one_of(*allowed: str) -> Any:
     return parse
 
 
-def _dtype(value: Any) -> str:
-    if isinstance(value, list):
-        raise Unimplemented("structured zarr dtypes are not supported yet")
-    if not isinstance(value, str):
-        raise binding.expected("array", value)
-    data_type(value)
-    return value
+def _fill(value: Any, spelled: Spelled) -> bytes | None:
+    found = zarr2_item.item(spelled)
+    if value is None:
+        return None
+    if not found.plain:
+        if value == "" and not found.named and found.fields[0].dtype is char:
+            return bytes(found.nbytes)  # zarr-python's empty text
+        return fill.packed(value, found.nbytes)
+    return fill.parse2(value, found.fields[0].dtype, found.fields[0].big).tobytes()
 
 
-def _fill(value: Any, text: str) -> bytes | None:
-    dtype, big = data_type(text)
-    return None if value is None else fill.parse2(value, dtype, big).tobytes()
-
-
-def _no_fill(text: str | None) -> str:
+def _no_fill(text: Spelled | None) -> str:
     """Return the error of a document without a fill value: that of null, were null not allowed."""
     if text is None:
         return ""
+    found = zarr2_item.item(text)
+    if not found.plain:
+        return ""
     try:
-        fill.parse2(None, data_type(text)[0])
+        fill.parse2(None, found.fields[0].dtype)
     except InvalidArgument as error:
         return error.message.removesuffix("null") + "<discarded>"
     return ""
@@ -302,9 +276,9 @@ def constraints_json(parts: Constraints) -> dict[str, Any]:
     if parts.chunks is not None:
         found["chunks"] = list(parts.chunks)
     if parts.dtype is not None:
-        found["dtype"] = parts.dtype
+        found["dtype"] = zarr2_item.to_json(parts.dtype)
         if not isinstance(parts.fill, _Unset):
-            found["fill_value"] = fill_json(parts.fill, data_type(parts.dtype)[0])
+            found["fill_value"] = fill_json(parts.fill, zarr2_item.item(parts.dtype))
     if not isinstance(parts.compressor, _Unset):
         found["compressor"] = compressor.to_json(parts.compressor)
     if parts.order is not None:
@@ -316,9 +290,13 @@ def constraints_json(parts: Constraints) -> dict[str, Any]:
     return found
 
 
-def fill_json(data: bytes | None, dtype: DataType) -> Any:
+def fill_json(data: bytes | None, item: Item) -> Any:
     """Return a fill value as JSON, None for none."""
-    return None if data is None else fill.show2(element(data, dtype), dtype)
+    if data is None:
+        return None
+    if not item.plain:
+        return b64encode(data).decode()
+    return fill.show2(element(data, item.fields[0].dtype), item.fields[0].dtype)
 
 
 def to_json(md: Metadata) -> dict[str, Any]:

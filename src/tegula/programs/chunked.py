@@ -56,6 +56,7 @@ __all__ = [
     "Recall",
     "few",
     "fill_value",
+    "fill_words",
     "known",
     "load",
     "missing",
@@ -119,6 +120,10 @@ def _elements(
     """Return the elements of a chunk that a view is; of a missing chunk (None), its `cell` and its place."""
     if chunk is None:
         value = missing(source, cell, where)
+        if value.ndim:
+            return _elements(
+                source, source.layout.chain.array_of(fill_words(source)), spot, shape, order, cell, where
+            )
         return np.full(shape, value, value.dtype, order="F" if order == "F" else "C")
     elements = chunk[spot.index]
     if spot.axes is not None:
@@ -182,9 +187,9 @@ def missing(source: Chunked, cell: Sequence[int], where: str) -> NDArray[Any]:
 
 
 def fill_value(source: Chunked) -> NDArray[Any]:
-    """Return the fill value of an array, zero where it has none; rank 0."""
+    """Return the fill value of an array, zero where it has none; with the dimensions of an element."""
     value = source.layout.fill_value
-    return np.zeros((), source.dtype.numpy_dtype) if value is None else value
+    return np.zeros((), source.dtype.array_dtype) if value is None else value
 
 
 class Reading(Record, eq=False):
@@ -273,8 +278,12 @@ def _place_few(source: Chunked, parts: Pieces, chunks: Sequence[Any], out: NDArr
     axes = parts.axes
     for cell, index, target, chunk in zip(parts.cells, parts.sources, parts.targets, chunks, strict=True):
         if chunk is None:
-            out[target] = missing(source, cell, _called(source, cell))
-        elif axes is None:
+            value = missing(source, cell, _called(source, cell))
+            if not value.ndim:
+                out[target] = value
+                continue
+            chunk = source.layout.chain.array_of(fill_words(source))
+        if axes is None:
             out[target] = chunk[index]
         else:
             out[target] = chunk[index].transpose(axes)
@@ -399,9 +408,25 @@ def place_decoded(job: Reading, block: Block, names: Naming, chunks: Sequence[An
         return
     for row, chunk in enumerate(chunks):
         if chunk is None:
-            fill(job.table, block, row, missing(job.source, names.cell(row), names.where(row)), job.memory)
+            _place_missing(job, block, row, names, boxes)
         else:
             _place(job, block, row, chunk, boxes)
+
+
+def _place_missing(job: Reading, block: Block, row: int, names: Naming, boxes: Any) -> None:
+    value = missing(job.source, names.cell(row), names.where(row))
+    if value.ndim:
+        _place(job, block, row, fill_words(job.source), boxes)
+    else:
+        fill(job.table, block, row, value, job.memory)
+
+
+def fill_words(source: Chunked) -> NDArray[Any]:
+    """Return the words of a chunk of fill values that have dimensions: those of an element lie together."""
+    chain = source.layout.chain
+    value = fill_value(source)
+    words = np.frombuffer(value.tobytes(), chain.word)
+    return np.tile(words, prod(chain.chunk_shape) // value.size)
 
 
 def _place(job: Reading, block: Block, row: int, chunk: NDArray[Any], boxes: Any) -> None:
@@ -433,7 +458,7 @@ def place_encoded(
             return
     for row, value in enumerate(values):
         if value is None:
-            fill(job.table, block, row, missing(job.source, names.cell(row), names.where(row)), job.memory)
+            _place_missing(job, block, row, names, boxes)
             continue
         try:
             chunk = chain.words(value, scratch)

@@ -37,7 +37,7 @@ def blank(view: View, order: str = "C") -> NDArray[Any] | None:
         layout = source.layout
         if locate(view.transform, layout.shape, layout.chain.finest.chunk_shape) is not None:
             return None
-    return empty(view.shape, source.dtype.numpy_dtype, order)
+    return empty(view.shape, source.dtype.array_dtype, order)
 
 
 async def read(view: View, order: str = "C", width: int = 8, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -56,7 +56,7 @@ async def read(view: View, order: str = "C", width: int = 8, out: NDArray[Any] |
             return await read_one(source, spot, view.shape, order)
     elif isinstance(source, InMemory) and prod(view.shape) * source.array.itemsize <= SMALL:
         return np.array(pick(view.transform, source.array), order="F" if order == "F" else "C")
-    out = empty(view.shape, source.dtype.numpy_dtype, order)
+    out = empty(view.shape, source.dtype.array_dtype, order)
     await read_into(view, out, width)
     return out
 

@@ -35,7 +35,7 @@ from tegula.plan.bounds import (
     dropped_cells,
     new_shape,
 )
-from tegula.programs.chunked import fill_value
+from tegula.programs.chunked import fill_words
 from tegula.programs.retry import pause
 from tegula.source import Chunked
 
@@ -141,8 +141,8 @@ async def _dropped(source: Chunked, old: tuple[int, ...], new: tuple[int, ...]) 
     found = []
     for each in listing.keys:
         parts = each[len(front) :].split(rule.separator)
-        if len(parts) == len(chunk) and all(part.isascii() and part.isdigit() for part in parts):
-            cell = tuple(map(int, parts))
+        if len(parts) == len(chunk) - rule.inner and all(part.isascii() and part.isdigit() for part in parts):
+            cell = (*map(int, parts), *(0,) * rule.inner)
             inside = all(at < end for at, end in zip(cell, limits, strict=True))
             if inside and any(at >= end for at, end in zip(cell, ends, strict=True)):
                 found.append(cell)
@@ -203,17 +203,18 @@ def _cut(
     layout = source.layout
     found: list[tuple[bool, Any]] = []
     chain, edges = layout.chain, layout.chunk_shape
-    fill = fill_value(source)
+    filled = chain.array_of(fill_words(source))
     for cell, value in zip(cells, stored, strict=True):
         words = np.array(chain.words(value, None))
         chunk = chain.array_of(words)
         raw = chunk.view(words.dtype) if chunk.dtype != words.dtype else chunk
-        unit = np.ascontiguousarray(fill).reshape(1).view(words.dtype)[0]
+        unit = filled.view(words.dtype) if filled.dtype != words.dtype else filled
         changed = False
         for dim, (at, edge, size) in enumerate(zip(cell, edges, shape, strict=True)):
-            outside = raw[(slice(None),) * dim + (slice(max(0, size - at * edge), None),)]
-            if outside.size and not (outside == unit).all():
-                outside[...] = unit
+            box = (slice(None),) * dim + (slice(max(0, size - at * edge), None),)
+            outside = raw[box]
+            if outside.size and not (outside == unit[box]).all():
+                outside[...] = unit[box]
                 changed = True
         if not changed:
             found.append((False, None))

@@ -32,7 +32,7 @@ from tegula.plan.gather import indices, strided
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import Memory, collect, collect_slab, memory, slab_pays
-from tegula.programs.chunked import fill_value
+from tegula.programs.chunked import fill_value, fill_words
 from tegula.programs.frontier import update_many
 from tegula.record import Record
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit
@@ -215,10 +215,12 @@ def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -
 def _encoded(job: Writing, chunk: NDArray[Any], words: list[Any] | None = None) -> Any:
     """Return the encoded value of a chunk, None where it equals the fill value; add its words to `words`."""
     value, keep = job.source.layout.fill_value, job.source.keep_fill
-    if value is not None and not keep and all_equal(chunk, value.view(chunk.dtype)):
-        if words is not None:
-            words.append(None)
-        return None
+    if value is not None and not keep:
+        same = np.array_equal(chunk, fill_words(job.source)) if value.ndim else None
+        if all_equal(chunk, value.view(chunk.dtype)) if same is None else same:
+            if words is not None:
+                words.append(None)
+            return None
     if words is not None:
         words.append(chunk)
     return job.chain.encode_words(chunk, keep)
@@ -271,9 +273,13 @@ def merge_row(
     """
     chain = job.chain
     if value is None:
-        word = fill_value(job.source).reshape(1).view(job.memory.words.dtype)
-        chunk = np.empty(prod(chain.chunk_shape), word.dtype)
-        chunk[...] = word[0]
+        filled = fill_value(job.source)
+        if filled.ndim:
+            chunk = fill_words(job.source)
+        else:
+            word = filled.reshape(1).view(job.memory.words.dtype)
+            chunk = np.empty(prod(chain.chunk_shape), word.dtype)
+            chunk[...] = word[0]
     else:
         try:
             chunk = np.array(chain.words(value, None))

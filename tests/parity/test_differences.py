@@ -129,6 +129,73 @@ def median_with_nan_is_one_answer(ts, folder):
     return bool(np.array_equal(ordered, other, equal_nan=True))
 
 
+@case([18446744073709551616.0, -36893488147419103232.0], [1.0, 2.0])
+def powers_of_two_back(ts, folder):
+    import ml_dtypes
+
+    values = ts.array(np.array([1.0, 2.0], ml_dtypes.float8_e8m0fnu))
+    return ts.cast(values, "float32").read().result().tolist()
+
+
+@case([b"", b""], [b"a", b"b"])
+def single_bytes(ts, folder):
+    store = ts.array(np.zeros(2, "S1"), dtype="char")
+    store.write(ts.array(np.array([b"a", b"b"], "V1"), dtype="byte")).result()
+    return store.read().result().tolist()
+
+
+# ---- schemas
+
+
+@case([{"grid_origin": [3], "chunk": [3]}, [0]], [{"chunk": [3]}, None])
+def failing_update(ts, folder):
+    def shown(schema):
+        json = schema.to_json().get("chunk_layout", {})
+        found = {"grid_origin": json["grid_origin"]} if "grid_origin" in json else {}
+        return found | ({"chunk": json["write_chunk"]["shape"]} if "write_chunk" in json else {})
+
+    schema = ts.Schema(chunk_layout=ts.ChunkLayout(chunk_shape=[3]))
+    told(lambda: schema.update(chunk_layout=ts.ChunkLayout(grid_origin=[3], chunk_shape=[4])))
+    other = ts.Schema(shape=[2, 3])
+    told(lambda: other.update(chunk_layout=ts.ChunkLayout(inner_order=[0])))
+    order = other.to_json().get("chunk_layout", {}).get("inner_order")
+    return [shown(schema), order]
+
+
+@case([[1000, 1], [1, 1000]], [[1000, 1000], [1000, 1000]])
+def tiny_aspect_ratio(ts, folder):
+    def chosen(ratio):
+        layout = ts.ChunkLayout(chunk_aspect_ratio=ratio)
+        spec = {"driver": "zarr3", "kvstore": "memory://"}
+        store = ts.open(spec, create=True, dtype="int8", shape=[1000, 1000], chunk_layout=layout).result()
+        return list(store.chunk_layout.write_chunk.shape)
+
+    return [chosen([1, 1e-300]), chosen([1e-300, 1])]
+
+
+@case([{}, {"chunk_layout": {"rank": 2}, "rank": 2}], [{"rank": 1}, {"rank": 2}])
+def schema_among_the_defaults(ts, folder):
+    def shown(**members):
+        spec = ts.Spec({"driver": "zarr3", "kvstore": "memory://", **members})
+        return spec.to_json(include_defaults=True)["schema"]
+
+    return [shown(metadata={"shape": [2]}), shown(schema={"chunk_layout": {"rank": 2}})]
+
+
+@case("(\x01)", "(1)")
+def fill_value_of_one_byte_in_an_error(ts, folder):
+    schema = ts.Schema(dtype="uint8", fill_value=2)
+    try:
+        schema.update(fill_value=1)
+    except ValueError as error:
+        return str(error).split()[4]
+
+
+@case("[null, null]", "[inf, -inf]")
+def infinity_in_print(ts, folder):
+    return repr(ts.array([np.inf, -np.inf])).split("'array': ")[1].split("]")[0] + "]"
+
+
 # ---- bytes that are not what they should be
 
 

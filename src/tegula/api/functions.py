@@ -18,7 +18,7 @@ from tegula import view as views
 from tegula.api.steps import Applied, named
 from tegula.api.store import TensorStore
 from tegula.errors import InvalidArgument
-from tegula.schema.dtypes import DataType
+from tegula.schema.dtypes import DataType, can_convert
 from tegula.schema.dtypes import dtype as to_dtype
 from tegula.schema.dtypes import json as json_
 from tegula.schema.schema import Schema
@@ -75,6 +75,10 @@ def array(
     data = np.asarray(array) if kind is None else np.asarray(array, kind.array_dtype)
     if kind is None:
         kind = json_ if data.dtype == object else to_dtype(data.dtype)
+    if kind.kind == "o":
+        from tegula.schema.fill import checked
+
+        data = checked(data, kind)
     if not data.dtype.isnative:
         data = data.astype(data.dtype.newbyteorder("="))
     if copy or (write and copy is None and not data.flags.writeable):
@@ -190,8 +194,20 @@ def cast(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
     store = _based(given["base"])
     if not isinstance(store, TensorStore):
         return cast_spec(store, to_dtype(given["dtype"]))
-    made = views.cast(store._view, to_dtype(given["dtype"]))
-    return TensorStore(made, store, store.readable, store.writable)
+    source, target = store.dtype, to_dtype(given["dtype"])
+    readable = store.readable and can_convert(source, target)
+    writable = store.writable and can_convert(target, source)
+    if not (readable or writable):
+        raise _no_conversion(source, target, store.readable, store.writable)
+    return TensorStore(views.cast(store._view, target), store, readable, writable)
+
+
+def _no_conversion(source: DataType, target: DataType, reads: bool, writes: bool) -> InvalidArgument:
+    if reads and writes:
+        return InvalidArgument(f"Cannot convert {source.name} <-> {target.name}")
+    if reads:
+        return InvalidArgument(f"Read access requires unsupported {source.name} -> {target.name} conversion")
+    return InvalidArgument(f"Write access requires unsupported {target.name} -> {source.name} conversion")
 
 
 def downsampled_spec(base: Spec, factors: Iterable[int], method: str) -> Spec:

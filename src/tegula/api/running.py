@@ -214,7 +214,7 @@ def _resolved(view: View) -> IndexDomain:
 
 def _copying(source: TensorStore, store: TensorStore) -> Any:
     from tegula.programs.copying import copy
-    from tegula.schema.dtypes import is_safe
+    from tegula.schema.dtypes import can_convert, is_safe
     from tegula.space.align import align
     from tegula.view import cast
 
@@ -222,6 +222,8 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
         raise InvalidArgument("Source does not support reading.")
     view, target = source._view, store._view
     if view.dtype is not target.dtype:
+        if not can_convert(view.dtype, target.dtype):
+            raise InvalidArgument(f"Cannot convert {view.dtype.name} -> {target.dtype.name}")
         if not is_safe(view.dtype, target.dtype):
             raise InvalidArgument(
                 f"Explicit data type conversion required to convert {view.dtype.name} -> {target.dtype.name}"
@@ -245,7 +247,9 @@ def _light_write(view: View) -> bool:
 
 def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
     """Return `source` as an array of `dtype`: arrays by the rule ``safe``, all else as NumPy makes it."""
-    kind = dtype.numpy_dtype
+    from tegula.schema.fill import checked
+
+    kind = dtype.array_dtype
     if isinstance(source, np.ndarray) and source.ndim > rank:
         raise InvalidArgument("object too deep for desired array")
     if isinstance(source, np.ndarray):
@@ -261,7 +265,7 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
             )
     if data.ndim > rank:
         raise InvalidArgument("object too deep for desired array")
-    return data
+    return checked(data, dtype) if dtype.kind == "o" else data
 
 
 def resolve(store: TensorStore, fix_resizable_bounds: bool, batch: Any = None) -> Future[TensorStore]:

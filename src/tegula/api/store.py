@@ -153,7 +153,7 @@ class TensorStore(Indexable):
     @property
     def nbytes(self) -> int:
         """The size of the elements in bytes, as an array in memory."""
-        return self.size * self.dtype.numpy_dtype.itemsize
+        return self.size * self.dtype.array_dtype.itemsize
 
     @property
     def dtype(self) -> DataType:

@@ -442,8 +442,8 @@ def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
 # ---------------------------------------------------------------- codec specs
 
 
-def _codec_json(compression: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"driver": "zarr", "filters": None}
+def _codec_json(compression: Any, filters: list[Any] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"driver": "zarr", "filters": filters}
     if compression is not UNSET:
         found["compressor"] = compressor.to_json(compression)
     return found
@@ -464,12 +464,13 @@ def codec_parse(json: dict[str, Any]) -> dict[str, Any]:
         with binding.at_member("filters"):
             raise InvalidArgument("filters are not supported")
     binding.members(json, ("driver", "compressor", "filters"))
-    return _codec_json(compression)
+    return _codec_json(compression, json.get("filters"))
 
 
 def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Return the zarr codec spec that satisfies both: members that both have must be equal."""
-    return merge_members(existing, new)
+    filters = new["filters"] if existing["filters"] is None else existing["filters"]  # None leaves them open
+    return merge_members({**existing, "filters": filters}, {**new, "filters": filters})
 
 
 ZARR2 = Format(

@@ -64,8 +64,8 @@ def cell_bytes(source: Downsample | Cast) -> int:
 
     What reduces without a kernel counts and sums in 64 bits; an order statistic sorts a column of them.
     """
-    base = source.base.dtype.numpy_dtype.itemsize
+    base = source.base.dtype.array_dtype.itemsize
     if isinstance(source, Cast):
-        return base + source.dtype.numpy_dtype.itemsize
+        return base + source.dtype.array_dtype.itemsize
     count = prod(source.factors)
     return base * count + 64 + (32 * count if source.method in ("median", "mode") else 0)

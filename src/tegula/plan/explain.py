@@ -57,7 +57,7 @@ class Explanation(Record):
 def explain(view: View, width: int = 8) -> Explanation:
     """Return what reading `view` with at most `width` tasks would do."""
     elements = prod(view.shape)
-    result = elements * view.dtype.numpy_dtype.itemsize
+    result = elements * view.dtype.array_dtype.itemsize
     shown = str(view.transform.domain)
     source = view.source
     if isinstance(source, Chunked):
@@ -72,7 +72,7 @@ def explain(view: View, width: int = 8) -> Explanation:
         return Explanation(shown, 0, 0, elements, result, result, 0, 0)
     factors = prod(source.factors) if isinstance(source, Downsample) else 1
     base = explain(base_of(source, *reached(view.transform)), 1) if elements else explain(source.base, 1)
-    cell_bytes = factors * source.base.dtype.numpy_dtype.itemsize
+    cell_bytes = factors * source.base.dtype.array_dtype.itemsize
     tasks = min(width, max(1, elements * cell_bytes // TILE_BYTES))
     tile = min(elements * cell_bytes, TILE_BYTES)
     # chunks that straddle tiles are read once a tile: the numbers of the base are a lower bound

@@ -44,7 +44,7 @@ async def read_computed(
     direct = is_translation(view.transform)
     target = out if direct else np.empty([b - a for a, b in zip(lower, upper, strict=True)], out.dtype)
     factors = source.factors if isinstance(source, Downsample) else ()
-    cell = source.base.dtype.numpy_dtype.itemsize * prod(factors)
+    cell = source.base.dtype.array_dtype.itemsize * prod(factors)
     # the source's own coordinates, in which the tiles are cut
     plain = View(source, IndexTransform(IndexDomain(inclusive_min=lower, exclusive_max=upper)))
     calls = []
@@ -94,7 +94,7 @@ async def _compute_tile(tile: _Tile) -> None:
     if isinstance(part.source, InMemory):  # what is in memory need not be held a second time
         held = strided(part.transform, part.source.array)
     if held is None:
-        held = given = array(tile.spare, part.shape, source.base.dtype.numpy_dtype)
+        held = given = array(tile.spare, part.shape, source.base.dtype.array_dtype)
         await read_into(part, held, 1, tile.counted)
     await Compute(Call(_reduce if isinstance(source, Downsample) else _convert, source, part, held, out))
     if given is not None:

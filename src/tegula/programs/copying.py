@@ -41,7 +41,7 @@ async def copy(source: View, target: View, width: int = 4) -> None:
         return
     low, high = target.transform.input_origin, target.transform.input_exclusive_max
     limit = limit_of(target, source)
-    boxes = tiles(low, high, target.dtype.numpy_dtype.itemsize, grains(target), limit and limit.size)
+    boxes = tiles(low, high, target.dtype.array_dtype.itemsize, grains(target), limit and limit.size)
     job = _Job(source, target, [], limit)
     if len(boxes) == 1:
         await _copy_box(job, *boxes[0])
@@ -54,7 +54,7 @@ async def _copy_box(job: _Job, low: Sequence[int], high: Sequence[int]) -> None:
     if limit is None:
         await _copy_tile(job, low, high)
         return
-    held = prod(b - a for a, b in zip(low, high, strict=True)) * job.target.dtype.numpy_dtype.itemsize
+    held = prod(b - a for a, b in zip(low, high, strict=True)) * job.target.dtype.array_dtype.itemsize
     needed = max(need(job.source, limit), need(job.target, limit, writing=True))
     with await Room(limit.pool, limit.size, held + needed):
         await _copy_tile(job, low, high)
@@ -71,7 +71,7 @@ async def _copy_tile(job: _Job, low: Sequence[int], high: Sequence[int]) -> None
     )
     here = restrict(target, low, high)
     width = 2 if job.limit is None else 1
-    held = array(job.spare, here.shape, here.dtype.numpy_dtype)
+    held = array(job.spare, here.shape, here.dtype.array_dtype)
     await read_into(there, held, width, job.limit)
     await write(here, held, width, job.limit)
     give_back(job.spare, held)

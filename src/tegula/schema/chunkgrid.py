@@ -119,7 +119,7 @@ class ChunkGrid:
                 elif kind == "elements":
                     self.set_elements(elements(whole(value), hard))
                 else:
-                    self.set_row(kind, GRID_VECTORS[kind].row(value, hard))
+                    self.set_row(kind, GRID_VECTORS[kind].row(value, hard, self._rank))
 
     def _set_rank(self, rank: int) -> None:
         if rank != -1:
@@ -238,13 +238,18 @@ def put(into: dict[str, Any], name: str, found: Row | Scalar | None) -> None:
                 into[member] = list(values)
 
 
-def grid_members(both: list[ChunkGrid], ratio: list[ChunkGrid]) -> dict[str, Any]:
-    """Return the parsers of a grid's members: shape and elements go into `both`, ratios into `ratio`."""
+def grid_members(both: list[ChunkGrid], ratio: list[ChunkGrid], ranked: bool = False) -> dict[str, Any]:
+    """Return the parsers of a grid's members: shape and elements go into `both`, ratios into `ratio`.
+
+    `ranked`: a vector without numbers says that the rank is 0, as it does in the JSON of a layout.
+    """
 
     def vector(name: str, hard: bool, into: list[ChunkGrid]) -> Any:
         def parse(value: Any) -> None:
-            row = GRID_VECTORS[name].parsed(value, hard)
+            row = GRID_VECTORS[name].parsed(value, hard, into[0]._rank)
             for grid in into:
+                if ranked:
+                    grid._set_rank(len(row.values))
                 grid.set_row(name, row)
 
         return parse

@@ -122,9 +122,11 @@ class Vector(NamedTuple):
     unset: Any = None
     soft: Any = None
 
-    def row(self, given: Iterable[Any], hard: bool) -> Row:
-        """Return the constraints that a sequence of numbers and None states."""
+    def row(self, given: Iterable[Any], hard: bool, rank: int | None = None) -> Row:
+        """Return the constraints that a sequence of numbers and None states, of `rank` if that is known."""
         values = tuple([None if v is None else self.read(v) for v in sequence(given)])
+        if values:
+            check_rank(len(values), rank)
         for i, value in enumerate(values):
             if value is not None and not self.valid(value):
                 raise InvalidArgument(f"Invalid value for dimension {i}: {braced(values)}")
@@ -133,13 +135,13 @@ class Vector(NamedTuple):
             return Row(kept)
         return Row(kept, sum(1 << i for i, v in enumerate(kept) if v is not None and v != self.soft))
 
-    def parsed(self, value: Any, hard: bool) -> Row:
-        """Return the constraints that a JSON array states."""
+    def parsed(self, value: Any, hard: bool, rank: int | None = None) -> Row:
+        """Return the constraints that a JSON array states, of `rank` if that is known."""
         values = []
         for i, item in enumerate(_dimensions(value)):
             with binding.at_position(i):
                 values.append(None if item is None else self.parse(item))
-        return self.row(values, hard)
+        return self.row(values, hard, rank)
 
 
 def _dimensions(value: Any) -> list[Any]:

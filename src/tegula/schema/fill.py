@@ -28,6 +28,7 @@ __all__ = [
     "Fill",
     "array_of_json",
     "check_fits",
+    "checked",
     "fill_of",
     "fill_of_json",
     "same",
@@ -38,14 +39,16 @@ __all__ = [
 
 
 class Fill(NamedTuple):
-    """A fill value: the array, and the data type of its elements."""
+    """A fill value: the array, the data type of its elements, and the shape it was given in, for errors."""
 
     array: np.ndarray[Any, Any]
     dtype: DataType
+    given: tuple[int, ...] | None = None
 
 
 def unbroadcast(array: np.ndarray[Any, Any], dtype: DataType) -> Fill:
     """Return the fill value of an array, without what broadcasting would bring back."""
+    given = array.shape
     if array.ndim:
         repeated = [stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)]
         array = array[tuple([slice(0, 1) if again else slice(None) for again in repeated])]
@@ -55,7 +58,7 @@ def unbroadcast(array: np.ndarray[Any, Any], dtype: DataType) -> Fill:
         array = array.reshape(array.shape[lead:])
     array = array.view()
     array.flags.writeable = False
-    return Fill(array, dtype)
+    return Fill(array, dtype, given)
 
 
 def fill_of(value: Any, dtype: DataType | None) -> Fill:
@@ -90,7 +93,7 @@ def fill_of(value: Any, dtype: DataType | None) -> Fill:
     if dtype is dtypes.json:
         return fill_of_json(binding.as_json(value), dtype)
     if dtype.kind == "o":
-        return unbroadcast(_objects(value, dtype.type), dtype)
+        return unbroadcast(checked(np.asarray(value, dtype=object), dtype), dtype)
     if isinstance(value, (bytes, str)) and dtype.kind == "r":
         return unbroadcast(np.array(value, dtype.array_dtype), dtype)
     return unbroadcast(np.array(value, dtype.array_dtype), dtype)
@@ -108,9 +111,19 @@ def _scalar(value: Any) -> np.ndarray[Any, Any]:
     return array
 
 
-def _objects(value: Any, kind: type) -> np.ndarray[Any, Any]:
-    array = np.asarray(value, dtype=object)
-    for item in array.reshape(-1):
+def checked(array: np.ndarray[Any, Any], dtype: DataType) -> np.ndarray[Any, Any]:
+    """Return an array of objects as elements of `dtype`: text as it is, JSON as JSON values.
+
+    Raises:
+        TypeError: an object is no such element.
+    """
+    if dtype is dtypes.json:
+        made = np.empty(array.shape, object)
+        for position in np.ndindex(array.shape):
+            made[position] = binding.as_json(array[position])
+        return made
+    kind = dtype.type
+    for item in array.reshape(-1).tolist():
         if not isinstance(item, kind):
             raise TypeError(f"expected {kind.__name__}, {type(item).__name__} found")
     return array
@@ -210,6 +223,8 @@ def text(fill: Fill) -> str:
     def nested(value: Any) -> str:
         if isinstance(value, list):
             return "{" + ", ".join(map(nested, value)) + "}"
+        if isinstance(value, bool) and fill.dtype is dtypes.bool:
+            return str(int(value))
         return binding.dumps(value) if not isinstance(value, float) else f"{value:g}"
 
     return nested(to_json(fill))
@@ -220,6 +235,7 @@ def check_fits(fill: Fill, domain: IndexDomain, what: str) -> None:
     shape, wanted = fill.array.shape, domain.shape
     lead = len(wanted) - len(shape)
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, wanted[max(lead, 0) :], strict=False)):
+        stated = braced(shape if fill.given is None else fill.given)
         raise InvalidArgument(
-            f"{what}: Cannot broadcast array of shape {braced(shape)} to target shape {braced(wanted)}"
+            f"{what}: Cannot broadcast array of shape {stated} to target shape {braced(wanted)}"
         )

@@ -176,7 +176,7 @@ class ChunkLayout:
                 self.set_inner_order(order(value, hard))
         elif kind == "grid_origin":
             with binding.at("Error setting grid_origin: "):
-                self.set_grid_origin(ORIGIN.row(value, hard))
+                self.set_grid_origin(ORIGIN.row(value, hard, self._rank))
         elif kind == "grid":
             for usage in usages:
                 self.merge_grid(
@@ -189,7 +189,7 @@ class ChunkLayout:
                     if kind == "elements":
                         self.grid(usage).set_elements(elements(number, hard))
                     else:
-                        self.set_grid_row(usage, kind, GRID_VECTORS[kind].row(value, hard))
+                        self.set_grid_row(usage, kind, GRID_VECTORS[kind].row(value, hard, self._rank))
 
     def set_rank(self, rank: int) -> None:
         """Fix the rank; -1 leaves it as it is."""
@@ -226,8 +226,9 @@ class ChunkLayout:
 
     def merge(self, other: ChunkLayout) -> None:
         """Merge every constraint of another layout into this one, in place."""
-        if other._rank is not None:
-            self.set_rank(other._rank)
+        if other._rank is not None:  # as in the drop-in, the first vector is said to be at fault
+            with binding.at(f"Error setting {'inner_order' if other._inner_order else 'grid_origin'}: "):
+                self.set_rank(other._rank)
         if other._inner_order is not None:
             with binding.at("Error setting inner_order: "):
                 self.set_inner_order(other._inner_order)
@@ -282,18 +283,27 @@ class ChunkLayout:
                 for grid in ratio:
                     grid._rank = self._rank
                 try:
-                    binding.take(value, grid_members(grids, ratio))
+                    binding.take(value, grid_members(grids, ratio, ranked=True))
                 finally:
                     for grid in ratio:
                         self.set_rank(-1 if grid._rank is None else grid._rank)
 
             return parse
 
+        def ranked(found: Scalar | Row) -> None:
+            # in JSON, and there alone, a vector without numbers says that the rank is 0
+            if isinstance(found, Scalar):
+                self.set_rank(len(found.value))
+                self.set_inner_order(found)
+            else:
+                self.set_rank(len(found.values))
+                self.set_grid_origin(found)
+
         def parsed_order(hard: bool) -> Any:
-            return lambda value: None if value is None else self.set_inner_order(parse_order(value, hard))
+            return lambda value: None if value is None else ranked(parse_order(value, hard))
 
         def origin(hard: bool) -> Any:
-            return lambda value: self.set_grid_origin(ORIGIN.parsed(value, hard))
+            return lambda value: ranked(ORIGIN.parsed(value, hard, self._rank))
 
         return {
             "rank": lambda value: self.set_rank(binding.integer(value, 0, MAX_RANK)),

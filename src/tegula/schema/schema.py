@@ -197,10 +197,11 @@ class Schema(Indexable):
 
     def set_layout(self, layout: ChunkLayout) -> None:
         """Merge the chunk layout; a rank that it has must be that of the schema."""
-        if layout.rank != -1:
-            self.set_rank(layout.rank, "chunk_layout")
         merged = layout.copy() if self._layout is None else self._layout.copy()
+        if merged.rank == -1:
+            self.set_rank(layout.rank, "chunk_layout")
         merged.merge(layout)
+        self.set_rank(merged.rank, "chunk_layout")
         self._layout = merged
 
     def set_codec(self, codec: CodecSpec) -> None:
@@ -218,7 +219,7 @@ class Schema(Indexable):
                 f"Specified fill_value ({fills.text(fill)}) "
                 f"does not match existing value in schema ({fills.text(self._fill)})"
             )
-        self._fill = self._fill or fill
+        self._fill = self._fill or fill._replace(given=None)
 
     def set_units(self, units: tuple[Unit | None, ...]) -> None:
         """Merge the units of the dimensions."""

@@ -81,7 +81,6 @@ def test_a_chunk_larger_than_memory_is_a_typed_error() -> None:
             "zarr3",
             {"metadata": {"shape": [4], "data_type": {"name": "struct", "configuration": {"fields": []}}}},
         ),
-        ("zarr", {"metadata": {"shape": [4], "dtype": [["x", "<i4"], ["y", "<i4"]]}, "field": "x"}),
     ],
 )
 def test_what_is_not_supported_yet_says_so(driver: str, request_: dict) -> None:

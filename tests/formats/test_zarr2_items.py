@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorstore
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -179,8 +181,6 @@ def test_fields_that_are_not_there(tmp_path: Path) -> None:
         ts.open(spec(tmp_path, field="z", metadata=metadata), create=True).result()
     with pytest.raises(InvalidArgument, match='"dtype" must be specified in "metadata" if "field" is'):
         ts.open(spec(tmp_path, field="x"), create=True, dtype="int8", shape=[2]).result()
-    with pytest.raises(Unimplemented, match="one of several fields"):
-        ts.open(spec(tmp_path, field="x", metadata=metadata), create=True).result()
     assert not list(tmp_path.iterdir())  # nothing of what was refused is there
 
 
@@ -217,3 +217,81 @@ def test_a_cache_finds_the_chunks_of_items(tmp_path: Path) -> None:
         other[3] = np.frombuffer(value, "S1")
         store[4] = np.frombuffer(value, "S1")
         assert store[3:].read().result().tobytes() == 2 * value
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_fields_of_a_structure_are_separate_arrays(
+    tmp_path_factory: pytest.TempPathFactory, data: Any
+) -> None:
+    """Random writes of random fields by tegula and TensorStore are what both, and zarr, read."""
+    path = tmp_path_factory.mktemp("array")
+    inner = data.draw(st.sampled_from([None, [1], [2, 3]]))
+    first = ["x", data.draw(st.sampled_from([">u2", "<u2", "<f8"]))] + ([inner] if inner else [])
+    fields = [first, ["y", "|i1"], ["z", ">i4"]]
+    shape, chunks = [data.draw(st.integers(1, 6)), 3], [2, 2]
+    items = np.dtype([tuple(each) for each in fields]).itemsize
+    fill = data.draw(st.sampled_from([None, b64encode(bytes(range(1, items + 1))).decode()]))
+    compressor = data.draw(st.sampled_from([None, {"id": "zlib", "level": 1}]))
+    metadata = {
+        "dtype": fields,
+        "shape": shape,
+        "chunks": chunks,
+        "fill_value": fill,
+        "compressor": compressor,
+        "order": data.draw(st.sampled_from("CF")),
+    }
+    ts.open(spec(path, metadata=metadata, field="y"), create=True).result()
+    kind = np.dtype([(each[0], each[1], tuple(each[2]) if len(each) > 2 else ()) for each in fields])
+    whole = bytes(items) if fill is None else bytes(range(1, items + 1))
+    expected = np.full(shape, np.frombuffer(whole, kind)[0])
+    for turn in range(data.draw(st.integers(1, 5))):
+        library: Any = data.draw(st.sampled_from([ts, tensorstore]))
+        name = data.draw(st.sampled_from("xyz"))
+        low = data.draw(st.integers(0, shape[0] - 1))
+        opened = library.open(spec(path, field=name)).result()
+        opened[low:, :2] = turn + 1
+        expected[name][low:, :2] = turn + 1
+    for name in "xyz":
+        for library in (ts, tensorstore):
+            found = library.open(spec(path, field=name)).result().read().result()
+            assert np.array_equal(found, expected[name])
+    void = ts.open(spec(path, open_as_void=True)).result()
+    assert np.ascontiguousarray(void.read().result()).tobytes() == expected.tobytes()
+
+
+def test_writers_of_different_fields_lose_nothing(tmp_path: Path) -> None:
+    metadata = {"dtype": [["x", "<u2"], ["y", "|i1"]], "shape": [40], "chunks": [8]}
+    x = ts.open(spec(tmp_path, field="x", metadata=metadata), create=True).result()
+    pool = {"context": {"cache_pool": {"total_bytes_limit": 10**6}}}
+    y = ts.open(spec(tmp_path, field="y", **pool)).result()
+    writes = [store[at : at + 5].write(at + 1) for at in range(0, 40, 5) for store in (x, y)]
+    for write in writes:
+        write.result()
+    wanted = np.repeat(np.arange(1, 41, 5), 5)
+    assert np.array_equal(x.read().result(), wanted)
+    assert np.array_equal(y.read().result(), wanted)
+
+
+def test_a_field_keeps_the_others_when_it_becomes_the_fill_value(tmp_path: Path) -> None:
+    metadata = {"dtype": [["x", "<u2"], ["y", "|i1"]], "shape": [4], "fill_value": "AQAC", "compressor": None}
+    x = ts.open(spec(tmp_path, field="x", metadata=metadata), create=True).result()
+    y = ts.open(spec(tmp_path, field="y")).result()
+    assert x.fill_value is not None
+    assert (int(x.fill_value), x.read().result().tolist(), y.read().result().tolist()) == (
+        1,
+        [1] * 4,
+        [2] * 4,
+    )
+    x[:] = 9
+    y[:] = 2
+    assert (tmp_path / "0").read_bytes() == b"\t\0\2" * 4
+    x[:] = 1
+    assert not (tmp_path / "0").exists()
+    (tmp_path / "0").write_bytes(bytes(11))
+    with pytest.raises(FailedPrecondition, match="Not enough data"):
+        x.read().result()
+    with pytest.raises(FailedPrecondition, match="Not enough data"):
+        x[0] = 3
+    with pytest.raises(Unimplemented, match="resizing one of several fields"):
+        x.resize(exclusive_max=[2]).result()

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.codec import SLACK, Buffer, ByteCodec, destination, not_enough, too_much
+from tegula.codecs.field import FieldStep
 from tegula.errors import FailedPrecondition, InvalidArgument
 from tegula.record import Record, derived
 
@@ -107,6 +108,35 @@ class CodecChain(Record):
         put(self, "_boolean", self.dtype == _BOOL)
 
     @property
+    def field(self) -> FieldStep | None:
+        """The step of a chunk that holds more than its elements, None where it holds nothing else."""
+        return self.steps[0] if self.steps and isinstance(self.steps[0], FieldStep) else None
+
+    def encode_into(self, words: NDArray[Any], stored: Buffer | None, drop: bool) -> Buffer | None:
+        """Return the stored bytes of a chunk whose elements are one `field` of what it holds.
+
+        The rest stays as in `stored` (None: blank).  None where all is blank and `drop` allows it.
+        """
+        field = self.field
+        assert field is not None
+        flat = words.view(self._part)
+        data = (flat.byteswap() if self.swap else flat).view(_UINT8).data
+        blank = field.blank * (self.nbytes // field.size)
+        items: Buffer = blank
+        if stored is not None:
+            items = stored
+            for index in range(len(self.steps) - 1, 0, -1):
+                size = self._sizes[index]
+                assert size is not None
+                items = self.steps[index].decode(items, size, True, None)
+        made: Buffer = field.over(data, items)
+        if drop and made == blank:
+            return None
+        for step in self.steps[1:]:
+            made = step.encode(made)
+        return made
+
+    @property
     def word(self) -> np.dtype[Any]:
         """The type of the words that a transfer moves."""
         return self._word
@@ -122,7 +152,7 @@ class CodecChain(Record):
         size = self.stored_size
         if size is not None:
             return size
-        return 2 * self.nbytes + SLACK + self._tables
+        return 2 * max(each or 0 for each in (self.nbytes, *self._sizes)) + SLACK + self._tables
 
     @property
     def _tables(self) -> int:

@@ -20,7 +20,9 @@ from tegula import binding
 from tegula.codecs import compressor
 from tegula.codecs.bytes import in_byte_order
 from tegula.codecs.chain import CodecChain
+from tegula.codecs.codec import ByteCodec
 from tegula.codecs.declare import Constraint
+from tegula.codecs.field import FieldStep
 from tegula.errors import InvalidArgument
 from tegula.formats import document, fill, zarr2_item
 from tegula.formats.layout import KeyRule, element
@@ -107,7 +109,12 @@ class Metadata(Record):
         rank, native = len(self.chunks), field.dtype.array_dtype
         order = (*self.axes, *range(rank, rank + len(field.inner)))
         size = self.item.nbytes if self.item.nbytes < 256 else 1
-        steps = () if self.compressor is None else (compressor.step(self.compressor, size),)
+        steps: tuple[ByteCodec, ...] = ()
+        if field.nbytes != self.item.nbytes:
+            blank = bytes(self.item.nbytes) if self.fill is None else self.fill
+            steps = (FieldStep(field.offset, field.nbytes, blank),)
+        if self.compressor is not None:
+            steps = (*steps, compressor.step(self.compressor, size))
         stored = in_byte_order(native, field.big)
         return CodecChain((*self.chunks, *field.inner), native, stored, order, steps)
 

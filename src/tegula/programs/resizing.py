@@ -24,7 +24,7 @@ from tegula.binding import dumps
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import List, Read, ReadMany, Write, WriteMany
-from tegula.errors import Aborted, FailedPrecondition, Indeterminate, annotated
+from tegula.errors import Aborted, FailedPrecondition, Indeterminate, Unimplemented, annotated
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, describe
 from tegula.plan.bounds import (
@@ -63,6 +63,8 @@ async def resize(
         Aborted: others changed the document too often.
         Indeterminate: whether the document was changed can not be told.
     """
+    if source.layout.chain.field is not None:
+        raise Unimplemented("resizing one of several fields is not supported yet; open_as_void resizes all")
     key = source.path + form.metadata_key(members)
     where = describe(source.store, key)
     for attempt in range(ATTEMPTS):

@@ -136,7 +136,8 @@ async def _write_rows(job: Writing, span: Table) -> None:
     for rows in span.blocks(job.block_rows):
         block = rows.expand()
         keys = source.layout.keys.keys(block.cells, source.path)
-        whole = np.flatnonzero(block.whole).tolist()
+        covered = block.whole if job.chain.field is None else np.zeros_like(block.whole)  # fields merge
+        whole = np.flatnonzero(covered).tolist()
         if whole:
             words: list[Any] = []
             values = await Compute(Call(encode_rows, job, rows, block, whole, arena, words), source.compute)
@@ -148,7 +149,7 @@ async def _write_rows(job: Writing, span: Table) -> None:
                 raise placed(error, source, named) from error
             del values, words, decoded  # what they look at is the arena's again
         if len(whole) != len(block):
-            partial = np.flatnonzero(block.whole == 0).tolist()
+            partial = np.flatnonzero(covered == 0).tolist()
             merge = _Merge(job, rows, block, keys, partial, {})
             named = [keys[row] for row in partial]
             try:
@@ -286,4 +287,9 @@ def merge_row(
         except TegulaError as error:
             raise annotated(error, f"Error reading {where}: ") from None
     collect(table, block, row, chunk, job.memory)
-    return _encoded(job, chunk, words)
+    if chain.field is None:
+        return _encoded(job, chunk, words)
+    if words is not None:
+        words.append(chunk)
+    drop = job.source.layout.fill_value is not None and not job.source.keep_fill
+    return chain.encode_into(chunk, value, drop)

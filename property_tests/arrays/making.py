@@ -152,14 +152,16 @@ def zarr2_arrays(draw: st.DrawFn, shape: tuple[int, ...], dtypes: Any = PLAIN + 
 
 
 @st.composite
-def zarr3_codecs(draw: st.DrawFn, chunks: tuple[int, ...], size: int, depth: int = 2) -> list[dict[str, Any]]:
+def zarr3_codecs(
+    draw: st.DrawFn, chunks: tuple[int, ...], size: int, depth: int = 2, shards: bool = False
+) -> list[dict[str, Any]]:
     rank = len(chunks)
     chain: list[dict[str, Any]] = []
     if rank and draw(st.integers(0, 2)) == 0:
         order = list(draw(st.permutations(range(rank))))
         chain.append({"name": "transpose", "configuration": {"order": order}})
         chunks = tuple(chunks[axis] for axis in order)
-    if depth and draw(st.integers(0, 2)) == 0:
+    if shards or (depth and draw(st.integers(0, 2)) == 0):
         chain.append(draw(shardings(chunks, size, depth - 1)))
         return chain
     if size == 1:
@@ -203,7 +205,9 @@ def shardings(draw: st.DrawFn, chunks: tuple[int, ...], size: int, depth: int) -
 
 
 @st.composite
-def zarr3_arrays(draw: st.DrawFn, shape: tuple[int, ...], dtypes: Any = PLAIN + FLOATS) -> Made:
+def zarr3_arrays(
+    draw: st.DrawFn, shape: tuple[int, ...], dtypes: Any = PLAIN + FLOATS, shards: bool = False
+) -> Made:
     dtype = draw(st.sampled_from(dtypes))
     chunks = draw(chunks_of(shape))
     value, element = draw(fills(dtype))
@@ -215,7 +219,7 @@ def zarr3_arrays(draw: st.DrawFn, shape: tuple[int, ...], dtypes: Any = PLAIN + 
         "data_type": dtype,
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunks)}},
         "chunk_key_encoding": {"name": encoding, "configuration": {"separator": separator}},
-        "codecs": draw(zarr3_codecs(chunks, size)),
+        "codecs": draw(zarr3_codecs(chunks, size, shards=shards)),
         "fill_value": value,
     }
     if draw(st.booleans()):

@@ -316,10 +316,40 @@ def order_of_one_dimension(ts, folder):
     return found, stored[stored.index(b'"order"') :][:11]
 
 
-@case(True, False)
-def repeated_names_are_written(ts, folder):
-    told(lambda: made(ts, folder, metadata={"dimension_names": ["x", "x"]}, dtype="int8", shape=[2, 2]))
-    return (folder / "a" / "zarr.json").exists()
+@case('ValueError: FAILED_PRECONDITION: Error opening "zarr3" drive', ("", "", "y"))
+def repeated_names(ts, folder):
+    names = {"dimension_names": ["x", "x", "y"]}
+    return told(lambda: made(ts, folder, metadata=names, dtype="int8", shape=[2, 2, 2]).domain.labels)
+
+
+def sharded(ts, folder, *behind):
+    inner = {"chunk_shape": [2], "index_codecs": [{"name": "bytes"}]}
+    codecs = [{"name": "sharding_indexed", "configuration": inner}, *behind]
+    store = made(ts, folder, metadata={"codecs": codecs}, dtype="int8", shape=[8])
+    store[...] = np.arange(1, 9, dtype=np.int8)
+    return store
+
+
+@case("ValueError:", [1, 2, 3, 4, 5, 6, 7, 8])
+def codecs_around_shards(ts, folder):
+    found = told(lambda: sharded(ts, folder, {"name": "crc32c"}).read().result().tolist())
+    return found[:11] if isinstance(found, str) else found
+
+
+@case("ValueError: OUT_OF_RANGE", "ValueError: DATA_LOSS: E")
+def entry_outside_its_shard(ts, folder):
+    store = sharded(ts, folder)
+    value = bytearray(store.kvstore["c/0"])
+    value[-64:-48] = (1000).to_bytes(8, "little") + (2).to_bytes(8, "little")
+    store.kvstore["c/0"] = bytes(value)
+    return told(lambda: store[0].read().result())[:24]
+
+
+@case("ValueError: FAILED_PRECO", "ValueError: DATA_LOSS: E")
+def shard_shorter_than_its_index(ts, folder):
+    store = sharded(ts, folder)
+    store.kvstore["c/0"] = bytes(40)
+    return told(lambda: store[0].read().result())[:24]
 
 
 @case("CodecSpec({'driver': 'zarr', 'filters': [{'id': 'delta'}]})", "ValueError: Error parsing")

@@ -16,7 +16,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -41,6 +41,7 @@ _LARGEST = 2**63 - 1
 
 Spans: TypeAlias = NDArray[np.uint64]
 """The decoded index, shape (entries, 2): offset and length in bytes."""
+Memory: TypeAlias = Callable[[int], memoryview]
 
 
 class Sharding(Record):
@@ -158,6 +159,14 @@ class Sharding(Record):
             f"Existing shard has size of {size} bytes, but expected at least {self.index_bytes} bytes"
         )
 
+    def span(self, spans: Spans, number: int, size: int | None = None) -> tuple[int, int]:
+        """Return where one entry begins and ends, (-1, -1) where there is none: `checked` for one."""
+        start, length = spans[number].tolist()
+        if start + length <= _LARGEST and (size is None or start + length <= size):
+            return start, start + length
+        starts, stops = self.checked(spans, np.array([number]), size)
+        return int(starts[0]), int(stops[0])
+
     @staticmethod
     def outside(number: int, start: int, stop: int, size: int) -> DataLoss:
         """Return the error of an entry that does not lie in its shard."""
@@ -180,19 +189,55 @@ class Sharding(Record):
 
     # ------------------------------------------------------------ whole shards
 
-    def pack(self, pieces: Sequence[Buffer | None]) -> bytes:
-        """Return the shard of some inner chunks, in the order of their numbers, None for none."""
-        lengths = np.array([MISSING if piece is None else len(piece) for piece in pieces], np.uint64)
-        return self._joined(lengths, [piece for piece in pieces if piece is not None])
+    def pack(self, pieces: Iterable[Buffer | None], memory: Memory | None = None) -> Buffer | None:
+        """Return the shard of all its inner chunks, in the order of their numbers; None where all are None.
 
-    def _joined(self, lengths: Spans, parts: list[Buffer]) -> bytes:
+        `memory` gives so many bytes to write into, on which the result then is a view.
+        """
+        lengths = np.full(self.entries, MISSING, np.uint64)
+        if memory is None:
+            parts = []
+            for number, piece in enumerate(pieces):
+                if piece is not None:
+                    lengths[number] = len(piece)
+                    parts.append(piece)
+            return self._joined(lengths, parts) if parts else None
+        stored = self.inner.stored_size
+        guess = self.inner.nbytes // 2 if stored is None else stored
+        room = memory(self.index_bytes + self.entries * guess)
+        first = at = self.index_bytes if self.start else 0
+        for number, piece in enumerate(pieces):
+            if piece is None:
+                continue
+            stop = at + len(piece)
+            if stop + self.index_bytes > len(room):
+                more = memory(2 * (stop + self.index_bytes))
+                more[:at] = room[:at]
+                room = more
+            room[at:stop] = piece
+            lengths[number] = stop - at
+            at = stop
+        if at == first and bool((lengths == np.uint64(MISSING)).all()):
+            return None
+        index = self._index(lengths)
+        if self.start:
+            room[:first] = index
+            return room[:at]
+        room[at : at + len(index)] = index
+        return room[: at + len(index)]
+
+    def _index(self, lengths: Spans) -> Buffer:
+        """Return the stored index of inner chunks that follow each other."""
         spans = np.empty((self.entries, 2), np.uint64)
         present = lengths != np.uint64(MISSING)
         sizes = np.where(present, lengths, np.uint64(0))
         first = np.uint64(self.index_bytes if self.start else 0)
         spans[:, 0] = np.where(present, np.cumsum(sizes) - sizes + first, np.uint64(MISSING))
         spans[:, 1] = lengths
-        stored = self.index.encode(spans.reshape(self.index.chunk_shape))
+        return self.index.encode(spans.reshape(self.index.chunk_shape))
+
+    def _joined(self, lengths: Spans, parts: list[Buffer]) -> bytes:
+        stored = self._index(lengths)
         return b"".join([stored, *parts] if self.start else [*parts, stored])
 
     def replaced(
@@ -279,7 +324,10 @@ class Sharding(Record):
                 pieces.append(None)
             else:
                 pieces.append(self.inner.encode_words(chunk, keep))
-        return self.pack(pieces)
+        return self._joined(
+            np.array([MISSING if piece is None else len(piece) for piece in pieces], np.uint64),
+            [piece for piece in pieces if piece is not None],
+        )
 
     def _box(self, number: int) -> tuple[Any, ...]:
         cell = self.cell(number)

@@ -82,15 +82,14 @@ def members_json(members: Members) -> dict[str, Any]:
 def _domain(parts: Constraints, schema: Schema) -> IndexDomain | None:
     """Return what is known of the domain: from 0, to the shape where that is known; None for nothing.
 
-    Names label it, unless they repeat.
+    Names label it, those that repeat do not.
     """
     rank = parts.rank if parts.rank is not None else schema.rank
     if rank is None or (rank and (parts.shape, parts.names, schema.domain) == (None, None, None)):
         return None
-    names = tuple(name or "" for name in parts.names or ())
-    named = [name for name in names if name]
+    names = _labels(parts.names or ())
     sizes = parts.shape if parts.shape is not None else (2**63,) * rank
-    mine = agreement.sizes_domain(sizes, names if named and len(set(named)) == len(named) else None)
+    mine = agreement.sizes_domain(sizes, names if any(names) else None)
     if schema.domain is None:
         return mine
     with binding.at("Mismatch between metadata and schema: "):
@@ -98,6 +97,15 @@ def _domain(parts: Constraints, schema: Schema) -> IndexDomain | None:
             return merge_domains(schema.domain, mine)
         except InvalidArgument as error:
             raise FailedPrecondition(error.message) from None
+
+
+def _labels(names: tuple[str | None, ...]) -> tuple[str, ...]:
+    """Return the labels of dimensions with names: a name that several have labels none of them.
+
+    >>> _labels(("x", "x", "y", None))
+    ('', '', 'y', '')
+    """
+    return tuple([name if name and names.count(name) == 1 else "" for name in names])
 
 
 def known(members: Members, schema: Schema) -> Schema:
@@ -384,7 +392,7 @@ def _differs(name: str, wanted: Any, found: dict[str, Any]) -> str:
 
 
 def _layout(md: Metadata) -> ArrayLayout:
-    names = md.names or ("",) * len(md.shape)
+    names = md.names or (None,) * len(md.shape)
     return ArrayLayout(
         md.shape,
         md.dtype,
@@ -392,7 +400,7 @@ def _layout(md: Metadata) -> ArrayLayout:
         md.key_rule,
         md.chain,
         md.fill,
-        tuple(name or "" for name in names),
+        _labels(names),
         md.units or (None,) * len(md.shape),
     )
 

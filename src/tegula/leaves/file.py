@@ -37,7 +37,7 @@ from tegula.effects.storage import (
     WriteMany,
     WriteOutcome,
 )
-from tegula.errors import InvalidArgument, NotFound, TegulaError, Unavailable
+from tegula.errors import InvalidArgument, NotFound, ResourceExhausted, TegulaError, Unavailable
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import LOCK_SUFFIX, check_key, quoted, valid_key
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
@@ -177,6 +177,8 @@ def _read_row(
         return value if len(value) == size else _read_rest(fd, key, value, size, first), generation
     except OSError as error:
         raise os_error(f"Failed to read: {quoted(key)}", error) from None
+    except MemoryError:
+        raise ResourceExhausted(f"Cannot allocate {size} bytes to read: {quoted(key)}") from None
     finally:
         os.close(fd)
 

@@ -62,6 +62,8 @@ _ALONE = _references([bytearray(1)], 0) if getattr(sys, "_is_gil_enabled", lambd
 class Arena:
     """A few buffers, each handed out while nothing else refers to it: at most `kept`, and 16 MiB.
 
+    A buffer larger than `largest` bytes is not kept; `most` is another bound than 16 MiB.
+
     >>> arena = Arena()
     >>> held, other = arena.take(100_000), arena.take(100_000)
     >>> held[:] = bytes(100_000); other[:] = b"x" * 100_000
@@ -69,18 +71,20 @@ class Arena:
     b'\\x00\\x00\\x00'
     """
 
-    __slots__ = ("_held", "_kept", "_size", "_turn")
+    __slots__ = ("_held", "_kept", "_largest", "_most", "_size", "_turn")
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = KEPT, largest: int = KEPT_BYTES // KEPT, most: int = KEPT_BYTES) -> None:
         self._held: list[Held] = []
         self._kept = kept
+        self._largest = largest
+        self._most = most
         self._size = 0
         self._turn = 0
 
     def take(self, size: int) -> memoryview:
         """Return `size` bytes of writable memory that nothing else refers to; what is in it is undefined."""
         held = self._held
-        if size > KEPT_BYTES // KEPT or _ALONE < 0:
+        if size > self._largest or _ALONE < 0:
             return memoryview(fresh(size))
         small = -1
         for index in range(len(held)):
@@ -90,7 +94,7 @@ class Arena:
                 small = index
         made = fresh(size)
         if small < 0:
-            if len(held) < self._kept and self._size + size <= KEPT_BYTES:
+            if len(held) < self._kept and self._size + size <= self._most:
                 held.append(made)
                 self._size += size
                 return memoryview(made)[:size]

@@ -77,10 +77,11 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
     """Return the elements, of `shape`, of a view that lies in one chunk."""
     layout = source.layout
     if layout.chain.levels:
-        from tegula.programs.sharded import read_entry
+        from tegula.programs.sharded import entry_place, read_entry
 
-        inner, at, where = await read_entry(source, spot.cell)
-        return _elements(source, inner, spot, shape, order, at, where)
+        inner = await read_entry(source, spot.cell)
+        place = entry_place(source, spot.cell) if inner is None else (spot.cell, "")
+        return _elements(source, inner, spot, shape, order, *place)
     if source.chunks is not None:
         cells = np.array([spot.cell], np.int64).reshape(1, len(spot.cell))
         (words,) = await _decoded(source, cells)
@@ -93,7 +94,8 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
             chunk = layout.chain.decode(answer.value)
     except TegulaError as error:
         raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
-    return _elements(source, chunk, spot, shape, order, spot.cell, describe(source.store, key))
+    where = describe(source.store, key) if chunk is None else ""
+    return _elements(source, chunk, spot, shape, order, spot.cell, where)
 
 
 def one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str, words: Any) -> NDArray[Any]:

@@ -6,8 +6,9 @@ shards of which much is wanted are read whole instead, in the one stage there is
 
 The stages of one shard must be about one value.  Every answer says of which generation it is; where an
 entry is of another than its index, the shard was replaced in between, and the rows of that shard are read
-again from its whole value, which is one answer and cannot be torn.  The same is done where a range does
-not fit its value, so that the error, if there is one, is about what is stored.
+again from its whole value, which is one answer and cannot be torn.  Where a range does not fit its value the
+index is read again: if it still is the same it is not to be believed, and the value is not read whole,
+however large somebody made it.
 
 Law: equals reading whole values and decoding them (`CodecChain.words`), whatever else writes.
 """
@@ -27,7 +28,7 @@ from tegula.codecs.shard import Level
 from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, Read, ReadMany, Unchanged
-from tegula.errors import FailedPrecondition, OutOfRange, TegulaError, annotated
+from tegula.errors import DataLoss, FailedPrecondition, OutOfRange, TegulaError, annotated
 from tegula.kv.spec import ByteRange, StoreRef, describe
 from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, block_rows, span_count
 from tegula.plan.budget import reading_bytes
@@ -42,8 +43,10 @@ from tegula.record import Record
 from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
 
-__all__ = ["read_entry", "read_sharded"]
+__all__ = ["entry_place", "read_entry", "read_sharded"]
 
+ATTEMPTS = 8
+"""How often a shard may be replaced under a reader before it is read whole."""
 SMALL = 64 << 10
 """Bytes of a decoded shard up to which it is read whole, whatever is wanted of it."""
 MOST_ROWS = 1 << 16
@@ -57,37 +60,51 @@ class _Job(Record, eq=False):
     levels: Sequence[Level]
 
 
-async def read_entry(source: Chunked, cell: tuple[int, ...]) -> tuple[NDArray[Any] | None, list[int], str]:
-    """Return one inner chunk, or None where there is none; its cell in its shard, and its name in errors.
+async def read_entry(source: Chunked, cell: tuple[int, ...]) -> NDArray[Any] | None:
+    """Return one inner chunk, given by its cell of the fine grid, or None where there is none.
 
     What `read_sharded` does, without columns.
     """
     layout = source.layout
-    levels = layout.chain.levels
-    top = levels[0]
-    key = source.path + layout.keys.key(tuple(map(floordiv, cell, top.within)))
-    piece = await _entry(source, key, cell)
-    where = _named(describe(source.store, key), levels, cell)
-    chunk = None
-    if piece is not None:
-        try:
-            chunk = layout.chain.finest.decode(piece)
-        except TegulaError as error:
-            raise annotated(error, f"Error reading {where}: ") from None
-    return chunk, _innermost(levels, cell), where
+    piece = await _entry(source, _key(source, cell), cell)
+    if piece is None:
+        return None
+    try:
+        return layout.chain.finest.decode(piece)
+    except TegulaError as error:
+        raise annotated(error, f"Error reading {entry_place(source, cell)[1]}: ") from None
+
+
+def entry_place(source: Chunked, cell: tuple[int, ...]) -> tuple[list[int], str]:
+    """Return the cell of an inner chunk in its shard, and its name in errors."""
+    levels = source.layout.chain.levels
+    return _innermost(levels, cell), _named(describe(source.store, _key(source, cell)), levels, cell)
+
+
+def _key(source: Chunked, cell: tuple[int, ...]) -> str:
+    layout = source.layout
+    return source.path + layout.keys.key(tuple(map(floordiv, cell, layout.chain.levels[0].within)))
 
 
 async def _entry(source: Chunked, key: str, cell: tuple[int, ...]) -> Buffer | None:
     """Return the stored bytes of one inner chunk."""
     chain, store = source.layout.chain, source.store
     if chain.nbytes > SMALL:
-        try:
-            found = await _entry_by_range(source, key, cell)
-        except OutOfRange:
-            pass  # does not fit its value: replaced since, or not to be believed
-        else:
-            if not isinstance(found, Unchanged):
-                return found
+        seen = None
+        for _ in range(ATTEMPTS):
+            try:
+                found = await _entry_by_range(source, key, cell)
+            except _OutsideError as outside:
+                if outside.generation == seen:  # the same index twice: it is not to be believed
+                    where = _named(describe(store, key), chain.levels, cell)
+                    raise DataLoss(f"Error reading {where}: {outside.message}") from None
+                seen = outside.generation
+                continue
+            except OutOfRange:  # the value is shorter than an index
+                break
+            if isinstance(found, Unchanged):
+                break
+            return found
     answer = await Read(store, key)
     if answer.state == "missing":
         return None
@@ -112,7 +129,6 @@ async def _entry_by_range(source: Chunked, key: str, cell: tuple[int, ...]) -> B
     for depth, (sharding, _, _) in enumerate(levels):
         sharding.admit()
         size = sharding.index_bytes
-        shard = describe(store, key)
         try:
             if not depth:
                 wanted = ByteRange(0, size) if sharding.start else ByteRange(-size)
@@ -126,24 +142,36 @@ async def _entry_by_range(source: Chunked, key: str, cell: tuple[int, ...]) -> B
             if depth and answer.generation != generation:
                 return UNCHANGED
             generation = answer.generation
-            number = np.array([levels[depth].number(cell)])
-            first, last = sharding.checked(
-                sharding.spans(answer.value), number, stop - start if depth else None
-            )
-        except OutOfRange:
-            raise
+            spans = sharding.spans(answer.value)
+            first, last = sharding.span(spans, levels[depth].number(cell), stop - start if depth else None)
+        except OutOfRange as error:
+            if not depth:
+                raise
+            raise _OutsideError(generation, error.message) from None
         except TegulaError as error:
-            where, shard = (_named(shard, levels[:end], cell) for end in (None, depth))
+            where, shard = (_named(describe(store, key), levels[:end], cell) for end in (None, depth))
             raise annotated(error, f"Error reading {where}: Error reading shard index in {shard}: ") from None
-        if first[0] < 0:
+        if first < 0:
             return None
-        start, stop = start + int(first[0]), start + int(last[0])
+        start, stop = start + first, start + last
     most = source.layout.chain.finest.most + SLACK
     if stop - start > most:
         where = _named(describe(store, key), levels, cell)
         raise annotated(_too_long(stop - start, most), f"Error reading {where}: ")
-    answer = await Read(store, key, ByteRange(start, stop))
+    try:
+        answer = await Read(store, key, ByteRange(start, stop))
+    except OutOfRange as error:
+        raise _OutsideError(generation, error.message) from None
     return answer.value if answer.generation == generation else UNCHANGED
+
+
+class _OutsideError(Exception):
+    """An entry does not fit its value; the generation is the index's, the message the store's."""
+
+    def __init__(self, generation: bytes, message: str) -> None:
+        super().__init__(message)
+        self.generation = generation
+        self.message = message
 
 
 def _too_long(length: int, most: int) -> FailedPrecondition:
@@ -283,8 +311,17 @@ def _joined(blocks: Sequence[Block]) -> Block:
     return Block(*(np.concatenate([getattr(each, name) for each in blocks]) for name in columns))
 
 
-async def _read_rows(job: _Job, batch: _Batch, whole: Sequence[bool], width: int) -> None:
-    """Read rows of shards, the `whole` ones in one piece."""
+async def _read_rows(
+    job: _Job,
+    batch: _Batch,
+    whole: Sequence[bool],
+    width: int,
+    outside: tuple[Sequence[bytes], str] | None = None,
+) -> None:
+    """Read rows of shards, the `whole` ones in one piece.
+
+    `outside`: an entry did not fit its value; the generations of the indices then, and what the store said.
+    """
     top = job.levels[0].sharding
     index = ByteRange(0, top.index_bytes) if top.start else ByteRange(-top.index_bytes)
     top.admit()
@@ -296,6 +333,9 @@ async def _read_rows(job: _Job, batch: _Batch, whole: Sequence[bool], width: int
             raise
         await _read_rows(job, batch, [True] * len(whole), width)  # one is shorter than an index
         return
+    if outside is not None and list(found.generations) == list(outside[0]):
+        where = batch.names(job).where(0)  # the same indices twice: one is not to be believed
+        raise DataLoss(f"Error reading {where}, or one of its neighbours: {outside[1]}")
     held: list[Any] = [value if one else None for value, one in zip(found.values, whole, strict=True)]
     values = _Values(batch.keys, found.generations, held)
     torn: set[int] = set()
@@ -314,10 +354,11 @@ async def _read_rows(job: _Job, batch: _Batch, whole: Sequence[bool], width: int
     except RowError as fault:
         where = batch.names(job).where(fault.row)
         raise annotated(fault.error, f"Error reading {where}: ") from None
-    except OutOfRange:
+    except OutOfRange as error:
         if all(whole):
             raise
-        torn.update(range(len(whole)))  # an entry that does not fit: replaced since, or not to be believed
+        await _read_rows(job, batch, whole, width, (found.generations, error.message))
+        return
     if torn:
         again = batch.only(list(torn))
         await _read_rows(job, again, [True] * len(again.keys), width)

@@ -13,7 +13,7 @@ Law: equals encoding the merged decoded shard; untouched inner chunks keep their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -41,6 +41,9 @@ from tegula.view import View
 
 __all__ = ["write_sharded"]
 
+MOST_KEPT = 256 << 20
+"""Bytes of a shard up to which its memory is used for the next one, too."""
+
 
 async def write_sharded(
     source: Chunked, view: View, data: NDArray[Any], width: int, counted: MemoryLimit | None = None
@@ -62,17 +65,21 @@ async def write_sharded(
     if source.memory is not None and counted is None:
         room = Room(source.memory.pool, source.memory.size, writing_bytes(layout.chain, 1))
     steps = layout.chain.levels
+    steps[0].sharding.admit()
+    idle: list[tuple[Arena, Arena]] = []
     spans = nested.spans(max(width, len(nested) // 4))
     if len(spans) == 1:
-        await within(room, Call(_write_span, job, steps, spans[0]))
+        await within(room, Call(_write_span, job, steps, spans[0], idle))
     else:
-        calls = [Call(within, room, Call(_write_span, job, steps, span)) for span in spans]
+        calls = [Call(within, room, Call(_write_span, job, steps, span, idle)) for span in spans]
         await All(calls, limit=width)
 
 
-async def _write_span(job: Writing, steps: Sequence[Level], nested: Nested) -> None:
+async def _write_span(
+    job: Writing, steps: Sequence[Level], nested: Nested, idle: list[tuple[Arena, Arena]]
+) -> None:
     source, top = job.source, steps[0]
-    arena = job.arenas.pop() if job.arenas else Arena()
+    arena, shards = idle.pop() if idle else (Arena(), Arena(1, MOST_KEPT, MOST_KEPT))
     inner = prod(top.within)
     for number in range(len(nested)):
         table = nested.group(number)
@@ -82,13 +89,14 @@ async def _write_span(job: Writing, steps: Sequence[Level], nested: Nested) -> N
         edit = _Edit(job, steps, table, block, describe(source.store, keys[0]))
         try:
             if len(block) == inner and bool(block.whole.all()):
-                value = await Compute(Call(edit.made, None, arena), source.compute)
+                value = await Compute(Call(edit.whole, arena, shards), source.compute)
                 await WriteMany(source.store, keys, [value])
+                del value  # what it looks at is the next shard's
             else:
                 await update_many(source.store, keys, edit, within=source.compute)
         except TegulaError as error:
             raise placed(error, source, keys) from error
-    job.arenas.append(arena)
+    idle.append((arena, shards))
 
 
 class _Edit(Record, eq=False):
@@ -108,6 +116,21 @@ class _Edit(Record, eq=False):
         """Return the new value of the shard, None where nothing is left in it."""
         self.levels[0].sharding.admit()
         return self._replaced(0, value, np.arange(len(self.block)), self.where, arena)
+
+    def whole(self, arena: Arena, shards: Arena) -> Any:
+        """Return the value of a shard that is covered from edge to edge, in memory of `shards`."""
+        if len(self.levels) > 1:
+            return self.made(None, arena)
+        top = self.levels[0].sharding
+        top.admit()
+        rows = np.argsort(self.levels[0].numbers(self.block.cells))
+        return top.pack(self._encoded(rows, arena), shards.take)
+
+    def _encoded(self, rows: NDArray[np.int64], arena: Arena) -> Iterator[Any]:
+        """Encode inner chunks that are covered, block by block."""
+        step = self.job.block_rows
+        for at in range(0, len(rows), step):
+            yield from encode_rows(self.job, self.table, self.block, rows[at : at + step].tolist(), arena)
 
     def _replaced(self, depth: int, value: Any, rows: NDArray[np.int64], where: str, arena: Arena) -> Any:
         """Return the new value of a shard `depth` levels down, for the rows that lie in it."""

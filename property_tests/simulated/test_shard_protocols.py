@@ -1,0 +1,161 @@
+"""Laws: of elements written into one shard by several processes none is lost, and no reader sees a torn one.
+
+Writers of different inner chunks, and of different elements of one, share shards whose inner chunks are
+compressed, so that every write moves its neighbours; readers fetch indices and entries by byte range
+while that happens.  Then the condition is taken from the writes, and the generation from the reads, and
+each must be found within the same seeds.  ``TEGULA_SOAK=1``: all seeds for every law.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tegula as ts
+from tegula.effects.handler import handled, stacked
+from tegula.effects.storage import Read, ReadMany
+from tegula.kv.spec import StoreRef
+from tegula.programs import sharded
+from tegula.programs.reading import read
+from tegula.programs.retry import Retry
+from tegula.programs.writing import write
+from tegula.record import replace
+from tegula.runtime.simulate import Faults, World, seeded
+from tegula.view import View
+
+STORE = StoreRef("model")
+SEEDS = range(200)
+SOAK = bool(os.environ.get("TEGULA_SOAK"))
+UNKIND = Faults(before=10, lost=10, crash=3, crashes=1, latency=20, skew=5)
+RETRY = Retry(attempts=4, first=0.01, longest=0.1)
+ROUNDS = 3
+
+
+@pytest.fixture(autouse=True)
+def by_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read even the smallest shard by ranges."""
+    monkeypatch.setattr(sharded, "SMALL", 0)
+    monkeypatch.setattr(sharded, "BLOCK_BYTES", 64)
+
+
+def whole() -> View:
+    """The view of an array of two shards, each of three shards of two inner chunks of four elements."""
+    inner = {"chunk_shape": [4], "codecs": [{"name": "bytes"}, {"name": "gzip"}, {"name": "crc32c"}]}
+    middle = {"chunk_shape": [8], "codecs": [{"name": "sharding_indexed", "configuration": inner}]}
+    store = ts.open(
+        {
+            "driver": "zarr3",
+            "kvstore": "memory://",
+            "metadata": {
+                "shape": [40],
+                "data_type": "int32",
+                "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [24]}},
+                "codecs": [{"name": "sharding_indexed", "configuration": middle}],
+            },
+        },
+        create=True,
+    ).result()
+    view = store._view
+    return replace(view, source=replace(view.source, store=STORE))
+
+
+def pattern(number: int, size: int) -> Any:
+    """What is written in a round: more digits, and more of them different, from round to round."""
+    return (number + 1000 * number * (np.arange(size) % (number * 7))).astype(np.int32)
+
+
+async def put(view: View, done: list[int]) -> None:
+    for number in range(1, ROUNDS + 1):
+        await write(view, pattern(number, view.shape[0]))
+        done[0] = number
+
+
+async def look(view: View, done: list[list[int]], parts: list[View], wrong: list[str]) -> None:
+    """Read all parts again and again; each must be what some round wrote, none older than acknowledged."""
+    for _ in range(4):
+        for number, part in enumerate(parts):
+            low = done[number][0]
+            found = await read(part)
+            size = part.shape[0]
+            fits = [bool((found == pattern(n, size)).all()) for n in range(1, ROUNDS + 1)]
+            if not any(fits[max(0, low - 1) :]) and (low or found.any()):
+                wrong.append(f"part {number} after {low}: {found.tolist()}")
+
+
+def forgetful(effect: Any) -> Any:
+    """The planted bug: reads do not say of which generation their answer is."""
+
+    async def one() -> Any:
+        answer = await Read(effect.store, effect.key, effect.byte_range)
+        return replace(answer, generation=b"same") if answer.state == "value" else answer
+
+    async def many() -> Any:
+        answer = await ReadMany(effect.store, effect.keys, effect.ranges)
+        return replace(answer, generations=[b"same"] * len(answer.generations))
+
+    if isinstance(effect, Read):
+        return one()
+    return many() if isinstance(effect, ReadMany) else None
+
+
+def unconditional(effect: Any) -> Any:
+    """The planted bug: writes lose their condition."""
+    from property_tests.simulated.test_array_protocols import bare
+
+    return bare(effect)
+
+
+def attack(
+    draw: Any, *, faults: Faults, writers: Any = None, readers: Any = None, native: bool = False
+) -> Any:
+    """Return the world, and how it broke the laws."""
+    view = whole()
+    # each in inner chunks of its own, so that a reader's answer is one round's, but in shared shards
+    parts = [view[0:4], view[4:8], view[12:16], view[20:24], view[24:28]]
+    # and two that share an inner chunk
+    shared = [view[16:20:2], view[17:20:2]]
+    world = World(draw, faults=faults, native=native)
+    done = [[0] for _ in parts + shared]
+    wrong: list[str] = []
+    runs = []
+    for number, part in enumerate(parts + shared):
+        program = put(part, done[number])
+        if writers is not None:
+            program = handled(writers, program)
+        runs.append(world.spawn(stacked(program, RETRY), f"w{number}"))
+    seen = look(view, done, parts, wrong)
+    reader = world.spawn(stacked(seen if readers is None else handled(readers, seen), RETRY), "reader")
+    world.run()
+    if reader.state == "raised" and "Error reading" in str(reader.error):
+        wrong.append(f"reader: {reader.error}")
+    after = World(seeded(0), stores=world.stores)
+    for number, (part, run) in enumerate(zip(parts + shared, runs, strict=True)):
+        mine = after.spawn(read(part))
+        after.run()
+        low = done[number][0]
+        rounds = range(low, low + 1) if run.state == "returned" else range(low, ROUNDS + 1)
+        size = part.shape[0]
+        if not any((mine.value == (pattern(n, size) if n else 0)).all() for n in rounds):
+            wrong.append(f"writer {number} ({run.state}) acknowledged {low}, found {mine.value.tolist()}")
+    return world, wrong
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("faults", [Faults(latency=20), UNKIND], ids=["kind", "unkind"])
+def test_no_element_of_a_shard_is_lost_and_no_reader_sees_a_torn_one(faults: Faults, native: bool) -> None:
+    for seed in SEEDS[: 200 if SOAK else 50 if native else 20]:
+        world, wrong = attack(seeded(seed), faults=faults, native=native)
+        assert wrong == [], f"seed {seed}\n{world.script()}"
+
+
+def test_planted_partial_writes_of_shards_without_condition_are_found() -> None:
+    assert any(
+        attack(seeded(s), faults=Faults(latency=20), writers=unconditional, native=True)[1] for s in SEEDS
+    )
+
+
+def test_planted_reads_that_trust_an_old_index_are_found() -> None:
+    assert any(attack(seeded(s), faults=Faults(latency=20), readers=forgetful, native=True)[1] for s in SEEDS)

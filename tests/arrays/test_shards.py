@@ -1,0 +1,181 @@
+"""Shards: what a read asks for, what a write holds, and what a hostile index costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tegula as ts
+from tegula.effects.storage import Read, ReadMany
+from tegula.programs.reading import read
+from tegula.runtime import inline
+from tegula.runtime.session import SESSION
+
+
+def sharded(folder: Path, shape: list[int], shard: list[int], inner: list[int], **more: Any) -> Any:
+    configuration = {"chunk_shape": inner, "codecs": more.pop("codecs", [{"name": "bytes"}])}
+    configuration |= more.pop("configuration", {})
+    spec = {
+        "driver": "zarr3",
+        "kvstore": f"file://{folder}/a/",
+        "metadata": {
+            "shape": shape,
+            "data_type": "uint16",
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": shard}},
+            "codecs": [{"name": "sharding_indexed", "configuration": configuration}],
+        },
+    }
+    return ts.open(spec, create=True, **more).result()
+
+
+def asked(view: Any) -> list[Any]:
+    """The ranges of bytes that reading a view asks for, one list an effect."""
+    found: list[Any] = []
+
+    def perform(effect: Any) -> Any:
+        if isinstance(effect, Read):
+            found.append([effect.byte_range])
+        elif isinstance(effect, ReadMany):
+            found.append(list(effect.ranges or [None] * len(effect.keys)))
+        return SESSION(effect)
+
+    inline.run(read(view._view), perform)
+    return found
+
+
+def test_one_element_asks_for_the_index_and_one_inner_chunk(tmp_path: Path) -> None:
+    store = sharded(tmp_path, [256, 256], [256, 256], [32, 32])
+    store[...] = 7
+    index, entry = asked(store[40, 70])
+    assert index == [(-(64 * 16 + 4), None)]
+    assert [stop - start for start, stop in entry] == [32 * 32 * 2]
+
+
+def test_neighbours_are_asked_for_together(tmp_path: Path) -> None:
+    store = sharded(tmp_path, [256, 256], [256, 256], [32, 32])
+    store[...] = 7
+    index, entries = asked(store[:64, 96:160])  # two rows of two inner chunks, six others between
+    assert len(index) == 1
+    assert [stop - start for start, stop in entries] == [2 * 2048, 2 * 2048]
+
+
+def test_a_small_shard_is_asked_for_once(tmp_path: Path) -> None:
+    store = sharded(tmp_path, [64, 64], [64, 64], [32, 32])
+    store[...] = 7
+    assert asked(store[1, 1]) == [[None]]
+    assert asked(store) == [[None]]
+
+
+def test_many_shards_need_two_effects(tmp_path: Path) -> None:
+    store = sharded(tmp_path, [1024, 256], [256, 256], [32, 32])
+    store[...] = 7
+    index, entries = asked(store[::256, 0])
+    assert len(index) == len(entries) == 4
+
+
+def test_inner_chunks_that_are_missing_are_not_asked_for(tmp_path: Path) -> None:
+    store = sharded(tmp_path, [256, 256], [256, 256], [32, 32])
+    store[0, 0] = 1
+    assert len(asked(store[100, 100])) == 1
+    assert store[100, 100].read().result() == 0
+
+
+def test_an_index_of_gigabytes_is_refused(tmp_path: Path) -> None:
+    store = sharded(tmp_path, [2**20, 2**10], [2**20, 2**10], [1, 1])
+    (tmp_path / "a" / "c" / "0").mkdir(parents=True)
+    with open(tmp_path / "a" / "c" / "0" / "0", "wb") as file:
+        file.truncate(2**35)  # a hole: no disk is used
+    tracemalloc.start()
+    for call in (
+        lambda: store[0, 0].read().result(),
+        lambda: store[:2, :2].read().result(),
+        lambda: store[0, 0].write(1).result(),
+    ):
+        with pytest.raises(ValueError, match="RESOURCE_EXHAUSTED: A shard index of 1073741824 entries"):
+            call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 << 20
+
+
+@pytest.mark.parametrize("name", ["grid", "product", "zero"])
+def test_absurd_shards_are_refused_at_once(tmp_path: Path, name: str) -> None:
+    shard, inner = {
+        "grid": ([2**31], [1]),
+        "product": ([2**40, 2**40], [1, 1]),
+        "zero": ([8], [0]),
+    }[name]
+    with pytest.raises(ValueError, match=r"more than 1073741824 entries|overflow|in the range"):
+        sharded(tmp_path, [8] * len(shard), shard, inner)
+    assert not (tmp_path / "a" / "zarr.json").exists()
+
+
+@pytest.mark.parametrize("start", [0, 2**40, 2**62])
+def test_a_hostile_index_costs_little(tmp_path: Path, start: int) -> None:
+    """Entries of gigabytes, in a file with a hole of that size: refused before they are read."""
+    plain = {"index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]}
+    store = sharded(
+        tmp_path, [2048, 2048], [2048, 2048], [256, 256], codecs=[{"name": "gzip"}], configuration=plain
+    )
+    path = tmp_path / "a" / "c" / "0" / "0"
+    path.parent.mkdir(parents=True)
+    index = np.empty((64, 2), "<u8")
+    index[:, 0], index[:, 1] = start, 2**33
+    with open(path, "wb") as file:
+        file.truncate(2**34)
+        file.seek(2**34)
+        file.write(index.tobytes())
+    tracemalloc.start()
+    for view in (store[0, 0], store[:300, :300], store[::9]):
+        with pytest.raises(ValueError, match=r"DATA_LOSS|FAILED_PRECONDITION: .*exceeds the limit"):
+            view.read().result()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 << 20
+
+
+MEMORY = """
+import resource, sys, numpy as np, tegula as ts
+folder, edge = sys.argv[1], int(sys.argv[2])
+zstd = {"name": "zstd", "configuration": {"level": 1}}
+inner = {"chunk_shape": [64, 64, 64], "codecs": [{"name": "bytes"}, zstd]}
+store = ts.open({"driver": "zarr3", "kvstore": f"file://{folder}/a/", "metadata": {
+    "shape": [edge, 256, 256], "data_type": "uint16",
+    "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [64, 256, 256]}},
+    "codecs": [{"name": "sharding_indexed", "configuration": inner}]}}, create=True).result()
+row = np.random.default_rng(0).integers(0, 60000, (1, 256, 256), np.uint16)
+store[:64].write(np.broadcast_to(row, (64, 256, 256))).result()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+store.write(np.broadcast_to(row, store.shape)).result()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+def test_a_full_write_holds_no_more_than_the_shards_in_flight(tmp_path: Path) -> None:
+    """The array is broadcast, so all memory is the write's own: the same for eight shards as for thirty."""
+    grown = []
+    for edge in (512, 1920):
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, f"{tmp_path}/{edge}", str(edge)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        grown.append(int(done.stdout))
+    shard = 64 * 256 * 256 * 2
+    assert max(grown) < 12 * shard
+    assert grown[1] < grown[0] + 2 * shard
+
+
+def test_the_document_of_a_sharded_array_is_as_the_wheel_writes_it(tmp_path: Path) -> None:
+    store = sharded(tmp_path, [8], [4], [2], configuration={"index_location": "end"})
+    document = json.loads((tmp_path / "a" / "zarr.json").read_bytes())
+    assert "index_location" not in document["codecs"][0]["configuration"]
+    assert store.spec().to_json()["metadata"]["codecs"][0]["configuration"]["index_location"] == "end"

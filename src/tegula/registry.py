@@ -19,16 +19,20 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "zarr": "tegula.formats.zarr2:ZARR2",
         "zarr2": "tegula.formats.zarr2:ZARR2",
         "zarr3": "tegula.formats.zarr3:ZARR3",
+        "neuroglancer_precomputed": "tegula.formats.precomputed:PRECOMPUTED",
+        "neuroglancer-precomputed": "tegula.formats.precomputed:PRECOMPUTED",
     },
     "codec_merge": {
         "n5": "tegula.formats.n5:codec_merge",
         "zarr": "tegula.formats.zarr2:codec_merge",
         "zarr3": "tegula.formats.zarr3:codec_merge",
+        "neuroglancer_precomputed": "tegula.formats.precomputed:codec_merge",
     },
     "codec_parse": {
         "n5": "tegula.formats.n5:codec_parse",
         "zarr": "tegula.formats.zarr2:codec_parse",
         "zarr3": "tegula.formats.zarr3:codec_parse",
+        "neuroglancer_precomputed": "tegula.formats.precomputed:codec_parse",
     },
     "codecs.n5": {
         "blosc": "tegula.codecs.blosc:N5",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from numpy.typing import NDArray
 
 from tegula.chunkset import ChunkSet, grid_bits
+from tegula.formats.layout import KeyRule
 from tegula.kv.spec import StoreRef
 from tegula.record import Record, derived
 
@@ -43,7 +44,7 @@ class Chunked(Record, eq=False):
     infinity: always) is asked for again.  `fill_missing`: a missing chunk reads as the fill value.
     `keep_fill`: chunks equal to the fill value are stored all the same.  `memory` bounds the bytes in
     flight; `compute` stands for the limit on encoding and decoding (None: what the process shares).
-    `chunks` names the chunks for caches, None where none are kept.
+    `chunks` names the chunks for caches, None where none are kept: nor of shards, nor of volumes.
     """
 
     store: StoreRef
@@ -60,9 +61,11 @@ class Chunked(Record, eq=False):
     def __post_init__(self) -> None:
         made = None
         layout = self.layout
-        if self.cache is not None and not layout.chain.levels:
+        rule = layout.keys
+        # what is called after its voxels is not found again by its key: no cache keeps it
+        if self.cache is not None and not layout.chain.levels and isinstance(rule, KeyRule):
             bits = grid_bits(layout.shape, layout.chunk_shape)
-            made = ChunkSet(self.store, self.path, layout.keys, layout.chain, bits)
+            made = ChunkSet(self.store, self.path, rule, layout.chain, bits)
         object.__setattr__(self, "chunks", made)
 
     @property
@@ -73,7 +76,8 @@ class Chunked(Record, eq=False):
     @property
     def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Inclusive lower and exclusive upper bounds."""
-        return (0,) * len(self.layout.shape), self.layout.shape
+        domain = self.layout.domain
+        return domain.inclusive_min, domain.exclusive_max
 
 
 class InMemory(Record, eq=False):

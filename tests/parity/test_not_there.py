@@ -10,7 +10,6 @@ import tegula as ts
 from tegula.errors import InvalidArgument, Unimplemented
 
 DRIVERS = [
-    "neuroglancer_precomputed",
     "json",
     "png",
     "jpeg",

@@ -303,9 +303,10 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
             metadata_before(body.options, opened_at),
         )
         layout = body.form.layout(metadata, body.members, schema)
+        several = body.form.several
         opened = Opened(
             body.form,
-            body.members,
+            body.members if several is None else several.pinned(body.members, metadata),
             metadata,
             kvstore,
             body.options,
@@ -337,7 +338,12 @@ async def _detected(body: ChunkedBody, kvstore: KvStore) -> ChunkedBody:
     """Return the body with the format that the stored metadata shows."""
     assert body.kvstore is not None
     prefix = directory(body.kvstore)
-    for name, key in (("zarr3", "zarr.json"), ("zarr", ".zarray"), ("n5", "attributes.json")):
+    for name, key in (
+        ("zarr3", "zarr.json"),
+        ("zarr", ".zarray"),
+        ("n5", "attributes.json"),
+        ("neuroglancer_precomputed", "info"),
+    ):
         found = await Read(kvstore._ref, prefix.path + key)
         if found.state == "value":
             form: Any = lookup("formats", name)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.plan.gather import Spot, locate
+from tegula.plan.grid import on_grid
 from tegula.programs.chunked import known, one, read_one
 from tegula.programs.reading import blank, read
 from tegula.runtime.future import Future, pending, ready, settle
@@ -59,7 +60,7 @@ def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[A
         if isinstance(source, Chunked):
             layout = source.layout
             finest = layout.chain.finest
-            spot = locate(view.transform, layout.shape, finest.chunk_shape)
+            spot = locate(on_grid(view), layout.shape, finest.chunk_shape)
             if source.chunks is not None:
                 found = _recalled(view, source, spot, order)
                 if found is not None:

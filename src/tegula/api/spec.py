@@ -380,7 +380,9 @@ class Spec(Late, Indexable):
                 raise InvalidArgument('"kvstore" is already specified')
             body = body._replace(kvstore=directory(kvstore))
         if minimal and body.form is not None:
-            kept = {k: v for k, v in body.form.members_json(body.members).items() if k != "metadata"}
+            kept = {
+                k: v for k, v in body.form.members_json(body.members).items() if k not in body.form.described
+            }
             body = body._replace(members=body.form.parse_members(kept))
         self._body = body
 

@@ -115,13 +115,20 @@ class ChunkedBody(NamedTuple):
         if self.kvstore is None:
             raise InvalidArgument("Invalid kvstore spec")
         scheme = "auto" if self.form is None else self.form.url_scheme
+        refusal = (
+            None
+            if self.form is None or not self.form.several
+            else self.form.several.url_refusal(self.members)
+        )
+        if refusal is not None:
+            raise InvalidArgument(refusal)
         return f"{self.kvstore.url}|{scheme}:"
 
     def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
         """Return the members."""
         found: dict[str, Any] = {} if self.form is None else self.form.members_json(self.members)
         found |= self.options.to_json(include_defaults and self.form is not None)
-        if include_defaults and self.form is not None:
+        if include_defaults and self.form is not None and self.form.defaults is not None:
             found["metadata"] = {**self.form.defaults, **found.get("metadata", {})}
         if self.kvstore is not None:
             found["kvstore"] = self.kvstore._json(collector, include_defaults, nested=True)

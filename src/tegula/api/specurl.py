@@ -15,7 +15,13 @@ from tegula.kv.url import SCHEMES, split_pipeline
 
 __all__ = ["from_url"]
 
-FORMATS = {"zarr2": "zarr", "zarr3": "zarr3", "n5": "n5", "auto": "auto"}
+FORMATS = {
+    "zarr2": "zarr",
+    "zarr3": "zarr3",
+    "n5": "n5",
+    "neuroglancer-precomputed": "neuroglancer_precomputed",
+    "auto": "auto",
+}
 
 
 def from_url(url: str) -> dict[str, Any]:
@@ -47,6 +53,10 @@ def _parsed(url: str) -> dict[str, Any]:
         if scheme in FORMATS:
             if found is not None:
                 raise _misplaced(component, "following a TensorStore URL pipeline component")
+            if path and scheme == "neuroglancer-precomputed":
+                raise InvalidArgument(
+                    f"Invalid TensorStore URL component {quoted(component)}: Path not supported"
+                )
             found = {"driver": FORMATS[scheme], "kvstore": first, **({"path": path} if path else {})}
         elif scheme == "cast":
             found = {"driver": "cast", "base": found or _detected(first), "dtype": path}

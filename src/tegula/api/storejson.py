@@ -153,8 +153,9 @@ def _plain_spec(store: TensorStore) -> Spec:
 def _chunked(opened: Opened, dtype: Schema, transform: IndexTransform, minimal: bool) -> Spec:
     form = opened.form
     members = form.members_json(opened.members)
-    members.pop("metadata", None)
-    if not minimal:
+    if minimal:
+        members = {name: value for name, value in members.items() if name not in form.described}
+    elif form.several is None:
         members["metadata"] = form.metadata_json(opened.metadata)
     kvstore = opened.kvstore.spec(retain_context=True)
     body = ChunkedBody(form, form.parse_members(members), kvstore, opened.options)

@@ -9,6 +9,9 @@ A chain is three things in a row, whatever a document calls them: a permutation 
 (`shard`), the layout is a table of inner chunks, each with a chain of its own; then `order` is only how
 the decoded chunk lies in memory, and `steps` apply to the shard as a whole.
 
+Of a chunk that reaches over the edge of its array, some formats store only what lies inside: then `corner`
+is the chain of that, and what is not stored reads as zero.
+
 `finest` is the chain of the smallest chunks that can be read without their neighbours: the chain itself,
 or that of the inner chunks of a shard that no byte codec is wrapped around; `levels` are the shardings
 on the way there.
@@ -52,8 +55,9 @@ class CodecChain(Record):
                     `order`: the identity for C, reversed for Fortran
     steps           byte codecs, in the order of encoding
     shard           how the chunk is cut into inner chunks, None where it is not
+    corner          how the chunk's lower corner is stored, where nothing else is; then there are no `steps`
     nbytes          size of the decoded chunk in bytes
-    raw             neither byte codec nor shard: the stored bytes are the elements
+    raw             neither byte codec, shard nor corner: the stored bytes are the elements
     swap            the stored byte order is not the native one
 
     >>> import numpy as np
@@ -70,6 +74,7 @@ class CodecChain(Record):
     order: tuple[int, ...]
     steps: tuple[ByteCodec, ...] = ()
     shard: Sharding | None = None
+    corner: CodecChain | None = None
     nbytes: int = derived()
     raw: bool = derived()
     swap: bool = derived()
@@ -87,7 +92,7 @@ class CodecChain(Record):
         nbytes = prod(self.chunk_shape) * self.stored_dtype.itemsize
         put(self, "nbytes", nbytes)
         shard = self.shard
-        put(self, "raw", not self.steps and shard is None)
+        put(self, "raw", not self.steps and shard is None and self.corner is None)
         put(self, "finest", self if shard is None or self.steps else shard.inner.finest)
         put(self, "levels", () if shard is None else _levels(self))
         put(self, "swap", not self.stored_dtype.isnative)
@@ -101,6 +106,8 @@ class CodecChain(Record):
         part = np.dtype(_WORDS[size // 2]) if self.dtype.kind == "c" else word
         put(self, "_part", part)  # what has a byte order: the halves of a complex number
         sizes: list[int | None] = [nbytes if shard is None else None]
+        if self.corner is not None:
+            sizes = [self.corner.stored_size]
         for step in self.steps:
             previous = sizes[-1]
             sizes.append(None if previous is None else step.encoded_size(previous))
@@ -152,6 +159,8 @@ class CodecChain(Record):
         size = self.stored_size
         if size is not None:
             return size
+        if self.corner is not None:
+            return self.corner.most
         return 2 * max(each or 0 for each in (self.nbytes, *self._sizes)) + SLACK + self._tables
 
     @property
@@ -174,6 +183,8 @@ class CodecChain(Record):
         steps = self.steps
         if self.shard is not None:
             return self._decode_shard(data, out)
+        if self.corner is not None:
+            return self._decode_corner(data, out)
         if not steps:
             if len(data) != self.nbytes:
                 raise self._wrong_size(len(data))
@@ -193,6 +204,21 @@ class CodecChain(Record):
             out = destination(self.nbytes)
         self.shard.assemble(data, self.array_of(np.frombuffer(out, self._word)))
         return out
+
+    def _decode_corner(self, data: Buffer, out: memoryview | None) -> Buffer:
+        assert self.corner is not None
+        kept = self.corner.array_of(np.frombuffer(self.corner.decode_bytes(data), self._word))
+        if out is None:
+            out = destination(self.nbytes)
+        chunk = self.array_of(np.frombuffer(out, self._word))
+        chunk[...] = np.zeros((), chunk.dtype)
+        chunk[self._kept] = kept  # in the stored byte order, both
+        return out
+
+    @property
+    def _kept(self) -> tuple[slice, ...]:
+        assert self.corner is not None
+        return tuple(map(slice, self.corner.chunk_shape))
 
     def _wrong_size(self, length: int) -> FailedPrecondition:
         if length < self.nbytes:
@@ -253,6 +279,8 @@ class CodecChain(Record):
         Of a shard, unless `keep`, the inner chunks that equal the fill value are left out.
         """
         data: Buffer
+        if self.corner is not None:
+            return self.corner.encode_words(self.corner.words_of(self.array_of(words)[self._kept]), keep)
         if self.shard is not None:
             data = self.shard.disassemble(self.array_of(words), keep)
         else:
@@ -272,6 +300,8 @@ class CodecChain(Record):
         """
         if array.shape != self.chunk_shape:
             raise InvalidArgument(f"Chunk of shape {array.shape} given where {self.chunk_shape} is stored")
+        if self.corner is not None:
+            return self.corner.encode(array[self._kept])
         if self.shard is not None:
             return self.encode_words(self.words_of(np.asarray(array, self.dtype)))
         if self._axes is not None:

@@ -21,6 +21,29 @@ from tegula.schema.schema import Schema
 __all__ = ["Format"]
 
 
+class Several(NamedTuple):
+    """Functions of a format whose document describes several arrays.
+
+    found        (document, members, schema) -> metadata of the one asked for; raises NotFound
+    added        (document or None, metadata, members) -> metadata of the new one in a document with it;
+                 raises AlreadyExists where there is one such
+    put          (document or None, metadata, members) -> the same, in the place of one that is there
+    owned        (document or None, metadata, members, path) -> prefixes of the keys of the array that `put`
+                 would replace, and of the new one
+    part         (the rest of a key after such a prefix) -> whether a chunk, or a shard, is called so
+    pinned       (members, metadata) -> members that name this array, with all that its metadata says
+    url_refusal  (members) -> why the array has no URL, None where it has one
+    """
+
+    found: Callable[[Any, Any, Schema], Any]
+    added: Callable[[Any, Any, Any], Any]
+    put: Callable[[Any, Any, Any], Any]
+    owned: Callable[[Any, Any, Any, str], list[str]]
+    part: Callable[[str], bool]
+    pinned: Callable[[Any, Any], Any]
+    url_refusal: Callable[[Any], str | None]
+
+
 class Format(NamedTuple):
     """One format of chunked arrays.
 
@@ -42,7 +65,11 @@ class Format(NamedTuple):
     metadata_json    (metadata) -> the document as a JSON value
     codec_spec       (metadata) -> codec spec
     resized          (metadata, shape) -> metadata of another shape
-    defaults         the members of `metadata` that a spec always has, where defaults are asked for
+    defaults         the members of `metadata` that a spec always has, where defaults are asked for; None
+                     where there is no such member
+    several          for a format whose document describes several arrays; then decode_metadata gives all that
+                     the document says, and the metadata of one is found in it
+    described        the members of a spec that say again what is stored
     """
 
     name: str
@@ -61,7 +88,9 @@ class Format(NamedTuple):
     metadata_json: Callable[[Any], dict[str, Any]]
     codec_spec: Callable[[Any], CodecSpec]
     resized: Callable[[Any, tuple[int, ...]], Any]
-    defaults: dict[str, Any]
+    defaults: dict[str, Any] | None
+    several: Several | None = None
+    described: tuple[str, ...] = ("metadata",)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _named, (self.name,)

@@ -3,24 +3,33 @@
 What this file knows: the record that planning works from.  What it must not know: any metadata
 document.
 
+The grid begins at the array's `origin`; cells are counted from there.  Most formats store every chunk whole;
+some store those at the upper edge *clipped* (`Clipping`), so that how a chunk is stored depends on its cell.
+
 Laws: a key names exactly one cell; keys(cells) equals [key(cell) for each]; the domain's lower bounds are
-0 and explicit, its upper bounds the shape and implicit.
+the origin and explicit, its upper bounds implicit where the format can be resized; chains_of(cells) equals
+[chain_of(cell) for each].
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
+from operator import add
+from posixpath import normpath
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.chain import CodecChain
-from tegula.record import Record, derived
+from tegula.codecs.minishard import Minishards
+from tegula.record import Record, derived, replace
 from tegula.schema.dtypes import DataType
 from tegula.schema.units import Unit
 from tegula.space import domain as domains
 
-__all__ = ["ArrayLayout", "KeyRule"]
+__all__ = ["ArrayLayout", "Clipping", "KeyRule", "VoxelKeys", "resolved"]
 
 
 class KeyRule(NamedTuple):
@@ -67,6 +76,101 @@ class KeyRule(NamedTuple):
         return text.split("\0")[:-1]
 
 
+def resolved(path: str) -> str:
+    """Return a path in which ".." leads back, but never out of the store.
+
+    >>> resolved("a/b/../../c/"), resolved("/tmp/../x/"), resolved("../x/")
+    ('c/', '/x/', 'x/')
+    """
+    if ".." not in path:
+        return path
+    found = normpath(path)
+    while found.startswith("../"):
+        found = found[3:]
+    if found in (".", ".."):
+        return ""
+    return found + "/" if path.endswith("/") else found
+
+
+class VoxelKeys(NamedTuple):
+    """How a cell is called after the box of voxels that it holds, clipped where the array ends.
+
+    The last dimension has one cell and is not named.  `directory` may lead out of the array's own.
+
+    >>> rule = VoxelKeys("1_1_1/", (5, 0, 0), (4, 4, 4), (11, 4, 4))
+    >>> rule.key((1, 0, 0, 0))
+    '1_1_1/9-11_0-4_0-4'
+    """
+
+    directory: str
+    origin: tuple[int, ...]
+    chunk_shape: tuple[int, ...]
+    upper: tuple[int, ...]
+
+    def key(self, cell: tuple[int, ...]) -> str:
+        """Return the key of one cell."""
+        return self.keys(np.array([cell], np.int64))[0]
+
+    def keys(self, cells: NDArray[np.int64], path: str = "") -> list[str]:
+        """Return the keys of `cells`, an array of int64 of shape [n, rank], each behind `path`."""
+        count = len(cells)
+        if not count:
+            return []
+        step = np.array(self.chunk_shape, np.int64)
+        corners = np.empty((count, 2 * len(step)), np.int64)
+        low = cells[:, : len(step)] * step + np.array(self.origin, np.int64)
+        corners[:, 0::2] = low
+        corners[:, 1::2] = np.minimum(low + step, np.array(self.upper, np.int64))
+        front = resolved(path + self.directory).replace("%", "%%")
+        line = front + "_".join(["%d-%d"] * len(step)) + "\0"
+        text: str = (line * count) % tuple(corners.ravel().tolist())
+        return text.split("\0")[:-1]
+
+
+class Clipping(Record):
+    """How chunks are stored that reach over the upper edge of an array: only what lies inside.
+
+    `dims` are the dimensions whose last chunk does, `last` its cell along each; `chains` are those of the
+    chunks that reach over some of them, counted in binary, the first of `dims` the lowest bit.
+    """
+
+    dims: tuple[int, ...]
+    last: tuple[int, ...]
+    chains: tuple[CodecChain, ...]
+
+    def number(self, cell: Sequence[int]) -> int:
+        """Return which of `chains` the chunk at a cell has."""
+        return sum(
+            (cell[dim] == at) << bit for bit, (dim, at) in enumerate(zip(self.dims, self.last, strict=True))
+        )
+
+    def numbers(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the same for `cells` int64[n, rank], int64[n]."""
+        over = cells[:, list(self.dims)] == np.array(self.last, np.int64)
+        found: NDArray[np.int64] = over @ (1 << np.arange(len(self.dims), dtype=np.int64))
+        return found
+
+
+def clipping(shape: tuple[int, ...], whole: CodecChain, chain_of: Any) -> Clipping | None:
+    """Return how the chunks at the edge of an array are stored, None where none reaches over it.
+
+    ``chain_of(shape)`` is the chain of a chunk that is stored with that shape.
+    """
+    chunk = whole.chunk_shape
+    dims = tuple(dim for dim, (size, step) in enumerate(zip(shape, chunk, strict=True)) if size % step)
+    if not dims:
+        return None
+    chains = []
+    for over in product((False, True), repeat=len(dims)):
+        kept = list(chunk)
+        for dim, clipped in zip(reversed(dims), over, strict=True):
+            if clipped:
+                kept[dim] = shape[dim] % chunk[dim]
+        corner = chain_of(tuple(kept))
+        chains.append(whole if not any(over) else replace(whole, steps=(), corner=corner))
+    return Clipping(dims, tuple(shape[dim] // chunk[dim] for dim in dims), tuple(chains))
+
+
 class ArrayLayout(Record):
     """An array as planning sees it.
 
@@ -74,7 +178,7 @@ class ArrayLayout(Record):
     dtype           data type of the elements
     chunk_shape     shape of every chunk, those at the edge included
     keys            how chunks are called, relative to the array's own prefix
-    chain           how a chunk is stored
+    chain           how a whole chunk is stored
     fill_bytes      one native element, or those of the `inner` dimensions; None where no fill value is set
     inner           how many of the last dimensions are the elements' own: never cut into chunks, fixed in
                     size, and part of the fill value
@@ -82,18 +186,26 @@ class ArrayLayout(Record):
     units           one a dimension, None for none
     fill_value      `fill_bytes` as a read-only array of the `inner` dimensions; where it is None, chunks are
                     always stored and missing ones read as 0
-    domain          lower bounds 0 and explicit, upper bounds the shape and implicit
+    origin          the array's lower bounds, where the grid begins; empty: all 0
+    fixed           the upper bounds are explicit: the array cannot be resized
+    clipped         how the chunks at the upper edge are stored, None for whole as well
+    minishards      how chunks are put into Neuroglancer's shards, None where each has a key of its own
+    domain          lower bounds explicit, upper bounds implicit unless `fixed`
     """
 
     shape: tuple[int, ...]
     dtype: DataType
     chunk_shape: tuple[int, ...]
-    keys: KeyRule
+    keys: KeyRule | VoxelKeys
     chain: CodecChain
     fill_bytes: bytes | None
     labels: tuple[str, ...]
     units: tuple[Unit | None, ...]
     inner: int = 0
+    origin: tuple[int, ...] = ()
+    fixed: bool = False
+    clipped: Clipping | None = None
+    minishards: Minishards | None = None
     fill_value: NDArray[Any] | None = derived()
     domain: domains.IndexDomain = derived()
 
@@ -103,13 +215,32 @@ class ArrayLayout(Record):
         fill = None if self.fill_bytes is None else element(self.fill_bytes, self.dtype, own)
         domains.check_labels(self.labels)
         object.__setattr__(self, "fill_value", fill)
-        made = domains.domain((0,) * rank, self.shape, self.labels, 0, (1 << rank - self.inner) - 1)
+        low = self.origin or (0,) * rank
+        high = tuple(map(add, low, self.shape))
+        made = domains.domain(low, high, self.labels, 0, 0 if self.fixed else (1 << rank - self.inner) - 1)
         object.__setattr__(self, "domain", made)
 
     @property
     def rank(self) -> int:
         """The number of dimensions."""
         return len(self.shape)
+
+    @property
+    def limits(self) -> tuple[int, ...] | None:
+        """Where chunks end for being whole: the shape if those at the edge are clipped, None if not."""
+        return None if self.clipped is None else self.shape
+
+    def chain_of(self, cell: Sequence[int]) -> CodecChain:
+        """Return how the chunk at one cell is stored."""
+        clipped = self.clipped
+        return self.chain if clipped is None else clipped.chains[clipped.number(cell)]
+
+    def chains_of(self, cells: NDArray[np.int64]) -> list[CodecChain] | None:
+        """Return how the chunks at `cells` int64[n, rank] are stored, None where all are as `chain` says."""
+        if self.clipped is None:
+            return None
+        numbers = self.clipped.numbers(cells)
+        return [self.clipped.chains[number] for number in numbers.tolist()] if numbers.any() else None
 
 
 def element(data: bytes, dtype: DataType, shape: tuple[int, ...] = ()) -> NDArray[Any]:

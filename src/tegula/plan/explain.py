@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 from tegula.plan.blocks import TILE_BYTES, block_rows, span_count
+from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.reach import base_of, reached
 from tegula.record import Record
@@ -62,7 +63,7 @@ def explain(view: View, width: int = 8) -> Explanation:
     source = view.source
     if isinstance(source, Chunked):
         layout = source.layout
-        part = partition(view.transform, layout.chunk_shape)
+        part = partition(on_grid(view), layout.chunk_shape)
         chunk = layout.chain.nbytes
         decoded = part.rows * chunk
         working = _working(part.rows, chunk, layout.chain.raw, width) + _factors(part)

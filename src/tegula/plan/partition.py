@@ -64,13 +64,20 @@ class Partition(Record, eq=False):
     """A view over a grid in factored form; `rows` counts the cells it touches.
 
     `shape` is the input shape, `chunk_shape` the grid's; `fixed` holds (grid dimension, array index) of
-    the constant maps.  Rows are numbered with the last factor fastest.
+    the constant maps; `limits` is the shape of an array whose chunks end where it does.  Rows are numbered
+    with the last factor fastest.
     """
 
     shape: tuple[int, ...]
     chunk_shape: tuple[int, ...]
     fixed: tuple[tuple[int, int], ...]
     factors: tuple[Factor, ...]
+    limits: tuple[int, ...] | None = None
+
+    def extent(self, grid_dim: int, index: int) -> int:
+        """Return how far the chunk that holds an index reaches along a dimension of the grid."""
+        chunk = self.chunk_shape[grid_dim]
+        return chunk if self.limits is None else min(chunk, self.limits[grid_dim] - index // chunk * chunk)
 
     @property
     def rows(self) -> int:
@@ -88,12 +95,18 @@ class Partition(Record, eq=False):
         return all(factor.positions is None for factor in self.factors)
 
 
-def partition(transform: Any, chunk_shape: Sequence[int], coarse: Sequence[int] | None = None) -> Partition:
+def partition(
+    transform: Any,
+    chunk_shape: Sequence[int],
+    coarse: Sequence[int] | None = None,
+    limits: Sequence[int] | None = None,
+) -> Partition:
     """Factor `transform` (an IndexTransform with a finite domain) over a grid of `chunk_shape`.
 
     The domain is renumbered from zero: position 0 of each input dimension is its origin.  With `coarse`,
     the shape of larger chunks that hold whole ones of these, the cells of one larger chunk follow each
-    other in every factor.
+    other in every factor.  With `limits`, the shape of the array, a chunk at its edge is whole where the
+    view covers what lies inside.
     """
     origin: tuple[int, ...] = transform.input_origin
     shape: tuple[int, ...] = transform.input_shape
@@ -137,8 +150,10 @@ def partition(transform: Any, chunk_shape: Sequence[int], coarse: Sequence[int] 
             large = chunks if coarse is None else [coarse[g] for g in grid_dims]
             factors.append(_indexed(dims, grid_dims, outputs, chunks, large, origin, shape))
         else:
-            factors.append(_strided(dims, grid_dims, outputs, chunks, origin, shape))
-    return Partition(tuple(shape), tuple(chunk_shape), tuple(fixed), tuple(factors))
+            inside = None if limits is None else [limits[g] for g in grid_dims]
+            factors.append(_strided(dims, grid_dims, outputs, chunks, origin, shape, inside))
+    ends = None if limits is None else tuple(limits)
+    return Partition(tuple(shape), tuple(chunk_shape), tuple(fixed), tuple(factors), ends)
 
 
 def _strided(
@@ -148,6 +163,7 @@ def _strided(
     chunks: list[int],
     origin: tuple[int, ...],
     shape: tuple[int, ...],
+    limits: list[int] | None = None,
 ) -> Factor:
     (dim,) = dims
     extent = shape[dim]
@@ -169,7 +185,12 @@ def _strided(
     counts = np.diff(starts)
     for g, (offset, stride, chunk) in enumerate(zip(offsets, strides, chunks, strict=True)):
         cells[:, g] = (offset + stride * first) // chunk
-        whole &= (counts == chunk) if abs(stride) == 1 and len(chunks) == 1 else np.uint8(chunk == 1)
+        if abs(stride) != 1 or len(chunks) != 1:
+            whole &= np.uint8(chunk == 1)
+        elif limits is None:
+            whole &= counts == chunk
+        else:
+            whole &= counts == np.minimum(chunk, limits[g] - cells[:, g] * chunk)
     return Factor(tuple(dims), tuple(grid_dims), starts, cells, whole, offsets, strides)
 
 

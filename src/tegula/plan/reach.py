@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tegula.plan.blocks import Box, Grain
+from tegula.plan.grid import on_grid
 from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.view import View
 
@@ -54,7 +55,7 @@ def grains(view: View) -> list[Grain]:
     source = view.source
     found: list[Grain] = [(1, 0)] * view.transform.input_rank
     if isinstance(source, Chunked):
-        for output, chunk in zip(view.transform.output, source.layout.chunk_shape, strict=True):
+        for output, chunk in zip(on_grid(view).output, source.layout.chunk_shape, strict=True):
             if output.input_dimension is not None and output.stride == 1:
                 found[output.input_dimension] = (chunk, -output.offset % chunk)
     elif not isinstance(source, InMemory):

@@ -124,7 +124,7 @@ def bind(part: Partition, chunk_strides: Sequence[int], array_strides: Sequence[
         cell = index // chunk_shape[grid_dim]
         fixed_cells[grid_dim] = cell
         fixed_offset += (index - cell * chunk_shape[grid_dim]) * chunk_strides[grid_dim]
-    whole_fixed = all(chunk_shape[grid_dim] == 1 for grid_dim, _ in part.fixed)
+    whole_fixed = all(part.extent(grid_dim, index) == 1 for grid_dim, index in part.fixed)
 
     sizes, chunk_base, array_base, begins, counts, whole, cells, grid_dims = [], [], [], [], [], [], [], []
     chunk_steps, array_steps = [], []

@@ -30,6 +30,7 @@ from tegula.kv.spec import StoreRef, describe, is_far
 from tegula.plan.blocks import EXPANDED_ROWS, block_rows, far_pace, span_count
 from tegula.plan.budget import reading_bytes
 from tegula.plan.gather import Pieces, Spot, pieces
+from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import (
@@ -86,16 +87,35 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
         cells = np.array([spot.cell], np.int64).reshape(1, len(spot.cell))
         (words,) = await _decoded(source, cells)
         return one(source, spot, shape, order, words)
-    key = source.path + layout.keys.key(spot.cell)
+    chain = layout.chain_of(spot.cell)
     chunk: Any = None
+    if layout.minishards is not None:
+        chunk, name = await _member(source, spot.cell, chain)
+        return _elements(source, chunk, spot, shape, order, spot.cell, name)
+    (key,) = layout.keys.keys(np.array([spot.cell], np.int64).reshape(1, len(spot.cell)), source.path)
     try:
         answer = await Read(source.store, key)
         if answer.state == "value":
-            chunk = layout.chain.decode(answer.value)
+            chunk = chain.decode(answer.value)
     except TegulaError as error:
         raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
     where = describe(source.store, key) if chunk is None else ""
     return _elements(source, chunk, spot, shape, order, spot.cell, where)
+
+
+async def _member(source: Chunked, cell: Sequence[int], chain: CodecChain) -> tuple[Any, str]:
+    """Return one chunk of a shard, None where it is missing, and how errors call it."""
+    from tegula.programs.minishards import fetch, locate_chunks, where
+
+    found = await locate_chunks(source, np.array([cell], np.int64))
+    (value,) = await fetch(source, found, slice(0, 1))
+    name = where(source, found.keys[0], int(found.numbers[0]))
+    if value is None:
+        return None, name
+    try:
+        return chain.decode(value), name
+    except TegulaError as error:
+        raise annotated(error, f"Error reading {name}: ") from None
 
 
 def one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str, words: Any) -> NDArray[Any]:
@@ -205,6 +225,7 @@ class Reading(Record, eq=False):
     slab: bool
     stream: Stream | None
     room: Room | None = None
+    clipped: bool = False
 
 
 class Naming(Protocol):
@@ -255,7 +276,7 @@ def few(source: Chunked, view: View) -> Pieces | None:
     layout = source.layout
     size = max(1, layout.chain.nbytes)
     most = min(FEW if loaded() else FEW_COLD, FEW_BYTES // size)
-    parts = pieces(view.transform, layout.shape, layout.chunk_shape, most) if most > 1 else None
+    parts = pieces(on_grid(view), layout.shape, layout.chunk_shape, most) if most > 1 else None
     if parts is not None and len(parts.cells) > FEW:
         rows = len(parts.cells)
         return None if slab_pays(rows, size) else parts  # the kernels, once that has been done often enough
@@ -298,7 +319,8 @@ async def read_chunked(
 
     `counted`: the caller has counted what this needs (`plan.budget`) under that limit.
     """
-    if source.memory is None:
+    layout = source.layout
+    if source.memory is None and layout.clipped is None and layout.minishards is None:
         parts = few(source, view)
         if parts is not None:
             await read_few(source, parts, out)
@@ -321,7 +343,7 @@ async def read_chunked(
 def _reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimit | None = None) -> Reading:
     layout = source.layout
     target = memory(out)
-    part = partition(view.transform, layout.chunk_shape)
+    part = partition(on_grid(view), layout.chunk_shape)
     table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
     chunk_bytes = layout.chain.nbytes
     bare = source.chunks is not None or (layout.chain.raw and not layout.chain.swap)
@@ -334,7 +356,8 @@ def _reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimi
     room = None
     if limit is not None and counted is None:
         room = Room(limit.pool, limit.size, reading_bytes(layout.chain, min(rows, len(table)), slab))
-    return Reading(source, layout.chain, target, table, rows, slab, stream, room)
+    clipped = layout.clipped is not None
+    return Reading(source, layout.chain, target, table, rows, slab, stream, room, clipped)
 
 
 def known(source: Chunked, view: View, order: str, recall: Recall) -> NDArray[Any] | None:
@@ -379,10 +402,14 @@ async def _read_span(job: Reading, span: Table) -> None:
 async def _read_rows(job: Reading, span: Table) -> None:
     source = job.source
     layout = source.layout
-    scratch = np.empty(0 if layout.chain.raw else layout.chain.nbytes, np.uint8)
+    spare = not layout.chain.raw or job.clipped
+    scratch = np.empty(layout.chain.nbytes if spare else 0, np.uint8)
     for rows in span.blocks(EXPANDED_ROWS):
         columns = rows.expand()
         lines = None if job.stream is None else stream_rows(job.stream, columns, job.memory)
+        if layout.minishards is not None:
+            await _read_members(job, columns, lines, scratch)
+            continue
         names = [] if source.chunks is not None else layout.keys.keys(columns.cells, source.path)
         for at in range(0, len(columns), job.block_rows):
             block = columns[at : at + job.block_rows]
@@ -397,6 +424,22 @@ async def _read_rows(job: Reading, span: Table) -> None:
                 values = (await _columns(source, keys)).values
                 await Compute(Call(place_encoded, job, block, named, values, boxes, scratch), source.compute)
                 del values  # so that the store may read the next block into the same memory
+
+
+async def _read_members(job: Reading, columns: Block, lines: Any, scratch: NDArray[np.uint8]) -> None:
+    """Read rows that are chunks of shards."""
+    from tegula.programs.minishards import ShardNames, fetch, locate_chunks
+
+    source = job.source
+    found = await locate_chunks(source, columns.cells)
+    for at in range(0, len(columns), job.block_rows):
+        some = slice(at, min(at + job.block_rows, len(columns)))
+        block = columns[some]
+        boxes = None if lines is None else lines[some]
+        values = await fetch(source, found, some)
+        named = ShardNames(source, found, at, block.cells)
+        await Compute(Call(place_encoded, job, block, named, values, boxes, scratch), source.compute)
+        del values  # so that the store may read the next block into the same memory
 
 
 def _length(value: Any) -> int:
@@ -453,7 +496,8 @@ def place_encoded(
 ) -> None:
     """Decode the stored bytes of each chunk, None for a missing one, and copy it to its place."""
     chain = job.chain
-    if job.slab:
+    chains = job.source.layout.chains_of(block.cells) if job.clipped else None
+    if job.slab and chains is None:
         size = chain.nbytes
         if set(map(_length, values)) == {size}:
             _place_all(job, block, values)
@@ -463,7 +507,7 @@ def place_encoded(
             _place_missing(job, block, row, names, boxes)
             continue
         try:
-            chunk = chain.words(value, scratch)
+            chunk = (chain if chains is None else chains[row]).words(value, scratch)
         except TegulaError as error:
             raise annotated(error, f"Error reading {names.where(row)}: ") from None
         _place(job, block, row, chunk, boxes)

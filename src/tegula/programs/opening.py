@@ -80,6 +80,10 @@ async def open_metadata(
         InvalidArgument: what is asked for cannot be created.
     """
     key = path + form.metadata_key(members)
+    if form.several is not None and not (flags.assume_metadata or flags.assume_cached_metadata):
+        from tegula.programs.several import open_one
+
+        return await open_one(form, store, path, members, schema, flags)
     if flags.assume_metadata or flags.assume_cached_metadata:
         return form.create(members, schema)
     made = None

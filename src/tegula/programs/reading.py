@@ -15,6 +15,7 @@ from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.kernels.copy import strided_copy
 from tegula.plan.gather import locate, pick, strided
+from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.table import bind
 from tegula.plan.transfer import empty, memory, place
@@ -35,7 +36,7 @@ def blank(view: View, order: str = "C") -> NDArray[Any] | None:
     source = view.source
     if isinstance(source, Chunked):
         layout = source.layout
-        if locate(view.transform, layout.shape, layout.chain.finest.chunk_shape) is not None:
+        if locate(on_grid(view), layout.shape, layout.chain.finest.chunk_shape) is not None:
             return None
     return empty(view.shape, source.dtype.array_dtype, order)
 
@@ -51,7 +52,7 @@ async def read(view: View, order: str = "C", width: int = 8, out: NDArray[Any] |
         return out
     if isinstance(source, Chunked):
         layout = source.layout
-        spot = locate(view.transform, layout.shape, layout.chain.finest.chunk_shape)
+        spot = locate(on_grid(view), layout.shape, layout.chain.finest.chunk_shape)
         if spot is not None:
             return await read_one(source, spot, view.shape, order)
     elif isinstance(source, InMemory) and prod(view.shape) * source.array.itemsize <= SMALL:

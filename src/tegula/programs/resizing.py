@@ -25,6 +25,7 @@ from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import List, Read, ReadMany, Write, WriteMany
 from tegula.errors import Aborted, FailedPrecondition, Indeterminate, Unimplemented, annotated
+from tegula.formats.layout import KeyRule
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, describe
 from tegula.plan.bounds import (
@@ -37,6 +38,7 @@ from tegula.plan.bounds import (
 )
 from tegula.programs.chunked import fill_words
 from tegula.programs.retry import pause
+from tegula.schema.schema import Schema
 from tegula.source import Chunked
 
 __all__ = ["resize"]
@@ -74,6 +76,8 @@ async def resize(
         if found.state != "value":
             raise FailedPrecondition(f"Metadata at {where} does not exist")
         current = form.decode_metadata(bytes(found.value), where)
+        if form.several is not None:
+            current = form.several.found(current, members, Schema())
         _compatible(form, metadata, current, members)
         old = form.layout(current, members).shape
         shape = new_shape(asked, old)
@@ -136,6 +140,7 @@ async def _dropped(source: Chunked, old: tuple[int, ...], new: tuple[int, ...]) 
     if count_dropped(old, new, chunk) < LISTED:
         return dropped_cells(old, new, chunk)
     rule = source.layout.keys
+    assert isinstance(rule, KeyRule)  # what is called after its voxels keeps its size
     front = source.path + rule.prefix
     listing = await List(source.store, KeyRange.prefix(front))
     ends = [-(-size // edge) for size, edge in zip(new, chunk, strict=True)]

@@ -32,6 +32,7 @@ from tegula.errors import DataLoss, FailedPrecondition, OutOfRange, TegulaError,
 from tegula.kv.spec import ByteRange, StoreRef, describe
 from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, block_rows, span_count
 from tegula.plan.budget import reading_bytes
+from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
 from tegula.plan.ranges import GAP, coalesce
 from tegula.plan.refine import Entries, RowError, index_ranges, refine
@@ -191,7 +192,7 @@ async def read_sharded(
         width = max(1, width - 1)  # decoding keeps the cores busy: no task to spare for waiting
     target = memory(out)
     shape = finest.chunk_shape
-    nested = nest(view.transform, layout.chunk_shape, shape, c_strides(shape, finest.order), target.strides)
+    nested = nest(on_grid(view), layout.chunk_shape, shape, c_strides(shape, finest.order), target.strides)
     size = finest.nbytes
     slab = finest.raw and not finest.swap and slab_pays(len(nested.table), size)
     stream = None if size % 8 else stream_of(nested.table, target)

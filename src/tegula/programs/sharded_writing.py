@@ -29,6 +29,7 @@ from tegula.kv.spec import describe
 from tegula.plan.arena import Arena
 from tegula.plan.blocks import EXPANDED_ROWS, block_rows
 from tegula.plan.budget import writing_bytes
+from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
 from tegula.plan.table import Block, Table, c_strides
 from tegula.plan.transfer import memory, slab_pays
@@ -58,7 +59,7 @@ async def write_sharded(
         data = np.ascontiguousarray(data)
     origin = memory(data)
     shape = finest.chunk_shape
-    nested = nest(view.transform, layout.chunk_shape, shape, c_strides(shape, finest.order), origin.strides)
+    nested = nest(on_grid(view), layout.chunk_shape, shape, c_strides(shape, finest.order), origin.strides)
     slab = slab_pays(len(nested.table), finest.nbytes)
     job = Writing(source, finest, origin, nested.table, block_rows(finest.nbytes), slab, [])
     room = None

@@ -13,6 +13,7 @@ from tegula.effects.storage import ReadMany
 from tegula.kv.generation import NO_VALUE
 from tegula.kv.spec import ByteRange
 from tegula.plan.blocks import EXPANDED_ROWS
+from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.table import bind, c_strides
 from tegula.source import Cast, Chunked, Downsample, InMemory
@@ -47,11 +48,18 @@ async def stored(view: View, missing: bool, there: bool) -> tuple[bool | None, b
 
 async def _seen(source: Chunked, view: View, missing: bool, there: bool) -> tuple[bool, bool]:
     layout = source.layout
-    part = partition(view.transform, layout.chunk_shape)
+    part = partition(on_grid(view), layout.chunk_shape)
     # the table of a read, for its cells alone
     table = bind(part, c_strides(layout.chunk_shape), c_strides(view.shape))
     nothing = everything = True
     for rows in table.blocks(EXPANDED_ROWS):
+        if layout.minishards is not None:
+            from tegula.programs.minishards import locate_chunks
+
+            found = await locate_chunks(source, rows.expand().cells)
+            gone = found.starts < 0
+            nothing, everything = nothing and bool(gone.all()), everything and not gone.any()
+            continue
         keys = layout.keys.keys(rows.expand().cells, source.path)
         for at in range(0, len(keys), BLOCK):
             names = keys[at : at + BLOCK]

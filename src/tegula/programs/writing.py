@@ -29,6 +29,7 @@ from tegula.plan.arena import Arena
 from tegula.plan.blocks import block_rows, far_pace, span_count
 from tegula.plan.budget import writing_bytes
 from tegula.plan.gather import indices, strided
+from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import Memory, collect, collect_slab, memory, slab_pays
@@ -88,6 +89,7 @@ class Writing(Record, eq=False):
     slab: bool
     arenas: list[Arena]
     room: Room | None = None
+    clipped: bool = False
 
 
 async def _write_chunked(
@@ -103,7 +105,7 @@ async def _write_chunked(
     if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
         data = np.ascontiguousarray(data)
     origin = memory(data)
-    part = partition(view.transform, layout.chunk_shape)
+    part = partition(on_grid(view), layout.chunk_shape, limits=layout.limits)
     table = bind(part, c_strides(layout.chunk_shape, chain.order), origin.strides)
     chunk_bytes = chain.nbytes
     slab = slab_pays(len(table), chunk_bytes)
@@ -114,7 +116,12 @@ async def _write_chunked(
     room = None
     if limit is not None and counted is None:
         room = Room(limit.pool, limit.size, writing_bytes(chain, min(rows, len(table))))
-    job = Writing(source, chain, origin, table, rows, slab, [], room)
+    job = Writing(source, chain, origin, table, rows, slab, [], room, layout.clipped is not None)
+    if layout.minishards is not None:
+        from tegula.programs.minishards import write_minishards
+
+        await write_minishards(job, table, width)
+        return
     spans = table.spans(count)
     if len(spans) == 1:
         await _write_span(job, spans[0])
@@ -189,13 +196,18 @@ def encode_rows(
     Where a cache keeps chunks, `words` is filled with theirs.
     """
     keep = None if job.source.chunks is None else words
-    if not job.slab:
-        return [_encoded(job, _gathered(job, rows, block, row, arena), keep) for row in whole]
     chain = job.chain
+    chains = job.source.layout.chains_of(block.cells[whole]) if job.clipped else None
+    if not job.slab or chains is not None:
+        each = chains or [chain] * len(whole)
+        return [
+            _encoded(job, _gathered(job, rows, block, row, arena), of, keep)
+            for row, of in zip(whole, each, strict=True)
+        ]
     slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
     collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
     if not (chain.raw and not chain.swap) or keep is not None:
-        return [_encoded(job, chunk, keep) for chunk in slab]
+        return [_encoded(job, chunk, chain, keep) for chunk in slab]
     size, data = chain.nbytes, slab.tobytes()
     values: list[Any] = [data[at : at + size] for at in range(0, len(data), size)]
     value = job.source.layout.fill_value
@@ -213,7 +225,7 @@ def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -
     return chunk
 
 
-def _encoded(job: Writing, chunk: NDArray[Any], words: list[Any] | None = None) -> Any:
+def _encoded(job: Writing, chunk: NDArray[Any], chain: CodecChain, words: list[Any] | None = None) -> Any:
     """Return the encoded value of a chunk, None where it equals the fill value; add its words to `words`."""
     value, keep = job.source.layout.fill_value, job.source.keep_fill
     if value is not None and not keep:
@@ -224,7 +236,7 @@ def _encoded(job: Writing, chunk: NDArray[Any], words: list[Any] | None = None) 
             return None
     if words is not None:
         words.append(chunk)
-    return job.chain.encode_words(chunk, keep)
+    return chain.encode_words(chunk, keep)
 
 
 class _Merge(Record, eq=False):
@@ -272,7 +284,7 @@ def merge_row(
     `value` is what is stored, None where nothing is; `where` is how errors call its place.  The new words
     are added to `words`.
     """
-    chain = job.chain
+    chain = job.source.layout.chain_of(block.cells[row].tolist()) if job.clipped else job.chain
     if value is None:
         filled = fill_value(job.source)
         if filled.ndim:
@@ -288,7 +300,7 @@ def merge_row(
             raise annotated(error, f"Error reading {where}: ") from None
     collect(table, block, row, chunk, job.memory)
     if chain.field is None:
-        return _encoded(job, chunk, words)
+        return _encoded(job, chunk, chain, words)
     if words is not None:
         words.append(chunk)
     drop = job.source.layout.fill_value is not None and not job.source.keep_fill

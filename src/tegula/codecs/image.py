@@ -1,0 +1,148 @@
+"""Chunks as JPEG and PNG images: byte codecs over a library's own.
+
+What this file knows: how the voxels of a chunk become the pixels of an image, and what an image says of its
+size before it is decoded.  What it must not know: documents, stores.
+
+The decoded bytes are the elements, lowest byte first, channel by channel, x fastest.  The image is as wide as
+the chunk along x; its rows are those of y, plane after plane along z.
+
+Laws: those of `codec.py`, but that JPEG gives back what is near.  An image of another size than that of the
+chunk is refused before it is decoded.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.codecs.codec import Buffer
+from tegula.errors import FailedPrecondition
+from tegula.record import Record
+
+__all__ = ["Jpeg", "Png"]
+
+
+class Image(Record):
+    """What both have: `shape` is voxels along x, y, z; `level` the quality, or how hard to try."""
+
+    shape: tuple[int, int, int]
+    channels: int
+    itemsize: int
+    level: int | None
+
+    def encoded_size(self, size: int) -> int | None:  # noqa: ARG002 - depends on the elements
+        """Return None."""
+        return None
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return np.dtype(f"<u{self.itemsize}")
+
+    def _pixels(self, data: Buffer) -> NDArray[Any]:
+        x, y, z = self.shape
+        planes = np.frombuffer(data, self._dtype).reshape(self.channels, y * z, x)
+        return planes[0] if self.channels == 1 else np.ascontiguousarray(planes.transpose(1, 2, 0))
+
+    def _elements(self, pixels: NDArray[Any]) -> Buffer:
+        planes = pixels.reshape(-1, self.channels).T
+        return np.ascontiguousarray(planes, self._dtype).reshape(-1).view(np.uint8).data
+
+    def _check(self, width: int, height: int, channels: int, bits: int) -> None:
+        if width * height != prod(self.shape):
+            wanted = f"{self.shape[0]}x{self.shape[1] * self.shape[2]}"
+            raise FailedPrecondition(
+                f"Image dimensions {width}x{height} are not compatible with expected dimensions {wanted}"
+            )
+        if channels != self.channels or bits != 8 * self.itemsize:
+            raise FailedPrecondition(
+                f"Image has {channels} channels of {bits} bits, "
+                f"but {self.channels} of {8 * self.itemsize} are expected"
+            )
+
+
+class Png(Image):
+    """PNG, `level` 0 to 9, None for the library's own."""
+
+    def encode(self, data: Buffer) -> Buffer:
+        """Return the image."""
+        import imagecodecs
+
+        found: Buffer = imagecodecs.png_encode(self._pixels(data), level=self.level)
+        return found
+
+    def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:  # noqa: ARG002
+        """Return the elements of an image.
+
+        Raises:
+            FailedPrecondition: it is none, or of another size.
+        """
+        import imagecodecs
+
+        head = bytes(data[:33])
+        if head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR" or len(head) < 33:
+            raise FailedPrecondition("Failed to decode PNG: no header")
+        width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
+        # a palette, or fewer bits than a byte, is no way to store a chunk
+        channels = {0: 1, 2: 3, 4: 2, 6: 4}.get(head[25], 0)
+        self._check(width, height, channels, head[24])
+        try:
+            pixels = imagecodecs.png_decode(bytes(data))
+        except Exception as error:
+            raise FailedPrecondition(f"Failed to decode PNG: {error}") from None
+        return self._checked(pixels, height, width)
+
+    def _checked(self, pixels: NDArray[Any], height: int, width: int) -> Buffer:
+        if pixels.size != height * width * self.channels or pixels.dtype.itemsize != self.itemsize:
+            raise FailedPrecondition("Failed to decode image: it is not what its header says")
+        return self._elements(pixels)
+
+
+class Jpeg(Image):
+    """JPEG, `level` 0 to 100."""
+
+    def encode(self, data: Buffer) -> Buffer:
+        """Return the image."""
+        import imagecodecs
+
+        found: Buffer = imagecodecs.jpeg8_encode(self._pixels(data), level=self.level)
+        return found
+
+    def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:  # noqa: ARG002
+        """Return the elements of an image.
+
+        Raises:
+            FailedPrecondition: it is none, or of another size.
+        """
+        import imagecodecs
+
+        width, height, channels, bits = _jpeg_size(data)
+        self._check(width, height, channels, bits)
+        try:
+            pixels = imagecodecs.jpeg8_decode(bytes(data))
+        except Exception as error:
+            raise FailedPrecondition(f"Failed to decode JPEG: {error}") from None
+        if pixels.size != height * width * self.channels or pixels.dtype.itemsize != self.itemsize:
+            raise FailedPrecondition("Failed to decode image: it is not what its header says")
+        return self._elements(pixels)
+
+
+def _jpeg_size(data: Buffer) -> tuple[int, int, int, int]:
+    """Return width, height, channels and bits of a sample, as the frame header of a JPEG says."""
+    view = memoryview(data)
+    at, end = 2, len(view)
+    if end < 4 or bytes(view[:2]) != b"\xff\xd8":
+        raise FailedPrecondition("Failed to decode JPEG: no header")
+    while at + 9 < end and view[at] == 0xFF:
+        marker = view[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        length = int.from_bytes(view[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = (int.from_bytes(view[at + n : at + n + 2], "big") for n in (5, 7))
+            return width, height, view[at + 9], view[at + 4]
+        at += 2 + length
+    raise FailedPrecondition("Failed to decode JPEG: no frame")

@@ -64,6 +64,15 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "zarr2": "tegula.formats.groups.zarr2:ZARR2",
         "zarr3": "tegula.formats.groups.zarr3:ZARR3",
     },
+    "wholes": {
+        "avif": "tegula.formats.whole:AVIF",
+        "bmp": "tegula.formats.whole:BMP",
+        "jpeg": "tegula.formats.whole:JPEG",
+        "json": "tegula.formats.whole:JSON",
+        "png": "tegula.formats.whole:PNG",
+        "tiff": "tegula.formats.whole:TIFF",
+        "webp": "tegula.formats.whole:WEBP",
+    },
     "kvstores": {
         "memory": "tegula.kv.drivers:MEMORY",
         "file": "tegula.kv.drivers:FILE",

@@ -1,7 +1,8 @@
 """What can be read: a closed sum of shapes of reading.
 
 Formats, codecs and stores are open registries; the ways to read are few and known here.  Every
-chunked format becomes `Chunked`; an array in memory is `InMemory`; a computed array is a source over
+chunked format becomes `Chunked`; an array in memory (an image, once it is decoded) is `InMemory`; a JSON
+document, which others may change at any time, is `Whole`; a computed array is a source over
 a view (`Downsample`, `Cast`).  Programs match on these and nothing else.
 
 Sources are values: they name stores and arrays, they do no I/O.
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
     from tegula.schema.units import Unit
     from tegula.view import View
 
-__all__ = ["Cast", "Chunked", "Downsample", "InMemory", "MemoryLimit", "Source"]
+__all__ = ["Cast", "Chunked", "Downsample", "InMemory", "MemoryLimit", "Source", "Whole"]
 
 ALWAYS = float("inf")
 
@@ -96,6 +97,20 @@ class InMemory(Record, eq=False):
         return (0,) * self.array.ndim, self.array.shape
 
 
+class Whole(Record, eq=False):
+    """The part of the JSON document at `key` that `pointer` names: one element, no dimensions."""
+
+    store: StoreRef
+    key: str
+    pointer: str
+    dtype: DataType
+
+    @property
+    def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Inclusive lower and exclusive upper bounds: none."""
+        return (), ()
+
+
 class Downsample(Record, eq=False):
     """A view reduced by integer factors; blocks are aligned to coordinate zero of the base."""
 
@@ -133,4 +148,4 @@ class Cast(Record, eq=False):
         return transform.input_origin, transform.input_exclusive_max
 
 
-Source: TypeAlias = Chunked | InMemory | Downsample | Cast
+Source: TypeAlias = Chunked | Whole | InMemory | Downsample | Cast

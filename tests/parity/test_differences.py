@@ -271,6 +271,44 @@ def lock_that_stays(ts, folder):
     return told(lambda: ts.KvStore.open(spec).result().write("z", b"a").result())[:20]
 
 
+@case("ValueError: FAILED_PRECONDITION", "zarr3")
+def zarr_beside_other_documents(ts, folder):
+    made(ts, folder, dtype="uint8", shape=[2])
+    for name in (".zarray", "info", "attributes.json"):
+        (folder / "a" / name).write_text("{}")
+    return told(lambda: ts.open(f"file://{folder}/a").result().spec().to_json()["driver"])[:31]
+
+
+@case("1", "2")
+def document_changed_by_another(ts, folder):
+    (folder / "x").write_text("1")
+    store = ts.open(f"file://{folder}/x|json:").result()
+    assert store.read().result().item() == 1
+    (folder / "x").write_text("2")
+    return repr(store.read().result().item())
+
+
+@case("nan", "None")
+def nan_in_a_document(ts, folder):
+    store = ts.open(f"file://{folder}/x|json:").result()
+    store.write(float("nan")).result()
+    assert (folder / "x").read_text() == "null"
+    return repr(store.read().result().item())
+
+
+@case((2, 3, 5), (2, 3, 4))
+def tiff_with_alpha(ts, folder):
+    from PIL import Image
+
+    Image.new("RGBA", (3, 2), (1, 2, 3, 4)).save(folder / "x.tiff")
+    return ts.open(f"file://{folder}/x.tiff").result().shape
+
+
+@case(None, {"input_inclusive_min": [0, 0, 0]})
+def image_specification_from_a_url(ts, folder):
+    return ts.Spec(f"file://{folder}/x|png:").to_json().get("transform")
+
+
 @case("KeyError: ''", "KeyError: 'nothing'")
 def missing_key(ts, folder):
     return told(lambda: ts.KvStore.open("memory://").result()["nothing"])

@@ -10,13 +10,6 @@ import tegula as ts
 from tegula.errors import InvalidArgument, Unimplemented
 
 DRIVERS = [
-    "json",
-    "png",
-    "jpeg",
-    "tiff",
-    "avif",
-    "webp",
-    "bmp",
     "stack",
     "virtual_chunked",
 ]

@@ -14,13 +14,13 @@ from tegula.api.spec import FLAGS, Spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody, directory
 from tegula.api.store import TensorStore
 from tegula.api.stores import warn_of_lost_updates
+from tegula.api.wholebody import WholeBody, open_whole, parse_whole
 from tegula.binding import compact
 from tegula.effects.effect import Program
-from tegula.effects.storage import Read
-from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
-from tegula.kv.spec import describe
+from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.programs.detect import detect
 from tegula.programs.opening import OpenFlags, open_metadata
-from tegula.registry import lookup
+from tegula.registry import kind_of, lookup
 from tegula.runtime.future import Future, ready
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
@@ -175,6 +175,8 @@ def _start(asked: Spec, access: Access) -> Future[TensorStore]:
         return _at_once(asked, access, _array)
     if isinstance(body, ComputedBody):
         return _computed(asked, body, access)
+    if isinstance(body, WholeBody):
+        return submit(_whole(asked, body, access)) if body.form.rank else _json(asked, body, access)
     program = _opening(asked, body, access)
     # looking at a local store costs less than a thread; writing to it may not
     if body.kvstore is not None:
@@ -271,12 +273,37 @@ async def _waiting(finish: Any) -> TensorStore:
     return made
 
 
+def _json(asked: Spec, body: WholeBody, access: Access) -> Future[TensorStore]:
+    # opening reads nothing
+    try:
+        found: TensorStore = run(_whole(asked, body, access))
+    except TegulaError as error:
+        return failed(error)
+    if access.writable:
+        warn_of_lost_updates(found._opened.kvstore._ref)
+    return ready(found)
+
+
+async def _whole(asked: Spec, body: WholeBody, access: Access) -> TensorStore:
+    try:
+        return await _opened_whole(asked, body, access)
+    except TegulaError as error:
+        raise _told(error, asked) from error
+
+
+async def _opened_whole(asked: Spec, body: WholeBody, access: Access) -> TensorStore:
+    resources = {name: found for name, found in _resources(asked).items() if name in body.resources}
+    view, opened = await open_whole(body, asked._seen, resources, access.write)
+    return TensorStore(view, opened, access.readable, access.writable and not body.form.rank)
+
+
 def _bound(body: ChunkedBody) -> KvStore:
     return kv_open(body.kvstore)
 
 
 async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStore:
     schema = asked._schema
+    driver = ""
     try:
         if body.kvstore is None:
             raise InvalidArgument('"kvstore" must be specified')
@@ -288,8 +315,12 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
         if body.form is None:
             if flags.create:
                 raise InvalidArgument("create mode not compatible with format auto-detection")
-            body = await _detected(body, kvstore)
-            kvstore = _bound(body)
+            found = await _detected(body, kvstore)
+            driver = found.name
+            if isinstance(found, WholeBody):
+                found.settle(schema.copy())
+                return await _opened_whole(asked, found, access)
+            body, kvstore = found, _bound(found)
         opened_at = time.time()
         resources = _resources(asked)
         metadata = await open_metadata(
@@ -319,6 +350,8 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
         if asked._seen is not None:
             view = View(view.source, propagate_bounds(view.transform.domain, asked._seen))
     except TegulaError as error:
+        if driver:
+            error = annotated(error, f'Error opening "{driver}" driver: ')
         raise _told(error, asked) from error
     return TensorStore(view, opened, access.readable, access.writable)
 
@@ -334,21 +367,20 @@ def _resources(asked: Spec) -> dict[str, ContextResource]:
     return found
 
 
-async def _detected(body: ChunkedBody, kvstore: KvStore) -> ChunkedBody:
-    """Return the body with the format that the stored metadata shows."""
+async def _detected(body: ChunkedBody, kvstore: KvStore) -> ChunkedBody | WholeBody:
+    """Return the body with the format that the store shows: an image by its first bytes, a directory by
+    its documents.
+
+    Raises:
+        FailedPrecondition: there is no format, or several that do not go together.
+        Unimplemented: there is one that cannot be read yet.
+    """
     assert body.kvstore is not None
-    prefix = directory(body.kvstore)
-    for name, key in (
-        ("zarr3", "zarr.json"),
-        ("zarr", ".zarray"),
-        ("n5", "attributes.json"),
-        ("neuroglancer_precomputed", "info"),
-    ):
-        found = await Read(kvstore._ref, prefix.path + key)
-        if found.state == "value":
-            form: Any = lookup("formats", name)
-            return body._replace(form=form, members=form.parse_members({}), kvstore=prefix)
-    raise FailedPrecondition(f"Failed to detect format for {describe(kvstore._ref, body.kvstore.path)}")
+    name = await detect(kvstore._ref, body.kvstore.path)
+    if kind_of(name, "wholes") is not None:
+        return parse_whole(lookup("wholes", name), {})._replace(kvstore=body.kvstore)
+    form: Any = lookup("formats", name)
+    return body._replace(form=form, members=form.parse_members({}), kvstore=directory(body.kvstore))
 
 
 def _told(error: TegulaError, asked: Spec, level: int = 0) -> TegulaError:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tegula.binding import as_json
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.plan.gather import Spot, locate
 from tegula.plan.grid import on_grid
@@ -23,7 +24,7 @@ from tegula.programs.reading import blank, read
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
 from tegula.runtime.session import recall, recall_one, run, submit
-from tegula.source import ALWAYS, Chunked, Downsample, InMemory
+from tegula.source import ALWAYS, Chunked, Downsample, InMemory, Whole
 from tegula.space.bounds import check_bounds, propagate_bounds
 from tegula.space.domain import IndexDomain
 from tegula.view import View
@@ -95,7 +96,7 @@ def _counted(view: View) -> bool:
     source = view.source
     if isinstance(source, Chunked):
         return source.memory is not None
-    return not isinstance(source, InMemory) and _counted(source.base)
+    return not isinstance(source, InMemory | Whole) and _counted(source.base)
 
 
 def _recalled(view: View, source: Chunked, spot: Spot | None, order: str) -> NDArray[Any] | None:
@@ -134,6 +135,8 @@ def _light(view: View) -> bool:
         return _touched(view, finest.chunk_shape, finest.nbytes) <= LIGHT_BYTES and leaf(source.store).local
     if isinstance(source, InMemory):
         return prod(view.shape) * source.array.itemsize <= LIGHT_BYTES
+    if isinstance(source, Whole):
+        return leaf(source.store).local
     scale = prod(source.factors) if isinstance(source, Downsample) else 1
     return prod(view.shape) * scale <= 4096 and _light(source.base)
 
@@ -243,6 +246,8 @@ def _light_write(view: View) -> bool:
     if isinstance(source, Chunked):
         touched = _touched(view, source.layout.chunk_shape, source.layout.chain.nbytes)
         return touched <= LIGHT_BYTES and leaf(source.store).local_writes
+    if isinstance(source, Whole):
+        return leaf(source.store).local_writes
     return isinstance(source, InMemory) and prod(view.shape) * source.array.itemsize <= LIGHT_BYTES
 
 
@@ -251,6 +256,10 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
     from tegula.schema.fill import checked
 
     kind = dtype.array_dtype
+    if rank == 0 and dtype.name == "json":
+        data = np.empty((), kind)
+        data[()] = as_json(source)
+        return data
     if isinstance(source, np.ndarray) and source.ndim > rank:
         raise InvalidArgument("object too deep for desired array")
     if isinstance(source, np.ndarray):

@@ -33,6 +33,7 @@ from tegula.api.specbody import (
     with_options,
 )
 from tegula.api.specmembers import FLAGS, completed, flag, named_driver, staleness
+from tegula.api.wholebody import WholeBody
 from tegula.binding import as_json, at_member, expected, integer, members, ordered, pretty, quoted
 from tegula.errors import InvalidArgument
 from tegula.late import Late
@@ -371,6 +372,14 @@ class Spec(Late, Indexable):
             if not isinstance(kvstore, KvStoreSpec):
                 raise TypeError("Invalid kvstore")
         body = self._body
+        if isinstance(body, WholeBody):
+            if changes:
+                body = body.rechecked(changes.get("recheck_cached_data", metadata))
+            if kvstore is not None:
+                if body.kvstore is not None:
+                    raise InvalidArgument('"kvstore" is already specified')
+                body = body._replace(kvstore=kvstore)
+            self._body = body
         if not isinstance(body, ChunkedBody):
             return
         if changes:
@@ -392,6 +401,8 @@ class Spec(Late, Indexable):
             wanted = schema_back(wanted, self._seen)
         merged = self._schema.copy()
         merged.set_schema(wanted)
+        if isinstance(self._body, WholeBody):
+            self._body.settle(merged)
         self._schema = merged
         if wanted.domain is not None:
             self._bounded()
@@ -416,7 +427,7 @@ class Spec(Late, Indexable):
     def _below(self, **options: Any) -> None:
         """Update the context of what this specification is made of."""
         body = self._body
-        if isinstance(body, ChunkedBody) and body.kvstore is not None:
+        if isinstance(body, ChunkedBody | WholeBody) and body.kvstore is not None:
             kvstore = body.kvstore.copy()
             kvstore.update(**options)
             self._body = body._replace(kvstore=kvstore)

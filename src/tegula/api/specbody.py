@@ -1,8 +1,8 @@
 """The drivers of specifications: what each takes out of the JSON, implies, and puts back.
 
-A body is a value: chunked arrays (`ChunkedBody`), an array in memory (`ArrayBody`), and views computed
-from another specification (`ComputedBody`).  It knows its own members, no transform, no flags and no
-context: those are the specification's.
+A body is a value: chunked arrays (`ChunkedBody`), documents and images (`WholeBody`), an array in memory
+(`ArrayBody`), and views computed from another specification (`ComputedBody`).  It knows its own members, no
+transform, no flags and no context: those are the specification's.
 
 Law: parsing what `dump` gave gives the body again.
 """
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import NDArray
 
 from tegula.api.opened import Options
+from tegula.api.wholebody import WholeBody, parse_whole
 from tegula.binding import array, at_member, at_position, boolean, expected, integer, text
 from tegula.errors import InvalidArgument, Unimplemented
 from tegula.kernels.methods import METHODS
 from tegula.kv.resources import KINDS, Kind
 from tegula.record import replace
+from tegula.registry import kind_of, lookup
 from tegula.schema.fill import Fill, array_of_json
 from tegula.schema.fill import to_json as elements_json
 from tegula.schema.layout import ChunkLayout
@@ -276,7 +278,7 @@ class ComputedBody(NamedTuple):
         return found
 
 
-Body = ChunkedBody | ArrayBody | ComputedBody
+Body = ChunkedBody | WholeBody | ArrayBody | ComputedBody
 
 
 def _merged(found: Schema, wanted: Schema) -> Schema:
@@ -319,6 +321,8 @@ def parse_body(driver: str, rest: dict[str, Any], schema: Schema) -> Body:
         body = _array(rest, schema)
     elif driver in ("cast", "downsample"):
         body = _computed(driver, rest, schema)
+    elif kind_of(driver, "wholes", "formats") == "wholes":
+        body = parse_whole(lookup("wholes", driver), rest)
     else:
         body = _chunked(driver, rest)
     body.settle(schema)
@@ -367,7 +371,6 @@ def _computed(driver: str, rest: dict[str, Any], schema: Schema) -> ComputedBody
 
 def _chunked(driver: str, rest: dict[str, Any]) -> ChunkedBody:
     from tegula.api.kvspec import KvStoreSpec
-    from tegula.registry import lookup
 
     form: Any = None if driver == "auto" else lookup("formats", driver)
     kvstore = None

@@ -28,12 +28,12 @@ def named_driver(rest: dict[str, Any]) -> str | None:
             raise InvalidArgument("Expected string, but member is missing")
         name = text(rest["driver"])
         if name not in ("auto", "array", "cast", "downsample"):
-            kind = kind_of(name, "formats", "kvstores", "stores")
+            kind = kind_of(name, "formats", "wholes", "kvstores", "stores")
             if kind is None:
                 raise InvalidArgument(f'"{name}" is not a registered TensorStore driver')
-            if kind != "formats":
+            if kind not in ("formats", "wholes"):
                 return None
-            name = str(lookup("formats", name).name)
+            name = str(lookup(kind, name).name)
     del rest["driver"]
     return name
 

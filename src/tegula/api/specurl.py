@@ -11,7 +11,8 @@ from typing import Any
 from tegula.api.kvspec import is_store
 from tegula.binding import at, quoted
 from tegula.errors import InvalidArgument
-from tegula.kv.url import SCHEMES, split_pipeline
+from tegula.formats.json_pointer import checked
+from tegula.kv.url import SCHEMES, decoded_path, split_pipeline
 
 __all__ = ["from_url"]
 
@@ -20,8 +21,8 @@ FORMATS = {
     "zarr3": "zarr3",
     "n5": "n5",
     "neuroglancer-precomputed": "neuroglancer_precomputed",
-    "auto": "auto",
 }
+PATHLESS = ("auto", "avif", "bmp", "jpeg", "neuroglancer-precomputed", "png", "tiff", "webp")
 
 
 def from_url(url: str) -> dict[str, Any]:
@@ -44,25 +45,39 @@ def _parsed(url: str) -> dict[str, Any]:
     if ":" not in first:
         raise InvalidArgument(f"unsupported URL scheme: {quoted(first)}")
     (scheme, _), *rest = split_pipeline(url)
-    if scheme in FORMATS:
+    if _ends(scheme):
         raise _misplaced(first, "as the first URL pipeline component")
     if scheme not in SCHEMES and not is_store(scheme):
         raise InvalidArgument(f"unsupported URL scheme: {quoted(scheme)}")
     found: dict[str, Any] | None = None
     for (scheme, path), component in zip(rest, later, strict=True):
-        if scheme in FORMATS:
+        if _ends(scheme):
             if found is not None:
                 raise _misplaced(component, "following a TensorStore URL pipeline component")
-            if path and scheme == "neuroglancer-precomputed":
-                raise InvalidArgument(
-                    f"Invalid TensorStore URL component {quoted(component)}: Path not supported"
-                )
-            found = {"driver": FORMATS[scheme], "kvstore": first, **({"path": path} if path else {})}
+            found = _ended(scheme, path, component, first)
         elif scheme == "cast":
             found = {"driver": "cast", "base": found or _detected(first), "dtype": path}
         else:
             raise InvalidArgument(f"unsupported URL scheme: {quoted(scheme)}")
     return found or _detected(first)
+
+
+def _ends(scheme: str) -> bool:
+    return scheme in FORMATS or scheme in PATHLESS or scheme == "json"
+
+
+def _ended(scheme: str, path: str, component: str, kvstore: str) -> dict[str, Any]:
+    """Return the JSON form of a component that is an array on a key-value store."""
+    if scheme in FORMATS and scheme not in PATHLESS:
+        return {"driver": FORMATS[scheme], "kvstore": kvstore, **({"path": path} if path else {})}
+    with at(f"Invalid TensorStore URL component {quoted(component)}: "):
+        inner = decoded_path(path)
+        if scheme != "json":
+            if inner:
+                raise InvalidArgument("Path not supported")
+            return {"driver": FORMATS.get(scheme, scheme), "kvstore": kvstore}
+        pointer = {"json_pointer": checked(inner)} if inner else {}
+    return {"driver": "json", "kvstore": kvstore, **pointer}
 
 
 def _detected(kvstore: str) -> dict[str, Any]:

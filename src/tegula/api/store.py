@@ -14,6 +14,7 @@ from tegula.api import storejson
 from tegula.api.opened import Opened
 from tegula.api.running import start, start_write
 from tegula.api.statistics import StorageStatistics as Statistics
+from tegula.api.wholebody import OpenedWhole
 from tegula.record import Record
 from tegula.source import Source
 from tegula.space.indexable import Indexable, Operations
@@ -209,7 +210,7 @@ class TensorStore(Indexable):
         """The key-value store of the array, None where there is none."""
         if isinstance(self._opened, TensorStore):
             return self._opened.kvstore
-        return self._opened.kvstore if isinstance(self._opened, Opened) else None
+        return self._opened.kvstore if isinstance(self._opened, Opened | OpenedWhole) else None
 
     @property
     def base(self) -> TensorStore | None:

@@ -8,6 +8,7 @@ from tegula.api.context import Context
 from tegula.api.opened import Opened
 from tegula.api.spec import Spec, made_spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody
+from tegula.api.wholebody import OpenedWhole
 from tegula.binding import pretty
 from tegula.errors import TegulaError
 from tegula.plan.gather import pick
@@ -35,7 +36,9 @@ def schema(view: View, opened: Any) -> Schema:
         found: Schema = opened.schema()[transform]
         found._domain = transform.domain
         return found
-    if isinstance(source, InMemory):
+    if isinstance(opened, OpenedWhole):
+        found = opened.schema(source)[transform]
+    elif isinstance(source, InMemory):
         found = _in_memory_schema(source)[transform]
     elif isinstance(source, Downsample):
         below = schema(source.base, opened._opened)
@@ -43,6 +46,7 @@ def schema(view: View, opened: Any) -> Schema:
         whole = IndexDomain(inclusive_min=lower, exclusive_max=upper)
         found = below.reduced(source.factors, whole).through(transform)
     else:
+        assert isinstance(source, Cast)
         found = schema(source.base, opened._opened).converted(source.dtype)[transform]
     found._domain = transform.domain
     return found
@@ -90,6 +94,8 @@ def bound_spec(store: TensorStore, minimal: bool = False) -> Spec:
     source, dtype = view.source, Schema(dtype=view.source.dtype)
     if isinstance(source, Chunked):
         return _chunked(opened, dtype, view.transform, minimal)
+    if isinstance(opened, OpenedWhole):
+        return made_spec(opened.bound_body(), dtype, view.transform, dict(opened.resources))
     if isinstance(source, InMemory):
         return _in_memory(source, view.transform, dtype)
     base: TensorStore = opened
@@ -194,10 +200,10 @@ def show(store: TensorStore) -> str:
 
 
 def pickled(store: TensorStore) -> tuple[Any, ...]:
-    """Return how a handle is made again from a pickle: from its metadata, without I/O."""
+    """Return how a handle is made again from a pickle: from its metadata, without I/O (an image: with)."""
     source: Any = store._view.source
     seen = store._view.transform
-    if isinstance(source, InMemory):
+    if isinstance(source, InMemory) and store._opened is None:
         return _restore_array, (source, seen, store._readable, store._writable)
     if isinstance(source, Downsample):
         return _restore_computed, (store._opened, "downsample", (source.factors, source.method), seen)

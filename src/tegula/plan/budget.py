@@ -13,7 +13,7 @@ from math import prod
 
 from tegula.codecs.chain import CodecChain
 from tegula.plan.blocks import block_rows, tile_bytes
-from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit
+from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
 __all__ = ["cell_bytes", "limit_of", "need", "reading_bytes", "writing_bytes"]
@@ -50,7 +50,7 @@ def limit_of(*views: View) -> MemoryLimit | None:
 def need(view: View, limit: MemoryLimit, writing: bool = False) -> int:
     """Return what one task needs that reads, or writes, a view under a limit."""
     source = view.source
-    if isinstance(source, InMemory):
+    if isinstance(source, InMemory | Whole):
         return 0
     if isinstance(source, Chunked):
         chain = source.layout.chain

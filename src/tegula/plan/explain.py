@@ -13,7 +13,7 @@ from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.reach import base_of, reached
 from tegula.record import Record
-from tegula.source import Chunked, Downsample, InMemory
+from tegula.source import Chunked, Downsample, InMemory, Whole
 from tegula.view import View
 
 __all__ = ["Explanation", "explain"]
@@ -71,6 +71,8 @@ def explain(view: View, width: int = 8) -> Explanation:
         return Explanation(shown, part.rows, part.rows, elements, result, decoded, stored, working)
     if isinstance(source, InMemory):
         return Explanation(shown, 0, 0, elements, result, result, 0, 0)
+    if isinstance(source, Whole):
+        return Explanation(shown, 1, 1, elements, result, result, None, 0)
     factors = prod(source.factors) if isinstance(source, Downsample) else 1
     base = explain(base_of(source, *reached(view.transform)), 1) if elements else explain(source.base, 1)
     cell_bytes = factors * source.base.dtype.array_dtype.itemsize

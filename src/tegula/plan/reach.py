@@ -11,7 +11,7 @@ from typing import Any
 
 from tegula.plan.blocks import Box, Grain
 from tegula.plan.grid import on_grid
-from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.source import Cast, Chunked, Downsample, InMemory, Whole
 from tegula.view import View
 
 __all__ = ["base_of", "grains", "is_translation", "reached", "restrict"]
@@ -58,7 +58,7 @@ def grains(view: View) -> list[Grain]:
         for output, chunk in zip(on_grid(view).output, source.layout.chunk_shape, strict=True):
             if output.input_dimension is not None and output.stride == 1:
                 found[output.input_dimension] = (chunk, -output.offset % chunk)
-    elif not isinstance(source, InMemory):
+    elif not isinstance(source, InMemory | Whole):
         inner = grains(source.base)
         factors = source.factors if isinstance(source, Downsample) else (1,) * len(inner)
         for output, (period, phase), factor in zip(view.transform.output, inner, factors, strict=True):

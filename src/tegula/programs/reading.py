@@ -20,7 +20,7 @@ from tegula.plan.partition import partition
 from tegula.plan.table import bind
 from tegula.plan.transfer import empty, memory, place
 from tegula.programs.chunked import read_chunked, read_one
-from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit
+from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
 __all__ = ["blank", "read", "read_into"]
@@ -81,6 +81,10 @@ async def read_into(
             await read_chunked(source, view, out, width, counted)
         case InMemory():
             await Compute(Call(_read_memory, view, out))
+        case Whole():
+            from tegula.programs.whole import read_whole
+
+            out.fill(await read_whole(source))
         case Downsample() | Cast():
             from tegula.programs.computed import read_computed
 

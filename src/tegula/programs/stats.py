@@ -10,13 +10,14 @@ from __future__ import annotations
 from math import prod
 
 from tegula.effects.storage import ReadMany
+from tegula.errors import Unimplemented
 from tegula.kv.generation import NO_VALUE
 from tegula.kv.spec import ByteRange
 from tegula.plan.blocks import EXPANDED_ROWS
 from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.table import bind, c_strides
-from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.source import Cast, Chunked, Downsample, InMemory, Whole
 from tegula.view import View
 
 __all__ = ["stored"]
@@ -41,6 +42,8 @@ async def stored(view: View, missing: bool, there: bool) -> tuple[bool | None, b
     empty = prod(view.shape) == 0
     if empty or isinstance(source, InMemory):
         return (empty if missing else None), (True if there else None)
+    if isinstance(source, Whole):
+        raise Unimplemented("Storage statistics not supported")
     assert isinstance(source, Chunked)
     nothing, everything = await _seen(source, view, missing, there)
     return (nothing if missing else None), (everything if there else None)

@@ -36,7 +36,7 @@ from tegula.plan.transfer import Memory, collect, collect_slab, memory, slab_pay
 from tegula.programs.chunked import fill_value, fill_words
 from tegula.programs.frontier import update_many
 from tegula.record import Record
-from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit
+from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
 __all__ = ["Writing", "encode_rows", "merge_row", "placed", "write"]
@@ -56,6 +56,10 @@ async def write(view: View, data: NDArray[Any], width: int = 8, counted: MemoryL
             await _write_chunked(source, view, data, width, counted)
         case InMemory():
             await Compute(Call(_write_memory, view, data))
+        case Whole():
+            from tegula.programs.whole import write_whole
+
+            await write_whole(source, data.flat[data.size - 1])
         case Cast():
             from tegula.schema.convert import cast
 

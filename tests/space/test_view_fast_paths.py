@@ -11,8 +11,9 @@ import re
 import numpy as np
 import pytest
 
-from tegula import IndexDomain, IndexTransform
+from tegula import IndexDomain, IndexTransform, d
 from tegula.errors import TegulaError
+from tegula.space import dims
 from tegula.space.compose import _composed_within, compose, composed_now
 from tegula.space.dimops import _moved_all, permuted, translated_whole
 from tegula.space.dims import _OPERATIONS, _vector
@@ -136,3 +137,51 @@ def test_a_transpose_of_one_dimension_is_the_transform_itself():
     assert permuted(t, [0]) is t
     assert t.T is t
     assert t.transpose([0]) == t
+
+
+@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("mode", ["default", "oindex", "vindex"])
+def test_one_term_on_chosen_dimensions_is_what_composition_makes_of_it(seed, mode, monkeypatch):
+    chance = random.Random(seed)
+    rank = chance.randrange(2, 5)
+    t = _source(chance, rank)
+    axes = chance.randrange(1, rank + 1)
+    first = chance.randrange(rank - axes + 1)
+    chosen = list(range(first, first + axes))
+    if chance.random() < 0.3:
+        chance.shuffle(chosen)
+    mask = np.random.default_rng(seed).random([t.shape[i] for i in chosen]) < 0.6
+    lo = max(t.domain.inclusive_min)
+    term = chance.choice([mask, mask, [1, 2, 3], None, lo, slice(lo, lo + 1), slice(None)])
+    if term is not mask and axes > 1 and chance.random() < 0.5:
+        chosen = chosen[:1]
+    start = d[tuple(chosen)]
+    expression = start[term] if mode == "default" else getattr(start, mode)[term]
+
+    def seen():
+        try:
+            found = t[expression]
+            return str(found), str(found.label[[f"l{i}" for i in range(found.rank)]][d[:].translate_by[1]])
+        except (IndexError, ValueError) as error:
+            return type(error), str(error)
+
+    fast = seen()
+    monkeypatch.setattr(dims, "_plainly", lambda *_: None)
+    assert fast == seen()
+
+
+@pytest.mark.parametrize("seed", range(80))
+@pytest.mark.parametrize("verb", ["hull", "intersect"])
+def test_domains_are_joined_and_cut_dimension_by_dimension(seed, verb):
+    chance = random.Random(seed)
+    one, other = (
+        IndexDomain(
+            inclusive_min=[chance.randrange(-5, 6) for _ in range(3)],
+            shape=[chance.randrange(0, 9) for _ in range(3)],
+            labels=["x", "", "z"],
+            implicit_upper_bounds=[chance.random() < 0.1 for _ in range(3)],
+        )
+        for _ in range(2)
+    )
+    expected = IndexDomain([getattr(a, verb)(b) for a, b in zip(one, other, strict=True)])
+    assert getattr(one, verb)(other) == expected

@@ -58,6 +58,8 @@ def joined(
             offsets if moves is None else tuple(moves[:rank]),
             strides if steps is None else tuple(steps[:rank]),
         )
+    if moves is None and steps is None:
+        return tuple([places[i] for i in dims]), offsets, strides
     new_dims, new_offsets, new_strides = [], [], []
     for k, i in enumerate(dims):
         offset, stride = offsets[k], strides[k]

@@ -324,22 +324,35 @@ def diagonal(t: IndexTransform, dims: Sequence[int], _argument: None = None) -> 
     source = t.domain
     rank = source.rank - len(dims) + 1
     check_rank(rank)
-    lo = max([-INF, *(source.inclusive_min[i] for i in dims)])
-    hi = max(lo, min([END, *(source.exclusive_max[i] for i in dims)]))
-    lower = all(source.lower_mask >> i & 1 for i in dims)
-    upper = all(source.upper_mask >> i & 1 for i in dims)
-    rest = [i for i in range(source.rank) if i not in dims]
-    kept = source.take(rest)
-    space = domain(
-        (lo, *kept.inclusive_min),
-        (hi, *kept.exclusive_max),
-        ("", *kept.labels) if any(kept.labels) else NO_LABELS[rank],
-        kept.lower_mask << 1 | lower,
-        kept.upper_mask << 1 | upper,
-    )
-    places = [0] * source.rank + [-1]
-    for k, i in enumerate(rest, 1):
-        places[i] = k
+    # the joined dimension comes first, then the others as they stand
+    los, his, labels = [-INF], [END], [""]
+    lower = upper = 1
+    lowers = uppers = 0
+    places = []
+    rows = zip(source.inclusive_min, source.exclusive_max, source.labels, strict=True)
+    for i, (lo, hi, name) in enumerate(rows):
+        implicit_lower, implicit_upper = source.lower_mask >> i & 1, source.upper_mask >> i & 1
+        if i in dims:
+            places.append(0)
+            if lo > los[0]:
+                los[0] = lo
+            if hi < his[0]:
+                his[0] = hi
+            lower &= implicit_lower
+            upper &= implicit_upper
+        else:
+            k = len(los)
+            places.append(k)
+            los.append(lo)
+            his.append(hi)
+            labels.append(name)
+            lowers |= implicit_lower << k
+            uppers |= implicit_upper << k
+    if his[0] < los[0]:
+        his[0] = los[0]
+    named = NO_LABELS[rank] if source.labels is NO_LABELS[source.rank] else tuple(labels)
+    space = domain(tuple(los), tuple(his), named, lowers | lower, uppers | upper)
+    places.append(-1)
     if t._arrays is None:
         return columns(space, tuple([places[i] for i in t._dims]), t._offsets, t._strides), [0]
     inner = transform(space, tuple([IDENTITY[places[i]] for i in range(source.rank)]))

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.space import dimops
 from tegula.space.align import restricted
@@ -21,7 +23,7 @@ from tegula.space.arguments import flag, int64, label_of, row
 from tegula.space.columns import COUNT
 from tegula.space.compose import compose, indexing, propagated
 from tegula.space.dim import Frozen
-from tegula.space.direct import directly
+from tegula.space.direct import directly, true_positions
 from tegula.space.domain import IndexDomain, check_rank, dimension_of_label
 from tegula.space.indexable import HasTransform, Operations
 from tegula.space.interval import MAX_INT64, MIN_INT64
@@ -74,7 +76,7 @@ def _layout(
             for _ in range(free):
                 width[next(at)] = 1
         else:
-            masked = term.dtype == bool
+            masked = term.dtype.kind == "b"
             if masked and not term.ndim:
                 continue
             if expression.mode == "oindex":
@@ -112,7 +114,15 @@ def _plainly(
     `rank` counts the dimensions with the new ones in place.
     """
     given = expression.terms
-    if not expression.plain or len(given) != len(dims) or len(set(dims)) != len(dims):
+    count = len(dims)
+    if len(given) == 1 and dims:
+        if not expression.plain:
+            return _masked(t, dims, given[0], expression.mode)
+        if count != 1:
+            return None
+        only = directly(t, (_WHOLE,) * dims[0] + given, expression.mode)
+        return None if only is None else (only, [] if type(given[0]) is int else dims)
+    if not expression.plain or len(given) != count or len(set(dims)) != count:
         return None
     terms: list[Any] = [_WHOLE] * rank
     for k, i in enumerate(dims):
@@ -124,6 +134,20 @@ def _plainly(
     if not gone:
         return view, dims
     return view, [i - sum([j < i for j in gone]) for i in dims if i not in gone]
+
+
+def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dimops.Result | None:
+    """Return the result of one mask of several axes over `dims`, which must be side by side; else None."""
+    first = min(dims)
+    order = [i - first for i in dims]
+    if type(mask) is not np.ndarray or mask.ndim != len(dims) or sorted(order) != list(range(len(dims))):
+        return None
+    found = true_positions(mask)
+    if found is None:
+        return None
+    rows = [found[order.index(k)] for k in range(len(dims))]
+    view = directly(t, (*(_WHOLE,) * first, *rows), "default" if mode == "oindex" else mode)
+    return None if view is None else (view, [first])
 
 
 def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
@@ -164,7 +188,7 @@ def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Express
             fresh.add(i)
             continue
         is_array = not (isinstance(term, int | slice) or term is Ellipsis)
-        taken = free if term is Ellipsis else term.ndim if is_array and term.dtype == bool else 1
+        taken = free if term is Ellipsis else term.ndim if is_array and term.dtype.kind == "b" else 1
         for _ in range(taken):
             next(at)
     old = [i for i in range(rank) if i not in fresh]

@@ -21,6 +21,7 @@ from tegula.space.maps import IndexArray
 from tegula.space.transform import IndexTransform, columns
 
 _INT64 = np.dtype(np.int64)
+_ARRAY = np.ndarray
 _ALONG = [[(1,) * k + (-1,) + (1,) * (rank - k - 1) for k in range(rank)] for rank in range(MAX_RANK + 1)]
 """For each rank and dimension, the shape of an index array along it."""
 
@@ -139,7 +140,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             end = rank
             for later in terms[at + 1 :]:
                 if later is not None:
-                    end -= later.ndim if type(later) is np.ndarray and later.dtype == bool else 1
+                    end -= later.ndim if type(later) is np.ndarray and later.dtype.kind == "b" else 1
             if end < i:
                 return None
             k = len(new_los)
@@ -153,12 +154,12 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
             if named:
                 new_labels += labels[i:end]
             i = end
-        elif kind is np.ndarray or kind is list:
+        elif kind is _ARRAY or kind is list:
             if i >= rank or (mode == "vindex" and not arrays and new_los):
                 return None
             array = _lone(term)
             if array is None:
-                rows = _true_positions(term)
+                rows = true_positions(term)
                 if rows is None:
                     return None
                 array, *others = rows
@@ -229,14 +230,15 @@ def _looked(
     None where an array is over a dimension that no map looks at: it must be checked at once.
     """
     source, dims = t.domain, t._dims
-    looked: list[Looked | None] = [None] * (source.rank + 1)
+    lowers, uppers = source.lower_mask, source.upper_mask
+    looked: list[Looked | None] = [None] * (source.rank + 1)  # the last for outputs that follow none
     for i, array, k in arrays:
         if i not in dims:
             return None
         if made > 1:
             array = array.reshape(_ALONG[made][k])
-        lo = -INF if source.lower_mask >> i & 1 else source.inclusive_min[i]
-        hi = END if source.upper_mask >> i & 1 else source.exclusive_max[i]
+        lo = -INF if lowers and lowers >> i & 1 else source.inclusive_min[i]
+        hi = END if uppers and uppers >> i & 1 else source.exclusive_max[i]
         looked[i] = (array, lo, hi)
     return tuple([looked[i] for i in dims])
 
@@ -257,9 +259,9 @@ def _plain(term: Any) -> Any:
     return term
 
 
-def _true_positions(term: Any) -> list[IndexArray] | None:
+def true_positions(term: Any) -> list[IndexArray] | None:
     """Return, for a mask of several axes and two or more true elements, an index array for each axis."""
-    if type(term) is not np.ndarray or term.dtype != bool or term.ndim < 2:
+    if type(term) is not np.ndarray or term.dtype.kind != "b" or term.ndim < 2:
         return None
     left = term.ravel().nonzero()[0]  # far faster than NumPy's way for several axes, where few are true
     if left.size < 2:
@@ -273,7 +275,7 @@ def _true_positions(term: Any) -> list[IndexArray] | None:
 
 def _lone(term: Any) -> IndexArray | None:
     """Return a term as a private index array of one axis and two or more elements, else None."""
-    if type(term) is np.ndarray and term.dtype is _INT64 and term.ndim == 1 and term.size > 1:
+    if type(term) is _ARRAY and term.dtype is _INT64 and term.ndim == 1 and term.size > 1:
         return term.copy()
     try:
         array = np.array(term)

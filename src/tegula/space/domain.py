@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import prod
-from operator import attrgetter, itemgetter, sub
+from operator import attrgetter, itemgetter, lt, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from tegula.errors import IndexingError, InvalidArgument
@@ -278,6 +278,11 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         >>> IndexDomain(shape=[3]).hull(IndexDomain([Dim(7, 9)]))
         { [0, 9) }
         """
+        if self._plainly_alike(other) and all(map(lt, self.inclusive_min, self.exclusive_max)):
+            los = tuple(map(min, self.inclusive_min, other.inclusive_min))
+            his = tuple(map(max, self.exclusive_max, other.exclusive_max))
+            if all(map(lt, other.inclusive_min, other.exclusive_max)):
+                return domain(los, his, self.labels)
         return self._combined(other, Dim.hull, "hull")
 
     def intersect(self, other: IndexDomain) -> IndexDomain:
@@ -286,21 +291,36 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         >>> IndexDomain(shape=[3]).intersect(IndexDomain([Dim(1, 9)]))
         { [1, 3) }
         """
+        if self._plainly_alike(other):
+            los = tuple(map(max, self.inclusive_min, other.inclusive_min))
+            his = map(min, self.exclusive_max, other.exclusive_max)
+            return domain(los, tuple(map(max, los, his)), self.labels)
         return self._combined(other, Dim.intersect, "intersect")
+
+    def _plainly_alike(self, other: object) -> bool:
+        """Tell whether `other` is a domain with the same labels, and neither has an implicit bound."""
+        return (
+            type(other) is IndexDomain
+            and self.labels == other.labels
+            and not (self.lower_mask or self.upper_mask or other.lower_mask or other.upper_mask)
+        )
 
     def _combined(self, other: IndexDomain, combine: Any, verb: str) -> IndexDomain:
         if not isinstance(other, IndexDomain):
             raise TypeError(f"an IndexDomain is required, not {type(other).__name__}")
-        prefix = f"Cannot {verb} index domain {self} with index domain {other}: "
         if self.rank != other.rank:
-            raise InvalidArgument(f"{prefix}Ranks do not match")
+            raise InvalidArgument(f"{self._unlike(other, verb)}Ranks do not match")
         dims = []
         for i, (mine, theirs) in enumerate(zip(self, other, strict=True)):
             try:
                 dims.append(combine(mine, theirs))
             except InvalidArgument as error:
+                prefix = self._unlike(other, verb)
                 raise InvalidArgument(f"{prefix}Mismatch in dimension {i}: {error.message}") from None
         return of_dims(dims)
+
+    def _unlike(self, other: IndexDomain, verb: str) -> str:
+        return f"Cannot {verb} index domain {self} with index domain {other}: "
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, defaults left out.

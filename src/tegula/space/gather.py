@@ -41,7 +41,7 @@ def as_index(term: Any) -> IndexArray | Mask:
     array = term if given else np.asarray(term)
     kind = array.dtype.kind
     if kind in "iu":
-        if array.dtype == np.uint64:
+        if kind == "u" and array.dtype.itemsize == 8:
             raise TypeError(
                 "Cannot cast array data from dtype('uint64') to dtype('int64') according to the rule 'safe'"
             )
@@ -84,8 +84,8 @@ def joint_shape(shape: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...
     >>> joint_shape((3, 1), (4,))
     (3, 4)
     """
-    if shape == more:
-        return shape
+    if shape == more or not shape:
+        return more
     rank = max(len(shape), len(more))
     out = [1] * (rank - len(shape)) + list(shape)
     for k, extent in enumerate(more, rank - len(more)):

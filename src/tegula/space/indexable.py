@@ -45,6 +45,7 @@ class Operations:
 
 
 T = TypeVar("T")
+_new = object.__new__
 
 
 class Subscript(Generic[T]):
@@ -53,9 +54,8 @@ class Subscript(Generic[T]):
     __slots__ = ("_name", "_owner")
     __iter__ = None
 
-    def __init__(self, owner: T, name: str) -> None:
-        self._owner = owner
-        self._name = name
+    _owner: T
+    _name: str
 
     def __getitem__(self, argument: object) -> T:
         """Return the owner with the operation applied to all its dimensions."""
@@ -72,6 +72,13 @@ class Subscript(Generic[T]):
         return f"{self._owner!r}.{self._name}"
 
 
+def _subscript(owner: T, name: str) -> Subscript[T]:
+    made: Subscript[T] = _new(Subscript)
+    made._owner = owner
+    made._name = name
+    return made
+
+
 class Movable:
     """The operations on bounds and labels, which even a bare domain has."""
 
@@ -85,7 +92,7 @@ class Movable:
         >>> IndexDomain(shape=[3, 4]).translate_to[10, None]
         { [10, 13), [0, 4) }
         """
-        return Subscript(self, "translate_to")
+        return _subscript(self, "translate_to")
 
     @property
     def translate_by(self) -> Subscript[Self]:
@@ -95,7 +102,7 @@ class Movable:
         >>> IndexDomain(shape=[3, 4]).translate_by[5]
         { [5, 8), [5, 9) }
         """
-        return Subscript(self, "translate_by")
+        return _subscript(self, "translate_by")
 
     @property
     def translate_backward_by(self) -> Subscript[Self]:
@@ -105,7 +112,7 @@ class Movable:
         >>> IndexDomain(shape=[3, 4]).translate_backward_by[5, 1]
         { [-5, -2), [-1, 3) }
         """
-        return Subscript(self, "translate_backward_by")
+        return _subscript(self, "translate_backward_by")
 
     @property
     def stride(self) -> Subscript[Self]:
@@ -115,7 +122,7 @@ class Movable:
         >>> IndexDomain(inclusive_min=[1], exclusive_max=[11]).stride[3]
         { [1, 4) }
         """
-        return Subscript(self, "stride")
+        return _subscript(self, "stride")
 
     @property
     def label(self) -> Subscript[Self]:
@@ -125,7 +132,7 @@ class Movable:
         >>> IndexDomain(shape=[3, 4]).label['a', 'b']
         { "a": [0, 3), "b": [0, 4) }
         """
-        return Subscript(self, "label")
+        return _subscript(self, "label")
 
     @property
     def mark_bounds_implicit(self) -> Subscript[Self]:
@@ -135,7 +142,7 @@ class Movable:
         >>> IndexDomain(shape=[3]).mark_bounds_implicit[False:True]
         { [0, 3*) }
         """
-        return Subscript(self, "mark_bounds_implicit")
+        return _subscript(self, "mark_bounds_implicit")
 
     @property
     def diagonal(self) -> Self:
@@ -203,7 +210,7 @@ class Indexable(Movable):
         >>> IndexTransform(input_shape=[5, 5]).oindex[[1, 2, 3], [0, 4]].shape
         (3, 2)
         """
-        return Subscript(self, "oindex")
+        return _subscript(self, "oindex")
 
     @property
     def vindex(self) -> Subscript[Self]:
@@ -213,4 +220,4 @@ class Indexable(Movable):
         >>> IndexTransform(input_shape=[5, 5, 7]).vindex[:, [1, 2, 3], [0, 4, 4]].shape
         (3, 5)
         """
-        return Subscript(self, "vindex")
+        return _subscript(self, "vindex")

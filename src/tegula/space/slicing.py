@@ -112,7 +112,7 @@ class Expression:
                     self.scalar = False
             else:
                 shape = term.shape
-                if term.dtype == np.bool_:
+                if term.dtype.kind == "b":
                     shape = (int(np.count_nonzero(term)),)
                     self.scalar = False
                     if term.ndim == 0 and place != "direct":
@@ -146,7 +146,7 @@ class Expression:
 
     def repeated(self, count: int) -> Expression:
         """Return the expression for `count` dimensions: a single scalar term applies to each of them."""
-        if not self.scalar:
+        if not self.scalar or count == 1:
             return self
         copy = Expression.__new__(Expression)
         copy.mode, copy.place, copy.scalar = self.mode, self.place, self.scalar
@@ -234,7 +234,7 @@ class Expression:
                 maps[taken[next_taken]] = constant_map(term)
                 next_taken += 1
             else:
-                masked = term.dtype == np.bool_
+                masked = term.dtype.kind == "b"
                 arrays = positions(term) if masked and term.ndim else () if masked else (term,)
                 shape = (int(np.count_nonzero(term)),) if masked else term.shape
                 if self.mode == "oindex":
@@ -282,13 +282,18 @@ def _slice(over: IndexDomain, j: int, term: slice) -> tuple[int, int, bool, bool
         raise annotated(error, f"Computing interval slice for dimension {j}: ") from None
 
 
+_NO_NUMBERS = (bool, np.ndarray)
+
+
 def _term(raw: Any) -> Any:
     """Return one term as an int, None, Ellipsis, list of slices, index array or mask."""
     if raw is None or raw is Ellipsis:
         return raw
+    if type(raw) is np.ndarray:
+        return as_index(raw)
     if isinstance(raw, slice):
         return _slices(raw)
-    if not isinstance(raw, bool | np.ndarray):
+    if not isinstance(raw, _NO_NUMBERS):
         try:
             number = index(raw)
         except TypeError:

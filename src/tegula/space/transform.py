@@ -310,16 +310,17 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
         >>> IndexTransform(input_shape=[2, 3])([1, 2])
         (1, 2)
         """
-        point = tuple([i if type(i) is int else number(i, "index") for i in row(indices, "indices")])
+        given = indices if type(indices) is tuple else row(indices, "indices")
+        point = tuple([i if type(i) is int else number(i, "index") for i in given])
         domain = self.domain
         if len(point) != domain.rank:
             raise InvalidArgument(
                 f"input indices vector of length {len(point)} cannot be used with "
                 f"index transform with input rank {domain.rank}"
             )
-        masks = domain.lower_mask or domain.upper_mask
+        los, his = domain.inclusive_min, domain.exclusive_max
         for i, x in enumerate(point):
-            if not masks and domain.inclusive_min[i] <= x < domain.exclusive_max[i] and -INF < x < INF:
+            if los[i] <= x < his[i] and -INF < x < INF:  # within, whichever bounds are implicit
                 continue
             lo = -INF if domain.lower_mask >> i & 1 else domain.inclusive_min[i]
             hi = END if domain.upper_mask >> i & 1 else domain.exclusive_max[i]
@@ -340,7 +341,9 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
                 for i, offset, stride in zip(self._dims, self._offsets, self._strides, strict=True)
             ]
         )
-        return tuple(map(wrapped, found))
+        if found and not -END < min(found) <= max(found) < END:
+            return tuple(map(wrapped, found))
+        return found
 
     def _evaluate(self, output_dim: int, m: OutputIndexMap, point: tuple[int, ...]) -> int:
         if m.stride is None:

@@ -98,7 +98,11 @@ def translated_whole(t: IndexTransform, name: str, given: object) -> IndexTransf
                 return None
     elif type(given) is not int or not -SMALL < given < SMALL:
         return None
-    return deferred(_moved_all, (t, name, given)) if is_near(t) else None
+    if not is_near(t):
+        return None
+    if not t._dims:  # a bare domain, which is looked at at once
+        return _moved_all(t, name, given)
+    return deferred(_moved_all, (t, name, given))
 
 
 def _moved_all(t: IndexTransform, name: str, given: int | tuple[int, ...]) -> IndexTransform:

@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.space import dimops
 from tegula.space.align import restricted
@@ -23,8 +21,8 @@ from tegula.space.arguments import flag, int64, label_of, row
 from tegula.space.columns import COUNT
 from tegula.space.compose import compose, indexing, propagated
 from tegula.space.dim import Frozen
-from tegula.space.direct import directly, true_positions
-from tegula.space.domain import IndexDomain, check_rank, dimension_of_label
+from tegula.space.dimterms import index_first, index_next
+from tegula.space.domain import IndexDomain
 from tegula.space.indexable import HasTransform, Operations
 from tegula.space.interval import MAX_INT64, MIN_INT64
 from tegula.space.selection import (
@@ -32,8 +30,6 @@ from tegula.space.selection import (
     in_range,
     label_text,
     listed,
-    new_dims,
-    numbered,
     selected,
     specs_of,
     specs_text,
@@ -43,183 +39,6 @@ from tegula.space.transform import IndexTransform, nowhere
 
 if TYPE_CHECKING:
     from tegula.space.keys import DimSelectionLike, NumpyIndexingSpec
-
-
-def _taking(expression: Expression, count: int) -> int:
-    """Return how many of the `count` selected dimensions the ellipsis stands for."""
-    needed = expression.taken + expression.new_dims
-    free = count - needed
-    if free < 0 or (free and not expression.has_ellipsis):
-        raise InvalidArgument(
-            f"Indexing expression requires {needed} dimensions but selection has {count} dimensions"
-        )
-    return free
-
-
-def _layout(
-    expression: Expression, rank: int, chosen: Sequence[int], free: int
-) -> tuple[list[int], list[int]]:
-    """Return the dimensions that the terms make, in term order, and for each other one what it passes on.
-
-    `rank` counts the dimensions with the new ones in place; `chosen` are those that the terms apply to.
-    """
-    width: list[int | None] = [None] * rank
-    at = iter(chosen)
-    joint = len(expression.joint)
-    pending = expression.consecutive
-    for term in expression.terms:
-        if isinstance(term, int):
-            width[next(at)] = 0
-        elif term is None or isinstance(term, slice):
-            width[next(at)] = 1
-        elif term is Ellipsis:
-            for _ in range(free):
-                width[next(at)] = 1
-        else:
-            masked = term.dtype.kind == "b"
-            if masked and not term.ndim:
-                continue
-            if expression.mode == "oindex":
-                width[next(at)] = 1 if masked else term.ndim
-            else:
-                width[next(at)] = joint if pending else 0
-                pending = False
-            if masked:
-                for _ in range(term.ndim - 1):
-                    width[next(at)] = 0
-    made: list[int] = []
-    place = 0
-    if not expression.consecutive:
-        made.extend(range(joint))
-        place = joint
-    spans: list[range] = []
-    passing = [-1] * place
-    for i, extent in enumerate(width):
-        spans.append(range(place, place + (1 if extent is None else extent)))
-        passing.extend([i] if extent is None else [-1] * extent)
-        place = len(passing)
-    for i in chosen:
-        made.extend(spans[i])
-    return made, passing
-
-
-_WHOLE = slice(None)
-
-
-def _plainly(
-    t: IndexTransform, dims: Sequence[int], expression: Expression, rank: int
-) -> dimops.Result | None:
-    """Return the result of an expression of one term for each of `dims`, by the direct path, or None.
-
-    `rank` counts the dimensions with the new ones in place.
-    """
-    given = expression.terms
-    count = len(dims)
-    if len(given) == 1 and dims:
-        if not expression.plain:
-            return _masked(t, dims, given[0], expression.mode)
-        if count != 1:
-            return None
-        only = directly(t, (_WHOLE,) * dims[0] + given, expression.mode)
-        return None if only is None else (only, [] if type(given[0]) is int else dims)
-    if not expression.plain or len(given) != count or len(set(dims)) != count:
-        return None
-    terms: list[Any] = [_WHOLE] * rank
-    for k, i in enumerate(dims):
-        terms[i] = given[k]
-    view = directly(t, tuple(terms), expression.mode)
-    if view is None:
-        return None
-    gone = [i for i in dims if type(terms[i]) is int]
-    if not gone:
-        return view, dims
-    return view, [i - sum([j < i for j in gone]) for i in dims if i not in gone]
-
-
-def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dimops.Result | None:
-    """Return the result of one mask of several axes over `dims`, which must be side by side; else None."""
-    first = min(dims)
-    order = [i - first for i in dims]
-    if type(mask) is not np.ndarray or mask.ndim != len(dims) or sorted(order) != list(range(len(dims))):
-        return None
-    found = true_positions(mask)
-    if found is None:
-        return None
-    rows = [found[order.index(k)] for k in range(len(dims))]
-    view = directly(t, (*(_WHOLE,) * first, *rows), "default" if mode == "oindex" else mode)
-    return None if view is None else (view, [first])
-
-
-def _index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
-    """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
-    source = t.domain
-    if expression.scalar and expression.new_dims == 1:
-        dims = new_dims(specs, source.rank)
-        rank = source.rank + len(dims)
-        check_rank(rank)
-    else:
-        rank = source.rank + expression.new_dims
-        check_rank(rank)
-        dims = []
-        for spec in specs:
-            if type(spec) is str:
-                dims.append(~dimension_of_label(source.labels, spec))
-            elif type(spec) is int:
-                dims.append(numbered(spec, rank))
-            else:
-                dims.extend(in_range(spec, rank))  # type: ignore[arg-type]
-    expression = expression.repeated(len(dims))
-    if not expression.new_dims or min(dims, default=0) >= 0:
-        direct = _plainly(t, [i if i >= 0 else ~i for i in dims], expression, rank)
-        if direct is not None:
-            return direct
-    seen: set[int] = set()
-    for i in dims:
-        if i >= 0:
-            _once(seen, i)
-    free = _taking(expression, len(dims))
-    fresh: set[int] = set()
-    at = iter(dims)
-    for term in expression.terms:
-        if term is None:
-            i = next(at)
-            if i < 0:
-                raise InvalidArgument("Dimensions specified by label cannot be used with newaxis")
-            fresh.add(i)
-            continue
-        is_array = not (isinstance(term, int | slice) or term is Ellipsis)
-        taken = free if term is Ellipsis else term.ndim if is_array and term.dtype.kind == "b" else 1
-        for _ in range(taken):
-            next(at)
-    old = [i for i in range(rank) if i not in fresh]
-    source_of = {i: j for j, i in enumerate(old)}
-    for k, i in enumerate(dims):
-        if i < 0:
-            dims[k] = old[~i]
-            _once(seen, dims[k])
-    made, passing = _layout(expression, rank, dims, free)
-    taken_dims = [source_of[i] for i in dims if i not in fresh]
-    through = [-1 if i == -1 else source_of[i] for i in passing]
-    check_rank(len(through))
-    return compose(t, expression.placed(source, taken_dims, made, through)), made
-
-
-def _once(seen: set[int], i: int) -> None:
-    if i in seen:
-        raise InvalidArgument(f"Dimension {i} specified more than once")
-    seen.add(i)
-
-
-def _index_next(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result:
-    """Apply a later indexing operation of an expression to the current selection."""
-    expression = expression.repeated(len(dims))
-    direct = _plainly(t, dims, expression, t.domain.rank)
-    if direct is not None:
-        return direct
-    free = _taking(expression, len(dims))
-    made, passing = _layout(expression, t.domain.rank, dims, free)
-    check_rank(len(passing))
-    return compose(t, expression.placed(t.domain, dims, made, passing)), made
 
 
 def _transpose(t: IndexTransform, dims: Sequence[int], targets: tuple[Spec, ...]) -> dimops.Result:
@@ -345,9 +164,9 @@ def applied(t: IndexTransform, expression: DimExpression) -> IndexTransform:
     for name, argument in steps:
         if name in _INDEXING:
             if dims is None:
-                t, dims = _index_first(t, expression._specs, argument)
+                t, dims = index_first(t, expression._specs, argument)
             else:
-                t, dims = _index_next(t, dims, argument)
+                t, dims = index_next(t, dims, argument)
             continue
         if dims is None:
             dims = selected(expression._specs, t.domain.labels)

@@ -1,0 +1,201 @@
+"""Indexing on chosen dimensions: the terms of `d[...][terms]` against the dimensions they apply to.
+
+What this file knows: which dimensions the terms of an indexing operation take and make when they apply to a
+selection, new dimensions among it.  What it must not know: how an expression is written, printed or chained
+(`dims`), or what a term does to a dimension (`slicing`).
+
+Law: `plainly`, where it answers, is what composition with the placed expression gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tegula.errors import InvalidArgument
+from tegula.space import dimops
+from tegula.space.compose import compose
+from tegula.space.direct import directly, true_positions
+from tegula.space.domain import check_rank, dimension_of_label
+from tegula.space.selection import Spec, in_range, new_dims, numbered
+from tegula.space.slicing import Expression
+from tegula.space.transform import IndexTransform
+
+
+def _taking(expression: Expression, count: int) -> int:
+    """Return how many of the `count` selected dimensions the ellipsis stands for."""
+    needed = expression.taken + expression.new_dims
+    free = count - needed
+    if free < 0 or (free and not expression.has_ellipsis):
+        raise InvalidArgument(
+            f"Indexing expression requires {needed} dimensions but selection has {count} dimensions"
+        )
+    return free
+
+
+def _layout(
+    expression: Expression, rank: int, chosen: Sequence[int], free: int
+) -> tuple[list[int], list[int]]:
+    """Return the dimensions that the terms make, in term order, and for each other one what it passes on.
+
+    `rank` counts the dimensions with the new ones in place; `chosen` are those that the terms apply to.
+    """
+    width: list[int | None] = [None] * rank
+    at = iter(chosen)
+    joint = len(expression.joint)
+    pending = expression.consecutive
+    for term in expression.terms:
+        if isinstance(term, int):
+            width[next(at)] = 0
+        elif term is None or isinstance(term, slice):
+            width[next(at)] = 1
+        elif term is Ellipsis:
+            for _ in range(free):
+                width[next(at)] = 1
+        else:
+            masked = term.dtype.kind == "b"
+            if masked and not term.ndim:
+                continue
+            if expression.mode == "oindex":
+                width[next(at)] = 1 if masked else term.ndim
+            else:
+                width[next(at)] = joint if pending else 0
+                pending = False
+            if masked:
+                for _ in range(term.ndim - 1):
+                    width[next(at)] = 0
+    made: list[int] = []
+    place = 0
+    if not expression.consecutive:
+        made.extend(range(joint))
+        place = joint
+    spans: list[range] = []
+    passing = [-1] * place
+    for i, extent in enumerate(width):
+        spans.append(range(place, place + (1 if extent is None else extent)))
+        passing.extend([i] if extent is None else [-1] * extent)
+        place = len(passing)
+    for i in chosen:
+        made.extend(spans[i])
+    return made, passing
+
+
+_WHOLE = slice(None)
+
+
+def plainly(
+    t: IndexTransform, dims: Sequence[int], expression: Expression, rank: int
+) -> dimops.Result | None:
+    """Return the result of an expression of one term for each of `dims`, by the direct path, or None.
+
+    `rank` counts the dimensions with the new ones in place.
+    """
+    given = expression.terms
+    count = len(dims)
+    if len(given) == 1 and dims:
+        if not expression.plain:
+            return _masked(t, dims, given[0], expression.mode)
+        if count != 1:
+            return None
+        only = directly(t, (_WHOLE,) * dims[0] + given, expression.mode)
+        return None if only is None else (only, [] if type(given[0]) is int else dims)
+    if not expression.plain or len(given) != count or len(set(dims)) != count:
+        return None
+    terms: list[Any] = [_WHOLE] * rank
+    for k, i in enumerate(dims):
+        terms[i] = given[k]
+    view = directly(t, tuple(terms), expression.mode)
+    if view is None:
+        return None
+    gone = [i for i in dims if type(terms[i]) is int]
+    if not gone:
+        return view, dims
+    return view, [i - sum([j < i for j in gone]) for i in dims if i not in gone]
+
+
+def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dimops.Result | None:
+    """Return the result of one mask of several axes over `dims`, which must be side by side; else None."""
+    first = min(dims)
+    order = [i - first for i in dims]
+    if type(mask) is not np.ndarray or mask.ndim != len(dims) or sorted(order) != list(range(len(dims))):
+        return None
+    found = true_positions(mask)
+    if found is None:
+        return None
+    rows = [found[order.index(k)] for k in range(len(dims))]
+    view = directly(t, (*(_WHOLE,) * first, *rows), "default" if mode == "oindex" else mode)
+    return None if view is None else (view, [first])
+
+
+def index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
+    """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
+    source = t.domain
+    if expression.scalar and expression.new_dims == 1:
+        dims = new_dims(specs, source.rank)
+        rank = source.rank + len(dims)
+        check_rank(rank)
+    else:
+        rank = source.rank + expression.new_dims
+        check_rank(rank)
+        dims = []
+        for spec in specs:
+            if type(spec) is str:
+                dims.append(~dimension_of_label(source.labels, spec))
+            elif type(spec) is int:
+                dims.append(numbered(spec, rank))
+            else:
+                dims.extend(in_range(spec, rank))  # type: ignore[arg-type]
+    expression = expression.repeated(len(dims))
+    if not expression.new_dims or min(dims, default=0) >= 0:
+        direct = plainly(t, [i if i >= 0 else ~i for i in dims], expression, rank)
+        if direct is not None:
+            return direct
+    seen: set[int] = set()
+    for i in dims:
+        if i >= 0:
+            _once(seen, i)
+    free = _taking(expression, len(dims))
+    fresh: set[int] = set()
+    at = iter(dims)
+    for term in expression.terms:
+        if term is None:
+            i = next(at)
+            if i < 0:
+                raise InvalidArgument("Dimensions specified by label cannot be used with newaxis")
+            fresh.add(i)
+            continue
+        is_array = not (isinstance(term, int | slice) or term is Ellipsis)
+        taken = free if term is Ellipsis else term.ndim if is_array and term.dtype.kind == "b" else 1
+        for _ in range(taken):
+            next(at)
+    old = [i for i in range(rank) if i not in fresh]
+    source_of = {i: j for j, i in enumerate(old)}
+    for k, i in enumerate(dims):
+        if i < 0:
+            dims[k] = old[~i]
+            _once(seen, dims[k])
+    made, passing = _layout(expression, rank, dims, free)
+    taken_dims = [source_of[i] for i in dims if i not in fresh]
+    through = [-1 if i == -1 else source_of[i] for i in passing]
+    check_rank(len(through))
+    return compose(t, expression.placed(source, taken_dims, made, through)), made
+
+
+def _once(seen: set[int], i: int) -> None:
+    if i in seen:
+        raise InvalidArgument(f"Dimension {i} specified more than once")
+    seen.add(i)
+
+
+def index_next(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result:
+    """Apply a later indexing operation of an expression to the current selection."""
+    expression = expression.repeated(len(dims))
+    direct = plainly(t, dims, expression, t.domain.rank)
+    if direct is not None:
+        return direct
+    free = _taking(expression, len(dims))
+    made, passing = _layout(expression, t.domain.rank, dims, free)
+    check_rank(len(passing))
+    return compose(t, expression.placed(t.domain, dims, made, passing)), made

@@ -156,7 +156,7 @@ cancel(1000)
 print(resident() - before)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    # a thousand results are 16 GiB; the heaps of eight threads keep a few read buffers each
+    # a thousand results are 16 GiB; the heaps of eight threads keep read buffers, more on a busy machine
     assert int(done.stdout) <= 256 << 20
 
 

@@ -10,6 +10,7 @@ import tensorstore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tegula.kernels._jit import plain
 from tegula.kernels.segmentation import (
     REFUSED,
     decode_channel,
@@ -108,6 +109,7 @@ def test_hostile_words_are_told(data: st.DataObject) -> None:
     assert isinstance(found, np.ndarray) or 1 <= found <= blocks
 
 
+@pytest.mark.skipif(plain(), reason="half a billion voxels are hours of plain Python")
 def test_a_table_that_24_bits_do_not_reach_is_refused() -> None:
     """LIM-13b: tensorstore 0.1.86 wraps the offset, and the chunk reads as other labels."""
     # one block of 2**25 voxels of two labels takes 2**20 words; 17 such, each with labels of its own

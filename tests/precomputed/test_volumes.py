@@ -389,3 +389,13 @@ def test_images_of_another_size_are_refused_before_they_are_decoded(encoding: st
             store[0, 0, 0, 0].read().result()
     kvstore["0-2_0-3_0-4"] = encode(np.full((12, 2), 9, "u1"))
     assert store[0, 0, 0, 0].read().result() == 9
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 1), (5, 1, 1), (1, 1, 5)])
+@pytest.mark.parametrize("encoding", ["png", "jpeg"])
+def test_images_of_one_pixel_across(encoding: str, shape: tuple[int, int, int]) -> None:
+    how = {"scale_metadata": {"encoding": encoding, "chunk_size": [4, 4, 4]}}
+    spec = {"driver": "neuroglancer_precomputed", "kvstore": "memory://c/", **how}
+    store = ts.open(spec, create=True, dtype="uint8", shape=[*shape, 3]).result()
+    store.write(7).result()
+    np.testing.assert_allclose(store.read().result(), 7, atol=1)

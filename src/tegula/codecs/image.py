@@ -44,7 +44,8 @@ class Image(Record):
     def _pixels(self, data: Buffer) -> NDArray[Any]:
         x, y, z = self.shape
         planes = np.frombuffer(data, self._dtype).reshape(self.channels, y * z, x)
-        return planes[0] if self.channels == 1 else np.ascontiguousarray(planes.transpose(1, 2, 0))
+        # a copy: what is contiguous for NumPy may have strides that the library refuses where an extent is 1
+        return planes[0] if self.channels == 1 else planes.transpose(1, 2, 0).copy(order="C")
 
     def _elements(self, pixels: NDArray[Any]) -> Buffer:
         planes = pixels.reshape(-1, self.channels).T

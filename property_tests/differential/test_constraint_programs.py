@@ -138,7 +138,7 @@ def programs(draw: st.DrawFn) -> tuple[str, ...]:
 
 
 # the wheel shows a fill value of one byte as a character: docs/parity.md
-CHARACTER = re.compile(r"fill_value (\(.*?\)|for rank \d+: .*)", re.DOTALL)
+CHARACTER = re.compile(r"fill_value (\(.*?\)|for rank \d+: .*)|existing value in schema \(.*?\)", re.DOTALL)
 
 
 def told(text: str, names: dict[str, Any]) -> Any:

@@ -12,8 +12,10 @@ from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tegula.api.opened import Opened, view_of
-from tegula.api.running import failed, resolve
+from tegula.api.opening import reopened
+from tegula.api.running import failed
 from tegula.api.statistics import StorageStatistics
+from tegula.effects.effect import Program
 from tegula.errors import InvalidArgument, TegulaError, Unimplemented
 from tegula.plan.bounds import Resizing, check_direction, output_bounds
 from tegula.programs import stats
@@ -56,29 +58,35 @@ def resize(
     """
     low, high = _bounds(inclusive_min), _bounds(exclusive_max)
     try:
-        if not store._writable:
-            raise InvalidArgument("Destination does not support writing.")
         rank = store.rank
-        low, high = low or [None] * rank, high or [None] * rank
-        if len(low) != rank or len(high) != rank:
-            raise InvalidArgument(f"inclusive_min and exclusive_max must have rank {rank}")
-        if isinstance(store._view.source, Cast):
-            return submit(_cast(store, low, high, way))
-        if not isinstance(store._opened, Opened):
-            raise Unimplemented("Resize not supported")
-        if store._opened.assumed:
-            raise InvalidArgument("Resize not supported because assume_metadata was specified")
-        asked = output_bounds(store._view.transform, low, high, way.tied_bounds)
-        if asked is None:
-            return resolve(store, False)
-        asked = asked._replace(expand_only=way.expand_only, shrink_only=way.shrink_only)
-        if way.shrink_only:
-            shape = store._opened.layout.shape
-            wanted = tuple(size if end is None else end for size, end in zip(shape, asked.ends, strict=True))
-            check_direction(asked._replace(expand_only=False), shape, wanted)
-        return submit(_resized(store, asked, way.metadata_only))
+        return submit(_resizing(store, low or [None] * rank, high or [None] * rank, way))
     except TegulaError as error:
         return failed(error)
+
+
+def _resizing(
+    store: TensorStore, low: list[int | None], high: list[int | None], way: Way
+) -> Program[TensorStore]:
+    """Return the program that resizes; what can be refused without looking at the store is refused here."""
+    if not store._writable:
+        raise InvalidArgument("Destination does not support writing.")
+    if len(low) != store.rank or len(high) != store.rank:
+        raise InvalidArgument(f"inclusive_min and exclusive_max must have rank {store.rank}")
+    if isinstance(store._view.source, Cast):
+        return _cast(_resizing(store._opened[store._view.transform], low, high, way), store.dtype)
+    if not isinstance(store._opened, Opened):
+        raise Unimplemented("Resize not supported")
+    if store._opened.assumed:
+        raise InvalidArgument("Resize not supported because assume_metadata was specified")
+    asked = output_bounds(store._view.transform, low, high, way.tied_bounds)
+    if asked is None:
+        return reopened(store, False)
+    asked = asked._replace(expand_only=way.expand_only, shrink_only=way.shrink_only)
+    if way.shrink_only:
+        shape = store._opened.layout.shape
+        wanted = tuple(size if end is None else end for size, end in zip(shape, asked.ends, strict=True))
+        check_direction(asked._replace(expand_only=False), shape, wanted)
+    return _resized(store, asked, way.metadata_only)
 
 
 def _bounds(given: Any) -> list[int | None] | None:
@@ -103,17 +111,11 @@ async def _resized(store: TensorStore, asked: Resizing, metadata_only: bool) -> 
     return TensorStore(view, fresh, store._readable, store._writable)
 
 
-async def _cast(store: TensorStore, low: list[int | None], high: list[int | None], way: Way) -> TensorStore:
+async def _cast(inner: Program[TensorStore], dtype: Any) -> TensorStore:
     from tegula.api.functions import cast
 
-    inner = store._opened[store._view.transform]
-    await _done(resize(inner, low, high, way))
-    made: TensorStore = cast(await _done(resolve(inner, False)), store.dtype)
+    made: TensorStore = cast(await inner, dtype)
     return made
-
-
-async def _done(future: Future[Any]) -> Any:
-    return future.result()
 
 
 def statistics(

@@ -1,4 +1,7 @@
-"""Bulk removal and listing of files leave and list what tensorstore 0.1.86 does."""
+"""Bulk removal and listing of files leave and list what tensorstore 0.1.86 does.
+
+But for one kind of range, which it takes for all keys below a directory: see `taken_for_a_directory`.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,37 @@ def listed(leaf: FileLeaf, ref: StoreRef, keys: KeyRange) -> object:
         return str(error)
 
 
+def taken_for_a_directory(low: str, high: str) -> bool:
+    """Whether tensorstore 0.1.86 looks only below the directory `low`, though the range goes on behind it.
+
+    It compares no more of `high` than the end of that directory, which is `high` in ``[a/, a0)``.
+    """
+    end = low[:-1] + "0"
+    return low.endswith("/") and high.startswith(end) and high != end
+
+
+def files_of(root: Path) -> list[str]:
+    return sorted(os.path.relpath(path, root) for path in root.rglob("*") if path.is_file())
+
+
+def test_the_wheel_forgets_what_is_behind_a_directory(tmp_path: Path) -> None:
+    """tensorstore 0.1.86 lists ``a/x`` alone, and leaves the others where they are."""
+    root, ref = tmp_path / "root", StoreRef("file")
+    low, high = "a/", "a0/b"
+    inside = ["a/x", "a0-", "a0/a"]
+    leaf, store = FileLeaf(ref), ts.KvStore.open(f"file://{root}/").result()
+    ours = KeyRange(f"{root}/{low}", f"{root}/{high}")
+    theirs = ts.KvStore.KeyRange(low, high)
+    plant(root, [*inside, "a1"], [])
+    assert store.list(theirs).result() == [b"a/x"]
+    listed_here = leaf.perform(List(ref, ours)).keys
+    assert sorted(key.removeprefix(f"{root}/") for key in listed_here) == sorted(inside)
+    store.delete_range(theirs).result()
+    assert files_of(root) == ["a0-", "a0/a", "a1"]
+    leaf.perform(DeleteRange(ref, ours))
+    assert files_of(root) == ["a1"]
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.lists(KEYS, min_size=1, max_size=8, unique=True),
@@ -66,6 +100,16 @@ def test_ranges(tmp_path: Path, files: list[str], folders: list[str], low: str, 
     ours = KeyRange(prefix + low, prefix + high if high else KeyRange.prefix(prefix).exclusive_max)
     theirs = ts.KvStore.KeyRange(low, high)
     plant(root, files, folders)
+    if taken_for_a_directory(low, high):
+        inside = [key for key in files_of(root) if low <= key < high]
+        others = [key for key in files_of(root) if key not in inside]
+        below = [key.encode() for key in inside if key.startswith(low)]
+        assert sorted(store.list(theirs).result()) == below
+        found = leaf.perform(List(ref, ours)).keys
+        assert sorted(key.removeprefix(prefix) for key in found) == inside
+        leaf.perform(DeleteRange(ref, ours))
+        assert files_of(root) == others
+        return
     try:
         expected = sorted(key.decode() for key in store.list(theirs).result())
     except ValueError as error:

@@ -31,7 +31,7 @@ from tegula.space.interval import (
     quoted,
 )
 
-_INTEGERS = {int}
+_LEAST = 1 - INF
 
 
 class Frozen:
@@ -135,47 +135,33 @@ class Dim(Frozen, _RawDim):
     ) -> Dim: ...
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Dim:  # noqa: PYI034 - the maker sets the class
-        """Match the arguments against the four forms, in order."""
-        if not kwargs and set(map(type, args)) == _INTEGERS and len(args) <= 2:
-            # the two forms of every day
-            lo, hi = args if len(args) == 2 else (0, *args)
-            if 1 - INF < lo <= hi < INF:
-                return dim(lo, hi)
-        given = dict(kwargs)
-        implicit_lower = _optional_flag(given.pop("implicit_lower", None))
-        implicit_upper = _optional_flag(given.pop("implicit_upper", None))
-        first = args[0] if args else None
-        if (
-            len(args) <= 1
-            and (first is None or isinstance(first, (str, bytes)))
-            and given.keys() <= {"label"}
-        ):
-            if not (args and "label" in given):
-                label = label_of(first if args else given.get("label"))
-                return dim(-INF, END, label, implicit_lower is not False, implicit_upper is not False)
-        elif (
-            len(args) == 1 or (len(args) == 2 and (args[1] is None or isinstance(args[1], (str, bytes))))
-        ) and not (given.keys() - ({"inclusive_min", "label"} if len(args) == 1 else {"inclusive_min"})):
-            label = label_of(args[1] if len(args) == 2 else given.get("label"))
-            return _sized(first, given.get("inclusive_min"), label, bool(implicit_lower), implicit_upper)
-        elif not args and "size" in given and given.keys() <= {"size", "label", "inclusive_min"}:
-            label = label_of(given.get("label"))
-            lower = bool(implicit_lower)
-            return _sized(given["size"], given.get("inclusive_min"), label, lower, implicit_upper)
-        else:
-            names = ("inclusive_min", "exclusive_max")[: len(args)]
-            if len(args) <= 2 and not (given.keys() & set(names)):
-                given.update(zip(names, args, strict=True))
-                last = "inclusive_max" if not args and "inclusive_max" in given else "exclusive_max"
-                if given.keys() <= {"inclusive_min", last, "label"}:
-                    label = label_of(given.get("label"))
-                    lo, hi = given.get("inclusive_min"), given.get(last)
-                    return _bounded(lo, hi, last, label, implicit_lower, implicit_upper)
-        shown = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
-        raise TypeError(f"incompatible arguments for Dim: ({shown})")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
+        """Match the arguments against the four forms, in order: what `_matched` does."""
+        # the forms of every day: one or two integers, a label, or two integers and a label by keywords
+        count = len(args)
+        if not kwargs:
+            if count == 1:
+                only = args[0]
+                if type(only) is int:
+                    if 0 <= only < INF:
+                        return dim(0, only)
+                elif type(only) is str and only.isascii():
+                    return dim(-INF, END, only, True, True)
+            elif count == 2:
+                lo, hi = args
+                if type(lo) is int and type(hi) is int and _LEAST < lo <= hi < INF:
+                    return dim(lo, hi)
+        elif not count:
+            lo, hi, label = kwargs.get("inclusive_min"), kwargs.get("exclusive_max"), kwargs.get("label", "")
+            if (
+                type(lo) is int
+                and type(hi) is int
+                and type(label) is str
+                and _LEAST < lo <= hi < INF
+                and len(kwargs) == 2 + ("label" in kwargs)
+                and label.isascii()
+            ):
+                return dim(lo, hi, label)
+        return _matched(args, kwargs)
 
     @property
     def inclusive_max(self) -> int:
@@ -231,6 +217,8 @@ class Dim(Frozen, _RawDim):
         return iter(range(self.inclusive_min, self.exclusive_max))
 
     def __contains__(self, other: SupportsIndex | Dim) -> bool:
+        if type(other) is int and -END < other < END:
+            return self.inclusive_min <= other < self.exclusive_max and -INF < other < INF
         if isinstance(other, Dim):
             return contains(self.inclusive_min, self.exclusive_max, other.inclusive_min, other.exclusive_max)
         i = number(other, "index")
@@ -257,16 +245,28 @@ class Dim(Frozen, _RawDim):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dim):
             return NotImplemented
-        return _fields(self) == _fields(other) and self.label == other.label
+        return (
+            self.inclusive_min == other.inclusive_min
+            and self.exclusive_max == other.exclusive_max
+            and self.label == other.label
+            and self.implicit_lower == other.implicit_lower
+            and self.implicit_upper == other.implicit_upper
+        )
 
     def __hash__(self) -> int:
-        return hash((_fields(self), self.label))
+        return hash(
+            (self.inclusive_min, self.exclusive_max, self.implicit_lower, self.implicit_upper, self.label)
+        )
 
     def __str__(self) -> str:
         text = interval_text(*_fields(self))
         return f"{quoted(self.label)}: {text}" if self.label else text
 
     def __repr__(self) -> str:
+        if not (self.label or self.implicit_lower or self.implicit_upper):
+            lo, hi = self.inclusive_min, self.exclusive_max
+            if lo != -INF and hi != END:
+                return f"Dim(inclusive_min={lo}, exclusive_max={hi})"
         pieces = []
         bounded_below, bounded_above = self.inclusive_min != -INF, self.exclusive_max != END
         if bounded_below:
@@ -284,6 +284,38 @@ class Dim(Frozen, _RawDim):
     def __reduce__(self) -> tuple[Any, ...]:
         lo, hi, lower, upper = _fields(self)
         return dim, (lo, hi, self.label, lower, upper)
+
+
+def _matched(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Dim:
+    """Return the dimension of the first form that the arguments fit; the definition of `Dim(...)`."""
+    given = dict(kwargs)
+    implicit_lower = _optional_flag(given.pop("implicit_lower", None))
+    implicit_upper = _optional_flag(given.pop("implicit_upper", None))
+    first = args[0] if args else None
+    if len(args) <= 1 and (first is None or isinstance(first, (str, bytes))) and given.keys() <= {"label"}:
+        if not (args and "label" in given):
+            label = label_of(first if args else given.get("label"))
+            return dim(-INF, END, label, implicit_lower is not False, implicit_upper is not False)
+    elif (
+        len(args) == 1 or (len(args) == 2 and (args[1] is None or isinstance(args[1], (str, bytes))))
+    ) and not (given.keys() - ({"inclusive_min", "label"} if len(args) == 1 else {"inclusive_min"})):
+        label = label_of(args[1] if len(args) == 2 else given.get("label"))
+        return _sized(first, given.get("inclusive_min"), label, bool(implicit_lower), implicit_upper)
+    elif not args and "size" in given and given.keys() <= {"size", "label", "inclusive_min"}:
+        label = label_of(given.get("label"))
+        lower = bool(implicit_lower)
+        return _sized(given["size"], given.get("inclusive_min"), label, lower, implicit_upper)
+    else:
+        names = ("inclusive_min", "exclusive_max")[: len(args)]
+        if len(args) <= 2 and not (given.keys() & set(names)):
+            given.update(zip(names, args, strict=True))
+            last = "inclusive_max" if not args and "inclusive_max" in given else "exclusive_max"
+            if given.keys() <= {"inclusive_min", last, "label"}:
+                label = label_of(given.get("label"))
+                lo, hi = given.get("inclusive_min"), given.get(last)
+                return _bounded(lo, hi, last, label, implicit_lower, implicit_upper)
+    shown = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
+    raise TypeError(f"incompatible arguments for Dim: ({shown})")
 
 
 def _optional_flag(value: object) -> bool | None:

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import prod
-from operator import attrgetter, itemgetter, lt, sub
+from operator import attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from tegula.errors import IndexingError, InvalidArgument
 from tegula.space.arguments import int64, is_whole, label_of, row
+from tegula.space.columns import ZEROS
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.indexable import Movable, Operations
 from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, quoted
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from tegula.space.transform import IndexTransform
 
 NO_LABELS = tuple(("",) * rank for rank in range(MAX_RANK + 1))
+_LARGE = 2**60
+_unbounded: dict[int, IndexDomain] = {}
 
 
 def check_rank(rank: int) -> None:
@@ -97,6 +100,19 @@ def domain(
     return raw  # type: ignore[return-value]
 
 
+def unbounded(rank: int) -> IndexDomain:
+    """Return the domain of which nothing but the rank, within [0, 32], is known; a shared value.
+
+    >>> unbounded(2)
+    { (-inf*, +inf*), (-inf*, +inf*) }
+    """
+    known = _unbounded.get(rank)
+    if known is None:
+        every = (1 << rank) - 1
+        known = _unbounded[rank] = domain((-INF,) * rank, (END,) * rank, None, every, every)
+    return known
+
+
 class IndexDomain(Movable, Frozen, _RawDomain):
     """A row of dimensions: bounds, which of them are implicit, and labels.
 
@@ -128,6 +144,13 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         json: Any = None,
     ) -> IndexDomain:
         """Build from whichever form was given."""
+        if (
+            json is dimensions is None
+            and implicit_lower_bounds is implicit_upper_bounds is inclusive_max is None
+        ):
+            plain = plainly(rank, inclusive_min, exclusive_max, shape, labels)
+            if plain is not None:
+                return plain
         bare = (
             inclusive_min is exclusive_max is inclusive_max is shape is None
             and implicit_lower_bounds is implicit_upper_bounds is None
@@ -157,9 +180,6 @@ class IndexDomain(Movable, Frozen, _RawDomain):
             implicit_upper_bounds,
             labels,
         )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
 
     origin = property(attrgetter("inclusive_min"), doc="The lower bounds; alias of `inclusive_min`.")
     ndim = property(attrgetter("rank"), doc="The number of dimensions; alias of `rank`.")
@@ -247,6 +267,8 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         >>> IndexDomain(shape=[3, 4], labels=["x", "y"]).dim(1)
         Dim(inclusive_min=0, exclusive_max=4, label="y")
         """
+        if not (self.lower_mask or self.upper_mask):
+            return dim(self.inclusive_min[i], self.exclusive_max[i], self.labels[i])
         lower, upper = self.lower_mask >> i & 1 == 1, self.upper_mask >> i & 1 == 1
         return dim(self.inclusive_min[i], self.exclusive_max[i], self.labels[i], lower, upper)
 
@@ -278,12 +300,16 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         >>> IndexDomain(shape=[3]).hull(IndexDomain([Dim(7, 9)]))
         { [0, 9) }
         """
-        if self._plainly_alike(other) and all(map(lt, self.inclusive_min, self.exclusive_max)):
-            los = tuple(map(min, self.inclusive_min, other.inclusive_min))
-            his = tuple(map(max, self.exclusive_max, other.exclusive_max))
-            if all(map(lt, other.inclusive_min, other.exclusive_max)):
-                return domain(los, his, self.labels)
-        return self._combined(other, Dim.hull, "hull")
+        if not self._plainly_alike(other):
+            return self._combined(other, Dim.hull, "hull")
+        los, his = [], []
+        rows = zip(self.inclusive_min, other.inclusive_min, self.exclusive_max, other.exclusive_max)  # noqa: B905
+        for a, b, c, d in rows:
+            if a >= c or b >= d:  # an empty one counts for nothing
+                return self._combined(other, Dim.hull, "hull")
+            los.append(a if a < b else b)
+            his.append(c if c > d else d)
+        return domain(tuple(los), tuple(his), self.labels)
 
     def intersect(self, other: IndexDomain) -> IndexDomain:
         """Return the common part; ranks must agree, labels agree or be empty.
@@ -291,18 +317,23 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         >>> IndexDomain(shape=[3]).intersect(IndexDomain([Dim(1, 9)]))
         { [1, 3) }
         """
-        if self._plainly_alike(other):
-            los = tuple(map(max, self.inclusive_min, other.inclusive_min))
-            his = map(min, self.exclusive_max, other.exclusive_max)
-            return domain(los, tuple(map(max, los, his)), self.labels)
-        return self._combined(other, Dim.intersect, "intersect")
+        if not self._plainly_alike(other):
+            return self._combined(other, Dim.intersect, "intersect")
+        los, his = [], []
+        rows = zip(self.inclusive_min, other.inclusive_min, self.exclusive_max, other.exclusive_max)  # noqa: B905
+        for a, b, c, d in rows:
+            lo = a if a > b else b
+            hi = c if c < d else d
+            los.append(lo)
+            his.append(hi if hi > lo else lo)
+        return domain(tuple(los), tuple(his), self.labels)
 
     def _plainly_alike(self, other: object) -> bool:
         """Tell whether `other` is a domain with the same labels, and neither has an implicit bound."""
         return (
-            type(other) is IndexDomain
-            and self.labels == other.labels
+            other.__class__ is IndexDomain
             and not (self.lower_mask or self.upper_mask or other.lower_mask or other.upper_mask)
+            and self.labels == other.labels
         )
 
     def _combined(self, other: IndexDomain, combine: Any, verb: str) -> IndexDomain:
@@ -342,7 +373,14 @@ class IndexDomain(Movable, Frozen, _RawDomain):
     @property
     def T(self) -> IndexDomain:  # noqa: N802 - the name in NumPy and the drop-in
         """The domain with its dimensions in reverse order."""
-        return self.take(range(self.rank - 1, -1, -1))
+        if self.lower_mask or self.upper_mask:
+            return self.take(range(self.rank - 1, -1, -1))
+        labels = self.labels
+        return domain(
+            self.inclusive_min[::-1],
+            self.exclusive_max[::-1],
+            None if labels is NO_LABELS[self.rank] else labels[::-1],
+        )
 
     @overload
     def __getitem__(self, key: int | str) -> Dim: ...  # type: ignore[overload-overlap]
@@ -352,6 +390,8 @@ class IndexDomain(Movable, Frozen, _RawDomain):
 
     def __getitem__(self, key: IndexKey | DimSelectionLike) -> Dim | IndexDomain:
         """Return one dimension (by number or label), several, or this domain indexed by another value."""
+        if type(key) is int and 0 <= key < self.rank:
+            return self.dim(key)
         if isinstance(key, (str, bytes)):
             try:
                 return self.dim(dimension_of_label(self.labels, label_of(key)))
@@ -402,6 +442,58 @@ def dimension_of_label(labels: tuple[str, ...], label: str) -> int:
         raise InvalidArgument(f"Label {quoted(label)} does not match one of {{{known}}}") from None
 
 
+def plainly(rank: Any, inclusive_min: Any, exclusive_max: Any, shape: Any, labels: Any) -> IndexDomain | None:
+    """Return the domain of the forms of every day, None where `of_components` or `of_dims` must decide.
+
+    Those are: a rank alone; a row of dimensions alone; lower bounds (or none) with upper bounds or sizes,
+    all of them small lists or tuples of Python integers, with or without labels.
+    """
+    if rank is not None:
+        if not (inclusive_min is exclusive_max is shape is labels is None):
+            return None
+        if type(rank) is int:
+            return unbounded(rank) if 0 <= rank <= MAX_RANK else None
+        return of_dims(rank) if type(rank) is list else None
+    ends = exclusive_max if shape is None else shape
+    kind = type(ends)
+    if (kind is not list and kind is not tuple) or not (shape is None or exclusive_max is None):
+        return None
+    count = len(ends)
+    if count > MAX_RANK:
+        return None
+    if inclusive_min is None:
+        if shape is None:
+            return None
+        for end in ends:
+            if type(end) is not int or not 0 <= end < _LARGE:
+                return None
+        los, his = ZEROS[count], tuple(ends)
+    else:
+        kind = type(inclusive_min)
+        if (kind is not list and kind is not tuple) or len(inclusive_min) != count:
+            return None
+        lasts = []
+        for lo, end in zip(inclusive_min, ends, strict=True):
+            if type(lo) is not int or type(end) is not int or not -_LARGE < lo < _LARGE:
+                return None
+            last = end if shape is None else lo + end
+            if not lo <= last < _LARGE:
+                return None
+            lasts.append(last)
+        los, his = tuple(inclusive_min), tuple(lasts)
+    if labels is None:
+        return domain(los, his)
+    kind = type(labels)
+    if (kind is not list and kind is not tuple) or len(labels) != count:
+        return None
+    for label in labels:
+        if type(label) is not str or not label.isascii():
+            return None
+    names = tuple(labels)
+    check_labels(names)
+    return domain(los, his, names)
+
+
 def _flags(mask: int, rank: int) -> tuple[bool, ...]:
     return tuple([bool(mask >> i & 1) for i in range(rank)])
 
@@ -425,17 +517,27 @@ def mask_of(flags: Iterable[bool]) -> int:
 
 def of_dims(dimensions: Iterable[Dim]) -> IndexDomain:
     """Return the checked domain of a row of dimensions."""
-    dims = row(dimensions, "dimensions")
+    dims = dimensions if type(dimensions) is list else row(dimensions, "dimensions")
     los, his, labels, lowers, uppers = [], [], [], 0, 0
-    for k, item in enumerate(dims):
+    named = False
+    bit = 1
+    for item in dims:
         if not isinstance(item, Dim):
             raise TypeError(f"dimensions must be Dim values, not {type(item).__name__}")
         los.append(item.inclusive_min)
         his.append(item.exclusive_max)
-        labels.append(item.label)
-        lowers |= item.implicit_lower << k
-        uppers |= item.implicit_upper << k
+        label = item.label
+        labels.append(label)
+        if label:
+            named = True
+        if item.implicit_lower:
+            lowers |= bit
+        if item.implicit_upper:
+            uppers |= bit
+        bit <<= 1
     check_rank(len(dims))
-    names = tuple(labels)
-    check_labels(names)
-    return domain(tuple(los), tuple(his), names if any(names) else None, lowers, uppers)
+    names = None
+    if named:
+        names = tuple(labels)
+        check_labels(names)
+    return domain(tuple(los), tuple(his), names, lowers, uppers)

@@ -11,6 +11,8 @@ An interval is two Python integers, `lo` (inclusive) and `hi` (exclusive).  An u
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from tegula.errors import InvalidArgument, OutOfRange
 
 INF = 2**62 - 1
@@ -42,6 +44,7 @@ def interval_text(lo: int, hi: int, implicit_lower: bool = False, implicit_upper
 FINITE_TEXT = interval_text(MIN_FINITE, MAX_FINITE + 1)
 
 
+@lru_cache(1024)
 def quoted(text: str) -> str:
     r"""Return `text` in double quotes, escaped byte by byte as C would.
 

@@ -178,48 +178,41 @@ class OutputIndexMap(Frozen, _RawMap):
     ) -> OutputIndexMap: ...
 
     def __new__(cls, *args: Any, **kwargs: Any) -> OutputIndexMap:  # noqa: PYI034 - the maker sets the class
-        """Match the arguments against the three forms, in order."""
-        if not kwargs and len(args) == 1 and type(args[0]) is int:
-            return constant_map(int64(args[0], "offset"))
-        whole = bool(args) and hasattr(args[0], "__index__") and not getattr(args[0], "ndim", 0)
-        single = len(args) > 1 or (bool(args) and bool(kwargs)) or "input_dimension" in kwargs
-        if "index_array" in kwargs or "index_range" in kwargs or (args and not whole):
-            form: tuple[str, ...] = ("index_array", "offset", "stride", "index_range")
-        elif single:
-            form = ("input_dimension", "offset", "stride")
-        else:
-            form = ("offset",)
-        given = dict(zip(form, args, strict=False))
-        if len(args) > len(form) or (kwargs.keys() & given.keys()) or (kwargs.keys() - set(form)):
-            raise TypeError(f"incompatible arguments for OutputIndexMap: {args} {kwargs}")
-        given.update(kwargs)
-        offset = number(given.get("offset", 0), "offset")
-        stride = number(given.get("stride", 1), "stride")
-        if form[0] == "offset":
-            return constant_map(offset)
-        if form[0] not in given:
-            raise TypeError(f"incompatible arguments for OutputIndexMap: {form[0]} is missing")
-        if form[0] == "input_dimension":
-            return single_map(number(given["input_dimension"], "input_dimension"), offset, stride)
-        limits = given.get("index_range", UNBOUNDED)
-        if not isinstance(limits, Dim):
-            raise TypeError(f"index_range must be a Dim, not {type(limits).__name__}")
-        limits = dim(limits.inclusive_min, limits.exclusive_max)
-        try:
-            array = frozen(given["index_array"])
-        except (TypeError, ValueError, OverflowError) as error:
-            raise TypeError(f"incompatible arguments for OutputIndexMap: {error}") from None
-        return array_map(array, offset, stride, limits)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
+        """Match the arguments against the three forms, in order: what `_matched` does."""
+        # the forms of every day: an offset, or by keywords an input dimension with offset and stride
+        if not kwargs:
+            if len(args) == 1:
+                offset = args[0]
+                if type(offset) is int and -END < offset < END:
+                    return constant_map(offset)
+        elif not args and "input_dimension" in kwargs:
+            along = kwargs["input_dimension"]
+            offset, stride = kwargs.get("offset", 0), kwargs.get("stride", 1)
+            if (
+                type(along) is int
+                and type(offset) is int
+                and type(stride) is int
+                and 0 <= along < MAX_RANK
+                and len(kwargs) == 1 + ("offset" in kwargs) + ("stride" in kwargs)
+                and -END < offset < END
+                and -END < stride < END
+            ):
+                if stride == 1 and not offset:
+                    return IDENTITY[along]
+                return single_map(along, offset, stride)
+        return _matched(args, kwargs)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
         if not isinstance(other, OutputIndexMap):
             return NotImplemented
-        if _key(self) != _key(other):
+        if (
+            self.offset != other.offset
+            or self.stride != other.stride
+            or self.input_dimension != other.input_dimension
+            or self.index_range != other.index_range
+        ):
             return False
         mine, theirs = self.index_array, other.index_array
         if mine is None or theirs is None:
@@ -227,7 +220,7 @@ class OutputIndexMap(Frozen, _RawMap):
         return np.array_equal(mine, theirs)
 
     def __hash__(self) -> int:
-        return hash(_key(self))
+        return hash((self.offset, self.stride, self.input_dimension, self.index_range))
 
     def __repr__(self) -> str:
         if self.stride is None:
@@ -247,12 +240,41 @@ class OutputIndexMap(Frozen, _RawMap):
         return _array_map_of, (np.asarray(self.index_array), self.offset, self.stride, self.index_range)
 
 
+def _matched(args: tuple[Any, ...], kwargs: dict[str, Any]) -> OutputIndexMap:
+    """Return the map of the first form that the arguments fit; the definition of `OutputIndexMap(...)`."""
+    whole = bool(args) and hasattr(args[0], "__index__") and not getattr(args[0], "ndim", 0)
+    single = len(args) > 1 or (bool(args) and bool(kwargs)) or "input_dimension" in kwargs
+    if "index_array" in kwargs or "index_range" in kwargs or (args and not whole):
+        form: tuple[str, ...] = ("index_array", "offset", "stride", "index_range")
+    elif single:
+        form = ("input_dimension", "offset", "stride")
+    else:
+        form = ("offset",)
+    given = dict(zip(form, args, strict=False))
+    if len(args) > len(form) or (kwargs.keys() & given.keys()) or (kwargs.keys() - set(form)):
+        raise TypeError(f"incompatible arguments for OutputIndexMap: {args} {kwargs}")
+    given.update(kwargs)
+    offset = number(given.get("offset", 0), "offset")
+    stride = number(given.get("stride", 1), "stride")
+    if form[0] == "offset":
+        return constant_map(offset)
+    if form[0] not in given:
+        raise TypeError(f"incompatible arguments for OutputIndexMap: {form[0]} is missing")
+    if form[0] == "input_dimension":
+        return single_map(number(given["input_dimension"], "input_dimension"), offset, stride)
+    limits = given.get("index_range", UNBOUNDED)
+    if not isinstance(limits, Dim):
+        raise TypeError(f"index_range must be a Dim, not {type(limits).__name__}")
+    limits = dim(limits.inclusive_min, limits.exclusive_max)
+    try:
+        array = frozen(given["index_array"])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"incompatible arguments for OutputIndexMap: {error}") from None
+    return array_map(array, offset, stride, limits)
+
+
 def _array_map_of(array: Any, offset: int, stride: int, limits: Dim) -> OutputIndexMap:
     return array_map(frozen(array), offset, stride, limits)
-
-
-def _key(m: OutputIndexMap) -> tuple[Any, ...]:
-    return m.offset, m.stride, m.input_dimension, m.index_range
 
 
 IDENTITY = tuple(single_map(i) for i in range(MAX_RANK))

@@ -26,15 +26,16 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from tegula.errors import InvalidArgument, OutOfRange
+from tegula.errors import InvalidArgument
 from tegula.late import Late
-from tegula.space.arguments import int64, is_whole, number, row
+from tegula.space.arguments import is_whole, row
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
 from tegula.space.components import of_components
 from tegula.space.dim import Frozen, dim
-from tegula.space.domain import IndexDomain
+from tegula.space.domain import IndexDomain, plainly, unbounded
+from tegula.space.image import image
 from tegula.space.indexable import Indexable
-from tegula.space.interval import END, INF, MAX_RANK, interval_text, quoted, wrapped
+from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import (
     IDENTITY,
     IDENTITY_MAPS,
@@ -42,10 +43,10 @@ from tegula.space.maps import (
     OutputIndexMap,
     OutputIndexMaps,
     array_map,
-    array_text,
     constant_map,
     single_map,
 )
+from tegula.space.text import plain_text, text
 
 
 class _RawTransform:
@@ -84,6 +85,7 @@ class _RawTransform:
     _late: tuple[Callable[..., IndexTransform], tuple[Any, ...]] | None
 
 
+ONES_LIST = [list(row) for row in ONES]
 SMALL = 2**40
 _STEP = 2**20
 
@@ -212,7 +214,7 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
         json: Any = None,
     ) -> IndexTransform:
         """Build from whichever form was given."""
-        bare = (
+        bare = (  # nothing but a domain, a rank or JSON
             input_inclusive_min is input_exclusive_max is input_inclusive_max is input_shape is None
             and implicit_lower_bounds is implicit_upper_bounds is None
             and input_labels is None
@@ -223,6 +225,14 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
             from tegula.space.wire import transform_from_json
 
             return transform_from_json(json)
+        if bare and domain is None and input_rank is not None:
+            kind = type(input_rank)
+            if kind is IndexDomain:
+                domain = input_rank  # type: ignore[assignment]
+            elif kind is int and 0 <= input_rank <= MAX_RANK:  # type: ignore[operator]
+                domain = unbounded(input_rank)  # type: ignore[arg-type]
+            if domain is not None:
+                return identity(domain) if output is None else fitted(domain, _maps(output))
         rank: Any = None
         if domain is not None and not isinstance(domain, IndexDomain):
             raise TypeError(f"domain must be an IndexDomain, not {type(domain).__name__}")
@@ -236,21 +246,21 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
             if rank is not None or not bare:
                 raise TypeError("incompatible arguments for IndexTransform: domain stands for all bounds")
         else:
-            domain = of_components(
-                rank,
-                input_inclusive_min,
-                implicit_lower_bounds,
-                input_exclusive_max,
-                input_inclusive_max,
-                input_shape,
-                implicit_upper_bounds,
-                input_labels,
-                "input_",
-            )
+            if rank is implicit_lower_bounds is implicit_upper_bounds is input_inclusive_max is None:
+                domain = plainly(None, input_inclusive_min, input_exclusive_max, input_shape, input_labels)
+            if domain is None:
+                domain = of_components(
+                    rank,
+                    input_inclusive_min,
+                    implicit_lower_bounds,
+                    input_exclusive_max,
+                    input_inclusive_max,
+                    input_shape,
+                    implicit_upper_bounds,
+                    input_labels,
+                    "input_",
+                )
         return identity(domain) if output is None else fitted(domain, _maps(output))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
 
     def _take(self, made: IndexTransform) -> None:
         """Fill the slots of `_parts`; each by its own setter, since half the cost of a first look is here."""
@@ -310,60 +320,20 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
         >>> IndexTransform(input_shape=[2, 3])([1, 2])
         (1, 2)
         """
-        given = indices if type(indices) is tuple else row(indices, "indices")
-        point = tuple([i if type(i) is int else number(i, "index") for i in given])
-        domain = self.domain
-        if len(point) != domain.rank:
-            raise InvalidArgument(
-                f"input indices vector of length {len(point)} cannot be used with "
-                f"index transform with input rank {domain.rank}"
-            )
-        los, his = domain.inclusive_min, domain.exclusive_max
-        for i, x in enumerate(point):
-            if los[i] <= x < his[i] and -INF < x < INF:  # within, whichever bounds are implicit
-                continue
-            lo = -INF if domain.lower_mask >> i & 1 else domain.inclusive_min[i]
-            hi = END if domain.upper_mask >> i & 1 else domain.exclusive_max[i]
-            if not (lo <= x < hi and -INF < x < INF):
-                x = int64(x, "index")
-                shown = interval_text(
-                    domain.inclusive_min[i],
-                    domain.exclusive_max[i],
-                    bool(domain.lower_mask >> i & 1),
-                    bool(domain.upper_mask >> i & 1),
-                )
-                raise OutOfRange(f"Index {x} is not contained in the domain {shown} for input dimension {i}")
-        if self._arrays is not None:
-            return tuple([self._evaluate(i, m, point) for i, m in enumerate(self.maps)])
-        found = tuple(
-            [
-                offset + stride * point[i] if stride else offset
-                for i, offset, stride in zip(self._dims, self._offsets, self._strides, strict=True)
-            ]
-        )
-        if found and not -END < min(found) <= max(found) < END:
-            return tuple(map(wrapped, found))
-        return found
-
-    def _evaluate(self, output_dim: int, m: OutputIndexMap, point: tuple[int, ...]) -> int:
-        if m.stride is None:
-            return m.offset
-        if m.input_dimension is not None:
-            return wrapped(m.offset + m.stride * point[m.input_dimension])
-        array, limits = m.index_array, m.index_range
-        assert array is not None
-        assert limits is not None
-        los = self.domain.inclusive_min
-        value = int(
-            array[tuple([0 if n == 1 else x - lo for n, x, lo in zip(array.shape, point, los, strict=True)])]
-        )
-        if value not in limits:
-            shown = interval_text(limits.inclusive_min, limits.exclusive_max)
-            raise OutOfRange(
-                f"Computing index for output dimension {output_dim}: Checking result of index array "
-                f"output index map: Index {value} is outside valid range {shown}"
-            )
-        return wrapped(m.offset + m.stride * value)
+        if type(indices) is list:
+            indices = tuple(indices)
+        if type(indices) is tuple and (self._near or is_near(self)) and self._arrays is None:
+            source, dims = self.domain, self._dims
+            rank = len(indices)
+            if rank == source.rank:
+                for x, lo, hi in zip(indices, source.inclusive_min, source.exclusive_max):  # noqa: B905
+                    if type(x) is not int or not lo <= x < hi:
+                        return image(self, indices)
+                if dims is COUNT[rank] and self._strides is ONES[rank] and self._offsets is ZEROS[rank]:
+                    return indices
+                rows = zip(dims, self._offsets, self._strides, strict=True)
+                return tuple([a + s * indices[i] if s else a for i, a, s in rows])
+        return image(self, indices)
 
     def inverse(self) -> IndexTransform:
         """Return the transform that undoes this one: from its output coordinates to its input coordinates.
@@ -406,23 +376,9 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
         return hash((self.domain, self._dims, self._offsets, self._strides))
 
     def __repr__(self) -> str:
-        domain, maps = self.domain, self.maps
-        lines = [f"Rank {domain.rank} -> {len(maps)} index space transform:", "  Input domain:"]
-        for i, d in enumerate(domain):
-            shown = interval_text(d.inclusive_min, d.exclusive_max, d.implicit_lower, d.implicit_upper)
-            lines.append(f"    {i}: {shown}{' ' + quoted(d.label) if d.label else ''}")
-        lines.append("  Output index maps:")
-        for i, m in enumerate(maps):
-            line = f"    out[{i}] = {m.offset}"
-            if m.stride is not None:
-                line += f" + {m.stride} * "
-            if m.input_dimension is not None:
-                line += f"in[{m.input_dimension}]"
-            elif m.index_array is not None and m.index_range is not None:
-                shown = interval_text(m.index_range.inclusive_min, m.index_range.exclusive_max)
-                line += f"bounded({shown}, array(in)), where array =\n      {array_text(m.index_array)}"
-            lines.append(line)
-        return "\n".join(lines) + "\n"
+        source = self.domain
+        plain = is_near(self) and self._arrays is None and not (source.lower_mask or source.upper_mask)
+        return plain_text(self) if plain else text(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return transform, (self.domain, self.maps)
@@ -438,7 +394,7 @@ def explicitly_empty(domain: IndexDomain) -> bool:
 
 
 def _maps(output: Iterable[OutputIndexMap]) -> tuple[OutputIndexMap, ...]:
-    maps = row(output, "output")
+    maps = tuple(output) if type(output) is list else row(output, "output")
     for m in maps:
         if not isinstance(m, OutputIndexMap):
             raise TypeError(f"output must hold OutputIndexMap values, not {type(m).__name__}")
@@ -456,6 +412,34 @@ def fitted(domain: IndexDomain, maps: tuple[OutputIndexMap, ...]) -> IndexTransf
 
     Raise `InvalidArgument` for a map that does not fit the domain.
     """
+    rank = domain.rank
+    dims, offsets, strides = [], [], []
+    for m in maps:
+        along, stride = m.input_dimension, m.stride
+        if stride is None:
+            along = -1
+        elif along is None or not 0 <= along < rank:
+            return checked(domain, maps)
+        elif not stride:
+            along = -1
+        dims.append(along)
+        offsets.append(m.offset)
+        strides.append(stride or 0)
+    return settled(domain, dims, offsets, strides)
+
+
+def settled(domain: IndexDomain, dims: list[int], offsets: list[int], strides: list[int]) -> IndexTransform:
+    """Return the transform of columns that are known to fit, sharing those of the identity."""
+    rank = len(dims)
+    if strides == ONES_LIST[rank]:
+        a, b = tuple(dims), tuple(offsets)
+        a = COUNT[rank] if a == COUNT[rank] else a
+        return columns(domain, a, ZEROS[rank] if b == ZEROS[rank] else b, ONES[rank])
+    return columns(domain, tuple(dims), tuple(offsets), tuple(strides))
+
+
+def checked(domain: IndexDomain, maps: tuple[OutputIndexMap, ...]) -> IndexTransform:
+    """Return the transform of any parts from outside; the definition of `fitted`."""
     empty = explicitly_empty(domain)
     out = tuple([_fitted(domain, i, m, empty) for i, m in enumerate(maps)])
     shared = IDENTITY_MAPS[len(out)]

@@ -18,9 +18,10 @@ import numpy as np
 from tegula.binding import array, as_json, at, at_member, at_position, dumps, expected, integer, mapping, text
 from tegula.binding import members as only
 from tegula.errors import InvalidArgument
+from tegula.space.columns import COUNT, ONES, ZEROS
 from tegula.space.components import bounded
 from tegula.space.dim import Dim, dim
-from tegula.space.domain import NO_LABELS, IndexDomain, check_labels
+from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, plainly
 from tegula.space.interval import (
     END,
     INF,
@@ -40,7 +41,7 @@ from tegula.space.maps import (
     frozen,
     single_map,
 )
-from tegula.space.transform import IndexTransform, fitted, identity
+from tegula.space.transform import IndexTransform, fitted, identity, is_identity, settled
 
 _UPPER_FORMS = ("shape", "inclusive_max", "exclusive_max")
 _UPPER_INFINITY = {"shape": MAX_SIZE, "inclusive_max": INF, "exclusive_max": END}
@@ -58,8 +59,13 @@ def domain_to_json(domain: IndexDomain, prefix: str = "") -> dict[str, Any]:
     {'rank': 2}
     """
     out: dict[str, Any] = {}
+    los, his, labels = domain.inclusive_min, domain.exclusive_max, domain.labels
+    if los and not (domain.lower_mask or domain.upper_mask or -INF in los or END in his):
+        out[prefix + "exclusive_max"], out[prefix + "inclusive_min"] = list(his), list(los)
+        if labels is not NO_LABELS[domain.rank] and any(labels):
+            out[prefix + "labels"] = list(labels)
+        return out
     full = (1 << domain.rank) - 1
-    los, his = domain.inclusive_min, domain.exclusive_max
     lower, upper = domain.implicit_lower_bounds, domain.implicit_upper_bounds
     if domain.upper_mask != full or any(hi != END for hi in his):
         bounds = [_wrapped(hi, flag, END, "+inf") for hi, flag in zip(his, upper, strict=True)]
@@ -80,12 +86,81 @@ def domain_from_json(document: Any) -> IndexDomain:
     >>> domain_from_json({"inclusive_min": ["-inf", 7, ["-inf"]], "labels": ["x", "y", ""]})
     { "x": (-inf, +inf*), "y": [7, +inf*), (-inf*, +inf*) }
     """
+    plain = _plain_domain(document, _DOMAIN_MEMBERS, "")
+    if plain is not None:
+        return plain
     given = as_json(document)
     with at("Error parsing index domain from JSON: "):
         members = dict(mapping(given))
         parts = _domain_parts(members, "")
         only(members, ())
         return bounded(*parts)
+
+
+_DOMAIN_MEMBERS = {"inclusive_min", "exclusive_max", "shape", "labels"}
+_TRANSFORM_MEMBERS = {*("input_" + name for name in _DOMAIN_MEMBERS), "output"}
+
+
+def _plain_domain(document: Any, known: set[str], prefix: str) -> IndexDomain | None:
+    """Return the domain of a document whose bounds are explicit and finite, as plain lists of integers.
+
+    None where the long way must decide: something is unusual, or wrong.
+    """
+    if type(document) is not dict:
+        return None
+    for name in document:
+        if name not in known:
+            return None
+    get = document.get
+    try:
+        return plainly(
+            None,
+            get(prefix + "inclusive_min"),
+            get(prefix + "exclusive_max"),
+            get(prefix + "shape"),
+            get(prefix + "labels"),
+        )
+    except InvalidArgument:
+        return None
+
+
+def _plain_transform(document: Any) -> IndexTransform | None:
+    """Return the transform of a plain domain and maps without index arrays, or None as `_plain_domain`."""
+    domain = _plain_domain(document, _TRANSFORM_MEMBERS, "input_")
+    if domain is None:
+        return None
+    output = document.get("output")
+    if output is None:
+        return None if "output" in document else identity(domain)
+    if type(output) is not list or len(output) > MAX_RANK:
+        return None
+    dims, offsets, strides = [], [], []
+    rank = domain.rank
+    for item in output:
+        if type(item) is not dict:
+            return None
+        along, offset, stride, known = -1, 0, 0, 0
+        if "input_dimension" in item:
+            along, stride, known = item["input_dimension"], 1, 1
+            if type(along) is not int or not 0 <= along < rank:
+                return None
+            if "stride" in item:
+                stride, known = item["stride"], 2
+                if type(stride) is not int or not -END < stride < END:
+                    return None
+                if not stride:
+                    along = -1
+        if "offset" in item:
+            offset = item["offset"]
+            known += 1
+            if type(offset) is not int or not -END < offset < END:
+                return None
+        if len(item) != known:
+            return None
+        dims.append(along)
+        offsets.append(offset)
+        strides.append(stride)
+    return settled(domain, dims, offsets, strides)
 
 
 def _domain_parts(members: dict[str, Any], prefix: str) -> tuple[Any, ...]:
@@ -196,8 +271,27 @@ def transform_to_json(t: IndexTransform) -> dict[str, Any]:
     {'input_rank': 1, 'output': [{'offset': 3}]}
     """
     out = domain_to_json(t.domain, "input_")
-    if t.maps != IDENTITY_MAPS[t.domain.rank]:
+    rank = t.domain.rank
+    if len(t._dims) == rank and is_identity(t):
+        return out
+    if t._arrays is None:
+        if t._dims != COUNT[rank] or t._offsets != ZEROS[rank] or t._strides != ONES[rank]:
+            rows = zip(t._dims, t._offsets, t._strides, strict=True)
+            out["output"] = [_row_to_json(i, offset, stride) for i, offset, stride in rows]
+    elif t.maps != IDENTITY_MAPS[rank]:
         out["output"] = [_map_to_json(m) for m in t.maps]
+    return out
+
+
+def _row_to_json(along: int, offset: int, stride: int) -> dict[str, Any]:
+    """Return `_map_to_json` of a row of the columns."""
+    out: dict[str, Any] = {}
+    if stride:
+        out["input_dimension"] = along
+    if offset:
+        out["offset"] = offset
+    if stride and stride != 1:
+        out["stride"] = stride
     return out
 
 
@@ -225,6 +319,9 @@ def transform_from_json(document: Any) -> IndexTransform:
     >>> transform_from_json({"input_rank": 2, "output": [{"input_dimension": 1}]}).maps
     (OutputIndexMap(offset=0, stride=1, input_dimension=1),)
     """
+    plain = _plain_transform(document)
+    if plain is not None:
+        return plain
     given = as_json(document)
     with at("Error parsing index transform from JSON: "):
         members = dict(mapping(given))

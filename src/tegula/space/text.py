@@ -1,0 +1,70 @@
+"""How a transform is printed.
+
+What this file knows: the lines of the printed form.  What it must not know: how transforms are made.
+
+Law: where `plain_text` may be asked, it is `text`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tegula.space.interval import MAX_RANK, interval_text, quoted
+from tegula.space.maps import array_text
+
+if TYPE_CHECKING:
+    from tegula.space.transform import IndexTransform
+
+_INPUT = tuple(f"    {i}: [" for i in range(MAX_RANK))
+_OUTPUT = tuple(f"    out[{i}] = " for i in range(MAX_RANK))
+_ALONG = tuple(f" + 1 * in[{i}]\n" for i in range(MAX_RANK))
+
+
+def text(t: IndexTransform) -> str:
+    """Return how a transform is printed; the definition of `repr`."""
+    domain, maps = t.domain, t.maps
+    lines = [f"Rank {domain.rank} -> {len(maps)} index space transform:", "  Input domain:"]
+    for i, d in enumerate(domain):
+        shown = interval_text(d.inclusive_min, d.exclusive_max, d.implicit_lower, d.implicit_upper)
+        lines.append(f"    {i}: {shown}{' ' + quoted(d.label) if d.label else ''}")
+    lines.append("  Output index maps:")
+    for i, m in enumerate(maps):
+        line = f"    out[{i}] = {m.offset}"
+        if m.stride is not None:
+            line += f" + {m.stride} * "
+        if m.input_dimension is not None:
+            line += f"in[{m.input_dimension}]"
+        elif m.index_array is not None and m.index_range is not None:
+            shown = interval_text(m.index_range.inclusive_min, m.index_range.exclusive_max)
+            line += f"bounded({shown}, array(in)), where array =\n      {array_text(m.index_array)}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def plain_text(t: IndexTransform) -> str:
+    """Return `text` of a transform whose bounds are all explicit and finite and that has no index array.
+
+    >>> from tegula.space.transform import IndexTransform
+    >>> t = IndexTransform(input_shape=[9], input_labels=["x"])[::2]
+    >>> print(plain_text(t) + str(plain_text(t) == text(t)))
+    Rank 1 -> 1 index space transform:
+      Input domain:
+        0: [0, 5) "x"
+      Output index maps:
+        out[0] = 0 + 2 * in[0]
+    True
+    """
+    domain, dims = t.domain, t._dims
+    shown = f"Rank {domain.rank} -> {len(dims)} index space transform:\n  Input domain:\n"
+    rows = zip(_INPUT, domain.inclusive_min, domain.exclusive_max, domain.labels)  # noqa: B905
+    for start, lo, hi, name in rows:
+        shown += f"{start}{lo}, {hi}) {quoted(name)}\n" if name else f"{start}{lo}, {hi})\n"
+    shown += "  Output index maps:\n"
+    for start, along, offset, stride in zip(_OUTPUT, dims, t._offsets, t._strides):  # noqa: B905
+        if stride == 1:
+            shown += f"{start}{offset}{_ALONG[along]}"
+        elif stride:
+            shown += f"{start}{offset} + {stride} * in[{along}]\n"
+        else:
+            shown += f"{start}{offset}\n"
+    return shown

@@ -43,6 +43,25 @@ def _opened(ts: Any, limit: int | None) -> Any:
     return ts.open({"driver": "zarr3", "kvstore": "gs://bucket/a/"}, context=context).result()
 
 
+def _shards(options: Options) -> Iterator[Case]:
+    chunks = 60 if options.smoke else 3000
+    with running() as server:
+        os.environ["TENSORSTORE_GCS_HTTP_URL"] = os.environ["STORAGE_EMULATOR_HOST"] = server.url
+        data, ts = _array(chunks), SAME_LINES["tegula"]
+        spec = {"driver": "zarr3", "kvstore": "gs://bucket/a/"}
+        layout = ts.ChunkLayout(read_chunk_shape=[1, SIDE], write_chunk_shape=[chunks // 30, SIDE])
+        made = ts.open(spec, create=True, dtype="uint16", shape=data.shape, chunk_layout=layout).result()
+        made.write(data).result()
+        server.faults(delay=LATENCY)
+        arrays = {peer: attempt(lambda ts=ts: _opened(ts, None)) for peer, ts in SAME_LINES.items()}
+        for name, step in ((f"{chunks // 3} inner chunks, every third", 3), (f"all {chunks}", 1)):
+            runs = {
+                peer: (lambda array=array, step=step: array[::step].read().result())
+                for peer, array in arrays.items()
+            }
+            yield Case(name, runs, data.nbytes // step, count=chunks // step)
+
+
 def _far(limit: int | None, options: Options) -> Iterator[Case]:
     chunks = 40 if options.smoke else 1000
     with running() as server:
@@ -90,6 +109,7 @@ def _processor(options: Options) -> Iterator[Case]:
 
 GROUPS = [
     Group("gcs", "chunks of 64 KiB at 50 ms, each with its defaults", lambda o: _far(None, o), (0.25, 0.25)),
+    Group("gcs_shards", "inner chunks of 64 KiB at 50 ms, 100 a shard", _shards, (0.5, 1.0)),
     Group(
         "gcs_256", "the same, tensorstore with its limit raised to 256", lambda o: _far(256, o), (1.0, 1.0)
     ),

@@ -330,7 +330,7 @@ class _Poller:
             if self._early:
                 self._ripen()
             events = select(0)
-            if not events and self._widen():
+            while not events and self._widen():
                 events = select(0)
             if not events:
                 self._asleep = True

@@ -19,6 +19,7 @@ __all__ = [
     "Grain",
     "block_rows",
     "far_pace",
+    "far_width",
     "span_count",
     "tile_bytes",
     "tiles",
@@ -61,7 +62,16 @@ def far_pace(rows: int, chunk_bytes: int, limit: int | None = None) -> tuple[int
     most = max(1, min(FAR_ROWS, budget // max(1, chunk_bytes)))
     spans = max(1, -(-rows // most))
     block = max(1, -(-rows // spans))
-    return block, spans, max(4, min(32, FAR_FLIGHT // (block * max(1, chunk_bytes))))
+    return block, spans, far_width(block * chunk_bytes)
+
+
+def far_width(task_bytes: int) -> int:
+    """Return how many tasks that hold so many bytes each are under way at a far store.
+
+    >>> far_width(64 << 10), far_width(8 << 20), far_width(1 << 30)
+    (32, 16, 4)
+    """
+    return max(4, min(32, FAR_FLIGHT // max(1, task_bytes)))
 
 
 def span_count(rows: int, chunk_bytes: int, width: int) -> int:

@@ -29,8 +29,8 @@ from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, Read, ReadMany, Unchanged
 from tegula.errors import DataLoss, FailedPrecondition, OutOfRange, TegulaError, annotated
-from tegula.kv.spec import ByteRange, StoreRef, describe
-from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, block_rows, span_count
+from tegula.kv.spec import ByteRange, StoreRef, describe, is_far
+from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, FAR_BYTES, block_rows, far_pace, span_count
 from tegula.plan.budget import reading_bytes
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
@@ -55,10 +55,11 @@ MOST_ROWS = 1 << 16
 
 
 class _Job(Record, eq=False):
-    """What every task of one read shares."""
+    """What every task of one read shares; a block is of about `block_bytes` stored bytes."""
 
     reading: Reading
     levels: Sequence[Level]
+    block_bytes: int = BLOCK_BYTES
 
 
 async def read_entry(source: Chunked, cell: tuple[int, ...]) -> NDArray[Any] | None:
@@ -199,9 +200,14 @@ async def read_sharded(
     room = None
     if source.memory is not None and counted is None:
         room = Room(source.memory.pool, source.memory.size, reading_bytes(layout.chain, 1))
-    reading = Reading(source, finest, target, nested.table, block_rows(size), slab, stream)
-    job = _Job(reading, layout.chain.levels)
-    spans = nested.spans(span_count(len(nested.table), size, width))
+    rows, count, block_bytes = block_rows(size), span_count(len(nested.table), size, width), BLOCK_BYTES
+    if is_far(source.store):
+        far_rows, count, width = far_pace(len(nested.table), size)
+        if room is None and counted is None:  # else what a task needs is counted by the block of a near store
+            rows, block_bytes = far_rows, FAR_BYTES
+    reading = Reading(source, finest, target, nested.table, rows, slab, stream)
+    job = _Job(reading, layout.chain.levels, block_bytes)
+    spans = nested.spans(count)
     if len(spans) == 1:
         await within(room, Call(_read_span, job, spans[0], width if room is None else 1))
     else:
@@ -299,12 +305,14 @@ async def _read_batch(job: _Job, tables: Sequence[Table], width: int) -> None:
     corners = np.stack([each.cells[0] for each in blocks]) // np.array(job.levels[0].within, np.int64)
     batch = _Batch(layout.keys.keys(corners, job.reading.source.path), block, owners)
     entries = job.levels[0].sharding.entries
-    await _read_rows(job, batch, [_whole(layout.chain.nbytes, len(each), entries) for each in blocks], width)
+    most = job.block_bytes
+    whole = [_whole(layout.chain.nbytes, len(each), entries, most) for each in blocks]
+    await _read_rows(job, batch, whole, width)
 
 
-def _whole(size: int, wanted: int, entries: int) -> bool:
-    """Whether a shard of so many decoded bytes is better read whole."""
-    return size <= SMALL or (size <= BLOCK_BYTES and 2 * wanted >= entries)
+def _whole(size: int, wanted: int, entries: int, most: int) -> bool:
+    """Whether a shard of so many decoded bytes is better read whole; `most` bytes are read at once."""
+    return size <= SMALL or (size <= most and 2 * wanted >= entries)
 
 
 def _joined(blocks: Sequence[Block]) -> Block:
@@ -453,7 +461,7 @@ async def _read_entries(
         raise RowError(int(present[row]), _too_long(int(lengths[row]), most))
     batch = batch.part(present)
     starts, stops = entries.starts[which], entries.stops[which]
-    blocks = _blocks(lengths, job.reading.block_rows)
+    blocks = _blocks(lengths, job.reading.block_rows, job.block_bytes)
     count = min(len(blocks), 4 * width) if width > 1 else 1
     if count > 1:
         edges = [len(blocks) * part // count for part in range(count + 1)]
@@ -466,12 +474,12 @@ async def _read_entries(
         await _read_blocks(job, batch, values, starts, stops, blocks, torn)
 
 
-def _blocks(lengths: NDArray[np.int64], rows: int) -> list[slice]:
-    """Cut rows into runs of at most `rows` rows, and of about `BLOCK_BYTES` stored bytes."""
+def _blocks(lengths: NDArray[np.int64], rows: int, most: int) -> list[slice]:
+    """Cut rows into runs of at most `rows` rows, and of about `most` stored bytes."""
     found = []
     first = held = 0
     for row, length in enumerate(lengths.tolist()):
-        if row > first and (row - first >= rows or held + length > BLOCK_BYTES):
+        if row > first and (row - first >= rows or held + length > most):
             found.append(slice(first, row))
             first, held = row, 0
         held += length

@@ -25,9 +25,9 @@ from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
 from tegula.errors import TegulaError, annotated
-from tegula.kv.spec import describe
+from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import EXPANDED_ROWS, block_rows
+from tegula.plan.blocks import EXPANDED_ROWS, block_rows, far_width
 from tegula.plan.budget import writing_bytes
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
@@ -68,6 +68,8 @@ async def write_sharded(
     steps = layout.chain.levels
     steps[0].sharding.admit()
     idle: list[tuple[Arena, Arena]] = []
+    if is_far(source.store):
+        width = far_width(layout.chain.nbytes)
     spans = nested.spans(max(width, len(nested) // 4))
     if len(spans) == 1:
         await within(room, Call(_write_span, job, steps, spans[0], idle))

@@ -1,4 +1,4 @@
-"""Sharded arrays in Google Cloud Storage: as much at once as of arrays without shards, and right under faults."""
+"""Sharded arrays in Google Cloud Storage: as much at once as of arrays without shards, right under faults."""
 
 from __future__ import annotations
 

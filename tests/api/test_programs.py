@@ -13,6 +13,15 @@ from tests.api.both import assert_same
 pytestmark = pytest.mark.peers
 
 PROGRAMS = {
+    "layouts without dimensions": r"""
+whole = ts.open(zarr3(), create=True, dtype="int8", shape=[]).result()
+whole.chunk_layout, whole.chunk_layout.to_json(), whole.chunk_layout.rank
+whole.schema, whole.spec().chunk_layout
+ts.open(zarr2(), create=True, dtype="int8", shape=[]).result().chunk_layout
+one = made()[1, 2]
+one.chunk_layout, one.schema, ts.cast(one, "int16").chunk_layout, one.spec()
+ts.array(3).chunk_layout, ts.array([[3]])[0, 0].chunk_layout, ts.ChunkLayout(inner_order=[]).to_json()
+""",
     "an array in memory": r"""
 a = ts.array(np.arange(12).reshape(3, 4))
 [

@@ -80,9 +80,8 @@ def _in_memory_schema(source: InMemory) -> Schema:
     """Return the schema of an array in memory: its order of dimensions is that of its strides."""
     array = source.array
     found = Schema(dtype=source.dtype, domain=IndexDomain(shape=array.shape))
-    if array.ndim:
-        order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-        found.set_layout(ChunkLayout(inner_order=order, grid_origin=[0] * array.ndim))
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    found.set_layout(ChunkLayout(rank=array.ndim, inner_order=order, grid_origin=[0] * array.ndim))
     if source.units is not None:
         found.set_units(source.units)
     return found

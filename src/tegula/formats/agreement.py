@@ -216,8 +216,7 @@ def implied(
 def effective(layout: ArrayLayout, order: tuple[int, ...], codec: CodecSpec) -> Schema:
     """Return the finalised schema of an open array."""
     made = Schema(dtype=layout.dtype, domain=layout.domain, codec=codec)
-    if layout.shape:
-        made._layout = precise(layout.chunk_shape, order, layout.chain.finest.chunk_shape)
+    made._layout = precise(layout.chunk_shape, order, layout.chain.finest.chunk_shape)
     if layout.fill_value is not None:
         made.update(fill_value=layout.fill_value)
     if any(unit is not None for unit in layout.units):

@@ -329,7 +329,7 @@ class ChunkLayout:
             shown = shown or grid._shape is not None or grid._aspect_ratio is not None
             if json:
                 found[f"{usage}_chunk"] = json
-        if self._rank is not None and not shown:
+        if self._rank == 0 or (self._rank is not None and not shown):
             found["rank"] = self._rank
         return dict(sorted(found.items()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -54,6 +55,51 @@ def test_a_limit_holds(server: Running, array: Callable[..., Any]) -> None:
     server.faults(delay=0.005)
     assert opened.read().result().tolist() == list(range(1, 301))
     assert server.counts()["peak"] == 5
+
+
+def _peak(server: Running, *stores: ts.KvStore, count: int = 40) -> int:
+    """The most requests at once while all of some stores are read."""
+    server.faults(delay=0.05)
+    server.reset()
+    futures = [store.read(str(number)) for number in range(count) for store in stores]
+    for future in futures:
+        assert future.result().state == "missing"
+    return server.counts()["peak"]
+
+
+def _opened(context: ts.Context, path: str, bucket: str = "bucket") -> ts.KvStore:
+    return ts.KvStore.open(gcs(path, bucket), context=context).result()
+
+
+def test_a_limit_is_that_of_all_stores_of_a_context(server: Running, path: str) -> None:
+    """Of several buckets, of what is opened again or pickled; another context counts for itself."""
+    server.bucket("other-bucket")
+    context = ts.Context({"gcs_request_concurrency": {"limit": 3}})
+    first, second = _opened(context, path), _opened(context, path, "other-bucket")
+    again, below = _opened(context, path), first / "below/"
+    assert _peak(server, first, second, again, below) == 3
+    child = ts.Context({"cache_pool": {"total_bytes_limit": 10}}, context)
+    assert _peak(server, first, _opened(child, path)) == 3
+    here, there = pickle.loads(pickle.dumps((first, second)))
+    assert _peak(server, here, there) == 3
+    other = ts.Context({"gcs_request_concurrency": {"limit": 3}})
+    assert _peak(server, first, _opened(other, path)) == 6
+    named = ts.Context({"gcs_request_concurrency#a": {"limit": 2}, "gcs_request_concurrency": {"limit": 4}})
+    lesser = ts.KvStore.open(gcs(path, gcs_request_concurrency="gcs_request_concurrency#a"), context=named)
+    assert _peak(server, lesser.result(), _opened(named, path)) == 6
+
+
+def test_a_limit_is_that_of_arrays_and_stores_together(server: Running, array: Callable[..., Any]) -> None:
+    context = ts.Context({"gcs_request_concurrency": {"limit": 4}})
+    spec = array().spec()
+    one, other = (ts.open(spec, context=context).result() for _ in range(2))
+    server.faults(delay=0.01)
+    server.reset()
+    reads = [one.read(), other.read(), one[::2].read(), one[5].read()]
+    writes = [other[:50].write(7), one[200:].write(8)]
+    for future in (*reads, *writes):
+        future.result()
+    assert server.counts()["peak"] == 4
 
 
 def test_the_shared_limit_is_the_environments(server: Running, path: str) -> None:
@@ -308,6 +354,17 @@ def test_rates_hold(server: Running, path: str) -> None:
     for number in range(5):
         store[str(number)] = b""
     assert time.monotonic() - begun > 0.18
+
+
+def test_rates_are_those_of_a_context(server: Running, path: str) -> None:
+    context = ts.Context({"experimental_gcs_rate_limiter": {"read_rate": 40}})
+    spec = gcs(path, experimental_gcs_rate_limiter="experimental_gcs_rate_limiter")
+    stores = [ts.KvStore.open(spec, context=context).result() for _ in range(2)]
+    stores.append(stores[0] / "below/")
+    begun = time.monotonic()
+    for future in [store.read(str(number)) for number in range(7) for store in stores]:
+        future.result()
+    assert time.monotonic() - begun > 0.45  # 21 together, as of one store
 
 
 def test_a_rate_that_doubles(server: Running, path: str) -> None:

@@ -291,7 +291,8 @@ def bind(spec: KvStoreSpec, context: Context | None) -> tuple[StoreRef, dict[str
     limit = None if driver.concurrency is None else resources[driver.concurrency]
     if limit is not None and limit.limit is None:
         limit = None
-    return StoreRef(driver.name, options, identity, limit), resources
+    pace = None if driver.pace is None else resources.get(driver.pace)
+    return StoreRef(driver.name, options, identity, limit, pace), resources
 
 
 def _member(name: str, json: Any) -> str | InPlace:

@@ -31,7 +31,8 @@ class KvDriver(NamedTuple):
     given all that are not common ones, and returns those that differ from `own_defaults`.  `options` maps
     the values of the resources, and the own members, to the options of a `StoreRef`.  `from_url` gives
     the path and the own members of what stands behind ``scheme:``; `to_url` is its inverse.  `concurrency` is
-    the resource that limits how many operations are under way (None: nothing does).
+    the resource that limits how many operations are under way, `pace` the one that says how fast they start
+    (None: nothing does).
     """
 
     name: str
@@ -45,6 +46,7 @@ class KvDriver(NamedTuple):
     own_defaults: Mapping[str, Any] = {}
     optional: tuple[str, ...] = ()
     concurrency: str | None = None
+    pace: str | None = None
 
 
 def _any_path(path: str) -> None:
@@ -147,15 +149,9 @@ def _to_gcs_url(path: str, own: Mapping[str, Any]) -> str:
 
 def _gcs_options(values: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[tuple[str, Hashable], ...]:
     found: list[tuple[str, Hashable]] = [("bucket", own["bucket"])]
-    limit = values["gcs_request_concurrency"]["limit"]
-    if limit != "shared":
-        found.append(("limit", limit))
     project = values["gcs_user_project"]["project_id"]
     if project is not None:
         found.append(("project", project))
-    rates = values.get("experimental_gcs_rate_limiter")
-    if rates is not None:
-        found.append(("rates", (rates["read_rate"], rates["write_rate"], rates["doubling_time"] / 1e9)))
     found.append(("retries", retries(values["gcs_request_retries"])))
     return tuple(found)
 
@@ -181,4 +177,6 @@ GCS = KvDriver(
     to_url=_to_gcs_url,
     parse_own=_gcs_own,
     optional=("experimental_gcs_rate_limiter",),
+    concurrency="gcs_request_concurrency",
+    pace="experimental_gcs_rate_limiter",
 )

@@ -70,16 +70,18 @@ class StoreRef:
     `options` are the parts of the specification that change what the store does, as sorted pairs.
     `identity` is None where the options say everything (a file system) and otherwise the object
     that stands for the live state (a memory store's context resource); it compares by identity.
-    `limit` stands for how many operations may be under way (None: what the process shares); it is not
-    part of what the store is: references with different limits are equal.
+    `limit` stands for how many operations may be under way (None: what the process shares), `pace` for how
+    fast they may start (None: as they come); they are not part of what the store is: references with
+    different ones are equal.
     """
 
-    __slots__ = ("_hash", "driver", "identity", "limit", "options")
+    __slots__ = ("_hash", "driver", "identity", "limit", "options", "pace")
 
     driver: str
     options: tuple[tuple[str, Hashable], ...]
     identity: object
     limit: object
+    pace: object
 
     def __init__(
         self,
@@ -87,11 +89,13 @@ class StoreRef:
         options: tuple[tuple[str, Hashable], ...] = (),
         identity: object = None,
         limit: object = None,
+        pace: object = None,
     ) -> None:
         object.__setattr__(self, "driver", driver)
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "identity", identity)
         object.__setattr__(self, "limit", limit)
+        object.__setattr__(self, "pace", pace)
         object.__setattr__(self, "_hash", hash((driver, options, id(identity))))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -116,7 +120,7 @@ class StoreRef:
         return f"StoreRef({self.driver!r}, {self.options!r}{identity})"
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
-        return StoreRef, (self.driver, self.options, self.identity, self.limit)
+        return StoreRef, (self.driver, self.options, self.identity, self.limit, self.pace)
 
 
 def is_far(store: StoreRef) -> bool:

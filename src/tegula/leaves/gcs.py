@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -67,6 +68,8 @@ _NOTHING: Answer = Unavailable("no answer")
 _Task: TypeAlias = "tuple[Sequence[str], Callable[[int], wire.Request], Callable[[list[Answer]], Any]]"
 
 _shared: dict[int, Limit] = {}
+_limits: WeakKeyDictionary[Any, Limit] = WeakKeyDictionary()
+_paces: WeakKeyDictionary[Any, tuple[Pace | None, Pace | None]] = WeakKeyDictionary()
 _accesses: dict[str, Access] = {}
 _unique = count()
 _process = ""
@@ -91,11 +94,36 @@ def _shared_limit() -> Limit:
     return found
 
 
+def limit_of(store: StoreRef) -> Limit:
+    """Return what counts the requests of a store: one for all stores with the same resource."""
+    resource: Any = store.limit
+    if resource is None:
+        return _shared_limit()
+    found = _limits.get(resource)
+    return found if found is not None else _limits.setdefault(resource, Limit(resource.limit))
+
+
+def paces_of(store: StoreRef) -> tuple[Pace | None, Pace | None]:
+    """Return when reads and writes of a store may start: the same for all with the same resource."""
+    resource: Any = store.pace
+    if resource is None:
+        return None, None
+    found = _paces.get(resource)
+    if found is None:
+        rates, doubling = resource.value, resource.value["doubling_time"] / 1e9
+        read, write = (Pace(rates[name], doubling) if rates[name] else None for name in _RATES)
+        found = _paces.setdefault(resource, (read, write))
+    return found
+
+
+_RATES = ("read_rate", "write_rate")
+
+
 class GcsLeaf:
     """Objects of one bucket.
 
-    Options: `bucket`, `limit` (requests at once), `project` (who pays), `rates` (reads and writes a second,
-    and the seconds in which these double).
+    Options: `bucket`, `project` (who pays).  How many requests may be under way, and how fast they may start,
+    is said by the reference in the effect: stores that share the resource share the count.
     """
 
     local = False
@@ -108,12 +136,6 @@ class GcsLeaf:
         self._bucket = str(ref.option("bucket"))
         project = ref.option("project")
         self._project = None if project is None else str(project)
-        limit = ref.option("limit")
-        self._limit = Limit(limit) if isinstance(limit, int) else _shared_limit()
-        rates = ref.option("rates")
-        read, write, doubling = rates if isinstance(rates, tuple) else (0.0, 0.0, 0.0)
-        self._reads = Pace(read, doubling) if read else None
-        self._writes = Pace(write, doubling) if write else None
         self._url = ""
         self._find()
 
@@ -177,6 +199,9 @@ class GcsLeaf:
             if next(left) == 0:
                 ended(partial(gather, answers))
 
+        asked: Any = effect.block if isinstance(effect, Tried) else effect
+        store: StoreRef = asked.store
+        limit, paces = limit_of(store), paces_of(store)
         exchanges = []
         for row in range(len(keys)):
             try:
@@ -184,7 +209,7 @@ class GcsLeaf:
             except TegulaError as error:
                 done(row, error)
                 continue
-            exchanges.append(self._exchange(request, headers, partial(done, row), dropped))
+            exchanges.append(self._exchange(request, headers, limit, paces, partial(done, row), dropped))
         if not keys:
             ended(partial(gather, answers))
         try:
@@ -194,18 +219,22 @@ class GcsLeaf:
         return True
 
     def _exchange(
-        self, request: wire.Request, access: dict[str, str], done: Any, dropped: Callable[[], bool] | None
+        self,
+        request: wire.Request,
+        access: dict[str, str],
+        limit: Limit,
+        paces: tuple[Pace | None, Pace | None],
+        done: Any,
+        dropped: Callable[[], bool] | None,
     ) -> Exchange:
         method, target, more, body = request
         headers = {"Host": self._origin.authority, "User-Agent": "tegula", **access, **more}
         # whatever a condition guards may be sent twice only by those who can tell what became of it
         again = method == "GET" or "ifGenerationMatch" not in target
         pieces: list[Buffer] = [head(method, target, headers), *body]
-        pace = self._reads if method == "GET" else self._writes
+        pace = paces[method != "GET"]
         due = 0.0 if pace is None else pace.next()
-        return Exchange(
-            self._origin, self._limit, method, pieces, done, again=again, dropped=dropped, due=due
-        )
+        return Exchange(self._origin, limit, method, pieces, done, again=again, dropped=dropped, due=due)
 
     def _reply(self, answer: Answer, access: dict[str, str], acts: bool = False) -> Reply:
         """Return the reply, or raise why there is none."""
@@ -230,6 +259,7 @@ class GcsLeaf:
 
     def _read_end(
         self,
+        store: StoreRef,
         key: str,
         wanted: ByteRange | None,
         known: bytes,
@@ -243,7 +273,7 @@ class GcsLeaf:
             return wire.sized(reply, wanted, known, if_equal, started)
         if reply.status == 416:
             # the range may be empty and lie at the very end; the size decides
-            size = self.perform(_Size(self._ref, key))
+            size = self.perform(_Size(store, key))
             if size is None:
                 return ReadOutcome("missing", b"", NO_VALUE, started)
             first, last = span(wanted or ByteRange(), size[0])
@@ -271,7 +301,9 @@ class GcsLeaf:
         return (
             (key,),
             lambda _: self._read_request(key, wanted, known, effect.if_equal),
-            lambda answers: self._read_end(key, wanted, known, effect.if_equal, answers[0], access, started),
+            lambda answers: self._read_end(
+                effect.store, key, wanted, known, effect.if_equal, answers[0], access, started
+            ),
         )
 
     def _write(self, effect: Write, access: dict[str, str], started: float) -> _Task:
@@ -335,7 +367,9 @@ class GcsLeaf:
                     _NOTHING  # so that what was received is not kept longer than what was made of it
                 )
                 try:
-                    end = self._read_end(keys[row], ranges[row], known[row], UNKNOWN, answer, access, started)
+                    end = self._read_end(
+                        block.store, keys[row], ranges[row], known[row], UNKNOWN, answer, access, started
+                    )
                 except TegulaError as error:
                     errors[row] = error
                     continue
@@ -381,12 +415,12 @@ class GcsLeaf:
         columns: WriteColumns = self.perform(effect)
         return columns
 
-    def _pages(self, wanted: KeyRange) -> Iterator[Page]:
+    def _pages(self, store: StoreRef, wanted: KeyRange) -> Iterator[Page]:
         if wanted.exclusive_max and from_key(wanted.inclusive_min) >= from_key(wanted.exclusive_max):
             return
         token = ""
         while True:
-            page: Page = self.perform(ListPage(self._ref, wanted, token))
+            page: Page = self.perform(ListPage(store, wanted, token))
             yield page
             token = page.token
             if not token:
@@ -395,15 +429,15 @@ class GcsLeaf:
     def _list(self, effect: List) -> Listing:
         keys: list[str] = []
         sizes: list[int] = []
-        for page in self._pages(effect.range):
+        for page in self._pages(effect.store, effect.range):
             keys += page.listing.keys
             sizes += page.listing.sizes
         return Listing(keys, sizes)
 
     def _delete_range(self, effect: DeleteRange) -> None:
-        for page in self._pages(effect.range):
+        for page in self._pages(effect.store, effect.range):
             keys = page.listing.keys
-            self.perform(WriteMany(self._ref, keys, [None] * len(keys)))
+            self.perform(WriteMany(effect.store, keys, [None] * len(keys)))
 
     _TASKS: ClassVar[dict[type[Any], Callable[..., _Task]]] = {
         Read: _read,

@@ -13,7 +13,7 @@ import pytest
 
 from tegula import IndexDomain, IndexTransform, d
 from tegula.errors import TegulaError
-from tegula.space import dimterms
+from tegula.space import dimterms, plain
 from tegula.space.compose import _composed_within, compose, composed_now
 from tegula.space.dimops import _moved_all, permuted, translated_whole
 from tegula.space.dims import _OPERATIONS, _vector
@@ -185,3 +185,74 @@ def test_domains_are_joined_and_cut_dimension_by_dimension(seed, verb):
     )
     expected = IndexDomain([getattr(a, verb)(b) for a, b in zip(one, other, strict=True)])
     assert getattr(one, verb)(other) == expected
+
+
+def _numbers(chance, t):
+    """An index of integers, slices, new dimensions and an ellipsis, most of which lie within the bounds."""
+    terms = []
+    for lo, hi in zip(t.domain.inclusive_min, t.domain.exclusive_max, strict=True):
+        kind = chance.random()
+        a, b = sorted(chance.randrange(lo - (chance.random() < 0.03), hi + 1) for _ in range(2))
+        ends = [a if chance.random() < 0.7 else None, b if chance.random() < 0.7 else None]
+        if kind < 0.3:
+            terms.append(a)
+        elif kind < 0.6:
+            terms.append(slice(*ends, chance.choice([None, None, 1, True])))
+        elif kind < 0.75:
+            terms.append(slice(*ends, chance.choice([2, 3, 7, 0, 2**21])))
+        elif kind < 0.9:
+            terms.append(slice(*reversed(ends), chance.choice([-1, -2, -5, -(2**20)])))
+        else:
+            terms.append(
+                chance.choice([[a, a + 1], np.array([a, lo, a]), np.arange(3), True, a + 2**63, 1.0])
+            )
+    if chance.random() < 0.3:
+        terms = terms[: chance.randrange(len(terms) + 1)]
+    if chance.random() < 0.3:
+        terms.insert(chance.randrange(len(terms) + 1), None)
+    if chance.random() < 0.3:
+        at = chance.randrange(len(terms) + 1)
+        terms[at : at + chance.randrange(3)] = [...]
+    return tuple(terms)
+
+
+def _said(make):
+    try:
+        found = make()
+    except (IndexError, ValueError, TypeError) as error:
+        return type(error), str(error)
+    return found, str(found)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_plain_indexing_is_what_composition_makes_of_it(seed):
+    chance = random.Random(seed)
+    t = _source(chance, chance.randrange(1, 5))
+    for _ in range(5):
+        terms = _numbers(chance, t)
+        mode = chance.choice(["default", "default", "oindex", "vindex"])
+        found = plain.indexed(t, terms[0] if len(terms) == 1 else terms, mode)
+        expected = _said(
+            lambda terms=terms, mode=mode: compose(t, Expression(terms, mode).transform(t.domain))
+        )
+        if found is not None:
+            assert (found, str(found)) == expected
+            assert found._near is None or found._near == is_near(IndexTransform(found.domain, found.maps))
+
+
+def test_what_is_plain_takes_the_shortest_path():
+    for t in (IndexTransform(input_shape=[3, 4, 5]), IndexTransform(input_shape=[3, 4, 5]).T[::2, :, 1:]):
+        array = np.array([1, 2])
+        for terms in [
+            (0,),
+            (slice(1, 3),),
+            (slice(None, None, 2),),
+            (..., 2),
+            (None, 1),
+            (array,),
+            (..., array),
+        ]:
+            assert plain.placed(t, terms) is not None
+        assert plain.picked(t, 0) is not None
+        assert plain.cut(t, slice(1, 3)) is not None
+        assert plain.placed(t, (array, array), "oindex") is not None

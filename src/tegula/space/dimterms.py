@@ -17,8 +17,9 @@ import numpy as np
 from tegula.errors import InvalidArgument
 from tegula.space import dimops
 from tegula.space.compose import compose
-from tegula.space.direct import directly, true_positions
+from tegula.space.direct import true_positions
 from tegula.space.domain import check_rank, dimension_of_label
+from tegula.space.plain import indexed
 from tegula.space.selection import Spec, in_range, new_dims, numbered
 from tegula.space.slicing import Expression
 from tegula.space.transform import IndexTransform
@@ -99,14 +100,14 @@ def plainly(
             return _masked(t, dims, given[0], expression.mode)
         if count != 1:
             return None
-        only = directly(t, (_WHOLE,) * dims[0] + given, expression.mode)
+        only = indexed(t, (_WHOLE,) * dims[0] + given, expression.mode)
         return None if only is None else (only, [] if type(given[0]) is int else dims)
     if not expression.plain or len(given) != count or len(set(dims)) != count:
         return None
     terms: list[Any] = [_WHOLE] * rank
     for k, i in enumerate(dims):
         terms[i] = given[k]
-    view = directly(t, tuple(terms), expression.mode)
+    view = indexed(t, tuple(terms), expression.mode)
     if view is None:
         return None
     gone = [i for i in dims if type(terms[i]) is int]
@@ -125,7 +126,7 @@ def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dim
     if found is None:
         return None
     rows = [found[order.index(k)] for k in range(len(dims))]
-    view = directly(t, (*(_WHOLE,) * first, *rows), "default" if mode == "oindex" else mode)
+    view = indexed(t, (*(_WHOLE,) * first, *rows), "default" if mode == "oindex" else mode)
     return None if view is None else (view, [first])
 
 

@@ -22,7 +22,7 @@ from tegula.space.transform import IndexTransform, columns
 
 _INT64 = np.dtype(np.int64)
 _ARRAY = np.ndarray
-_ALONG = [[(1,) * k + (-1,) + (1,) * (rank - k - 1) for k in range(rank)] for rank in range(MAX_RANK + 1)]
+ALONG = [[(1,) * k + (-1,) + (1,) * (rank - k - 1) for k in range(rank)] for rank in range(MAX_RANK + 1)]
 """For each rank and dimension, the shape of an index array along it."""
 
 
@@ -96,6 +96,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
                     steps = [*ONES[rank], 0]
                 steps[i] = step
                 strided = True
+                empty = empty or a == b
                 if offset:
                     if moves is None:
                         moves = [0] * (rank + 1)
@@ -157,7 +158,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
         elif kind is _ARRAY or kind is list:
             if i >= rank or (mode == "vindex" and not arrays and new_los):
                 return None
-            array = _lone(term)
+            array = lone(term)
             if array is None:
                 rows = true_positions(term)
                 if rows is None:
@@ -236,7 +237,7 @@ def _looked(
         if i not in dims:
             return None
         if made > 1:
-            array = array.reshape(_ALONG[made][k])
+            array = array.reshape(ALONG[made][k])
         lo = -INF if lowers and lowers >> i & 1 else source.inclusive_min[i]
         hi = END if uppers and uppers >> i & 1 else source.exclusive_max[i]
         looked[i] = (array, lo, hi)
@@ -273,7 +274,7 @@ def true_positions(term: Any) -> list[IndexArray] | None:
     return [left, *found[::-1]]
 
 
-def _lone(term: Any) -> IndexArray | None:
+def lone(term: Any) -> IndexArray | None:
     """Return a term as a private index array of one axis and two or more elements, else None."""
     if type(term) is _ARRAY and term.dtype is _INT64 and term.ndim == 1 and term.size > 1:
         return term.copy()

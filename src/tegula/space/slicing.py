@@ -22,11 +22,11 @@ import numpy as np
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
 from tegula.space.arguments import is_row
 from tegula.space.compose import compose, indexing
-from tegula.space.direct import directly
 from tegula.space.domain import IndexDomain, check_rank, domain, mask_of
 from tegula.space.gather import as_index, joint_shape, positions, spread, trimmed
 from tegula.space.interval import INF, MAX_INT64, MIN_INT64, strided_slice
 from tegula.space.maps import IDENTITY, OutputIndexMap, array_map, constant_map, single_map
+from tegula.space.plain import indexed
 from tegula.space.transform import IndexTransform, explicitly_empty, transform
 
 newaxis = None
@@ -379,7 +379,7 @@ def apply_terms(t: IndexTransform, terms: Any, mode: str = "default") -> IndexTr
     >>> apply_terms(IndexTransform(input_shape=[5, 5]), (2, slice(1, 4))).domain
     { [1, 4) }
     """
-    direct = directly(t, terms if type(terms) is tuple else (terms,), mode)
+    direct = indexed(t, terms, mode)
     if direct is not None:
         return direct
     try:

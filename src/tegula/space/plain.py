@@ -1,0 +1,318 @@
+"""The shortest path: integers, slices, new dimensions and an ellipsis, over a transform with nothing unusual.
+
+What this file knows: how those terms change the columns of a transform that is near (`is_near`), has no index
+array, and holds them within its bounds; the same with index arrays of one axis.  What it must not know: the
+text of any error; whatever is not plainly right is left to `direct`, and by that to `slicing`, whose answer
+is the definition.
+
+Law: where a function here answers, the answer is `compose(t, Expression(terms).transform(t.domain))`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tegula.space.columns import COUNT, ONES, ZEROS, Looked
+from tegula.space.direct import ALONG, directly, lone
+from tegula.space.domain import NO_LABELS, IndexDomain, domain
+from tegula.space.interval import END, INF, MAX_RANK
+from tegula.space.maps import IndexArray
+from tegula.space.transform import IndexTransform, columns, is_near
+
+_LESS = (-1, *range(MAX_RANK), -1)
+"""What an input dimension is called once the first is gone; -1 stays -1."""
+_FIRST = tuple((0,) * (rank > 0) + (1,) * (rank - 1) for rank in range(MAX_RANK + 1))
+_SHIFTED = tuple(tuple(range(-1, rank - 1)) for rank in range(MAX_RANK + 1))
+_STEP = 2**20
+_ARRAY = np.ndarray
+
+
+def picked(t: IndexTransform, at: int) -> IndexTransform | None:
+    """Return `t[at]`: the first dimension gone.
+
+    >>> picked(IndexTransform(input_shape=[3, 4]), 2).output
+    [OutputIndexMap(offset=2), OutputIndexMap(offset=0, stride=1, input_dimension=0)]
+    """
+    source = t.domain
+    los, his = source.inclusive_min, source.exclusive_max
+    if t._arrays is not None or not (los and los[0] <= at < his[0] and (t._near or is_near(t))):
+        return None
+    labels = source.labels
+    space = domain(
+        los[1:],
+        his[1:],
+        None if labels is NO_LABELS[len(los)] else labels[1:],
+        source.lower_mask >> 1,
+        source.upper_mask >> 1,
+    )
+    dims, offsets, strides = t._dims, t._offsets, t._strides
+    count = len(dims)
+    if strides is ONES[count] and dims is COUNT[count] and count:
+        return columns(space, _SHIFTED[count], (offsets[0] + at, *offsets[1:]), _FIRST[count], None, t._near)
+    if dims.count(0) == 1:
+        k = dims.index(0)
+        offsets = (*offsets[:k], offsets[k] + strides[k] * at, *offsets[k + 1 :])
+        strides = (*strides[:k], 0, *strides[k + 1 :])
+    else:
+        rows = list(zip(dims, offsets, strides, strict=True))
+        offsets = tuple([offset if i else offset + stride * at for i, offset, stride in rows])
+        strides = tuple([stride if i else 0 for i, _, stride in rows])
+    return columns(space, tuple([_LESS[i] for i in dims]), offsets, strides, None, t._near)
+
+
+def cut(t: IndexTransform, term: slice) -> IndexTransform | None:
+    """Return `t[term]` for a slice without a step.
+
+    >>> cut(IndexTransform(input_shape=[3, 4]), slice(1, 3)).domain
+    { [1, 3), [0, 4) }
+    """
+    if term.step is not None or t._arrays is not None or not (t._near or is_near(t)):
+        return None
+    source = t.domain
+    los, his = source.inclusive_min, source.exclusive_max
+    if not los:
+        return None
+    start, stop = term.start, term.stop
+    lowers, uppers = source.lower_mask, source.upper_mask
+    lo, hi = los[0], his[0]
+    if start is not None:
+        if type(start) is not int or start < lo:
+            return None
+        los = (start, *los[1:])
+        lo = start
+        if lowers & 1:
+            lowers -= 1
+    if stop is not None:
+        if type(stop) is not int or stop > hi:
+            return None
+        his = (stop, *his[1:])
+        hi = stop
+        if uppers & 1:
+            uppers -= 1
+    if lo >= hi:
+        return None
+    space = domain(los, his, source.labels, lowers, uppers)
+    return columns(space, t._dims, t._offsets, t._strides, None, t._near)
+
+
+def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> IndexTransform | None:
+    """Return `t[terms]` for a tuple of integers, slices, None, one ellipsis and index arrays of one axis.
+
+    Index arrays that share a dimension (all but those of 'oindex') are taken only if they are side by side
+    and of one length; in 'vindex' only if the first term is one.
+
+    >>> placed(IndexTransform(input_shape=[3, 4, 9]), (1, ..., slice(None, None, 2))).domain
+    { [0, 4), [0, 5) }
+    """
+    if t._arrays is not None or not (t._near or is_near(t)):
+        return None
+    source = t.domain
+    los, his, labels = source.inclusive_min, source.exclusive_max, source.labels
+    lowers, uppers, rank = source.lower_mask, source.upper_mask, len(los)
+    new_los: list[int] = []
+    new_his: list[int] = []
+    # input dimension i of `t` is `moves[i] + steps[i] * new[places[i]]`
+    places: list[int] = []
+    moves: list[int] = []
+    steps: list[int] = []
+    names: list[str] = []
+    arrays: list[tuple[int, IndexArray, int]] = []
+    new_lowers = new_uppers = i = 0
+    changed = strided = broken = False
+    shared = -1
+    left = len(terms)
+    for term in terms:
+        left -= 1
+        kind = type(term)
+        if kind is slice:
+            if i == rank:
+                return None
+            start, stop, step = term.start, term.stop, term.step
+            lo, hi, k = los[i], his[i], len(new_los)
+            a = lo if start is None else start
+            b = hi if stop is None else stop
+            if step is None or (type(step) is int and step == 1):
+                if type(a) is not int or type(b) is not int or not lo <= a < b <= hi:
+                    return None
+                if lowers and start is None and lowers >> i & 1:
+                    new_lowers |= 1 << k
+                if uppers and stop is None and uppers >> i & 1:
+                    new_uppers |= 1 << k
+                moves.append(0)
+                steps.append(1)
+            else:
+                if type(step) is not int or not -_STEP < step < _STEP or not step:
+                    return None
+                if lowers or uppers:
+                    first, last = (lowers, uppers) if step > 0 else (uppers, lowers)
+                    if start is None and first >> i & 1:
+                        new_lowers |= 1 << k
+                    if stop is None and last >> i & 1:
+                        new_uppers |= 1 << k
+                if step < 0:
+                    a = hi - 1 if start is None else start
+                    b = lo - 1 if stop is None else stop
+                    if type(a) is not int or type(b) is not int or not lo - 1 <= b < a < hi:
+                        return None
+                    origin = -(a // -step) if a >= 0 else -a // -step
+                    b = origin + (a - b - step - 1) // -step
+                else:
+                    if type(a) is not int or type(b) is not int or not lo <= a < b <= hi:
+                        return None
+                    origin = a // step if a >= 0 else -(-a // step)
+                    b = origin + (b - a + step - 1) // step
+                moves.append(a - origin * step)
+                steps.append(step)
+                a = origin
+                changed = strided = True
+            places.append(k)
+            new_los.append(a)
+            new_his.append(b)
+            names.append(labels[i])
+            broken = True
+            i += 1
+        elif kind is int:
+            if i == rank or not los[i] <= term < his[i]:
+                return None
+            places.append(-1)
+            moves.append(term)
+            steps.append(0)
+            changed = True
+            i += 1
+        elif term is None:
+            new_lowers |= 1 << len(new_los)
+            new_uppers |= 1 << len(new_los)
+            new_los.append(0)
+            new_his.append(1)
+            names.append("")
+            changed = broken = True
+        elif term is ...:
+            end = rank - left
+            for later in terms[-left:] if left else ():
+                if later is None:
+                    end += 1
+                elif later is ...:
+                    return None
+            if end < i:
+                return None
+            k = len(new_los)
+            if lowers or uppers:
+                bits = (1 << end - i) - 1
+                new_lowers |= (lowers >> i & bits) << k
+                new_uppers |= (uppers >> i & bits) << k
+            places += COUNT[k + end - i][k:]
+            moves += ZEROS[end - i]
+            steps += ONES[end - i]
+            new_los += los[i:end]
+            new_his += his[i:end]
+            names += labels[i:end]
+            broken = True
+            i = end
+        elif kind is _ARRAY or kind is list:
+            array = lone(term)
+            if array is None or i == rank:
+                return None
+            if mode != "oindex" and shared >= 0:
+                if new_his[shared] != array.size or (broken and mode == "default"):
+                    return None
+                k = shared
+            else:
+                k = len(new_los)
+                if mode != "oindex":
+                    if k and mode == "vindex":
+                        return None
+                    shared, broken = k, False
+                new_los.append(0)
+                new_his.append(array.size)
+                names.append("")
+            arrays.append((i, array, k))
+            places.append(-1)
+            moves.append(0)
+            steps.append(1)
+            changed = True
+            i += 1
+        else:
+            return None
+    if i < rank:
+        k = len(new_los)
+        if lowers or uppers:
+            new_lowers |= (lowers >> i) << k
+            new_uppers |= (uppers >> i) << k
+        if changed:
+            places += COUNT[k + rank - i][k:]
+            moves += ZEROS[rank - i]
+            steps += ONES[rank - i]
+            names += labels[i:]
+        new_los += los[i:]
+        new_his += his[i:]
+    if not changed:
+        space = domain(tuple(new_los), tuple(new_his), labels, new_lowers, new_uppers)
+        return columns(space, t._dims, t._offsets, t._strides, None, t._near)
+    made = len(new_los)
+    if made > MAX_RANK:
+        return None
+    named = None if labels is NO_LABELS[rank] else tuple(names)
+    space = domain(tuple(new_los), tuple(new_his), named, new_lowers, new_uppers)
+    dims, offsets, strides = t._dims, t._offsets, t._strides
+    looked = None
+    if arrays:
+        # one over a dimension that no map looks at must be checked at once
+        looked = None if 0 in source.shape else _looked(source, dims, arrays, made)
+        if looked is None:
+            return None
+    count = len(dims)
+    if count == rank and dims is COUNT[rank] and strides is ONES[rank] and offsets is ZEROS[rank]:
+        return columns(space, tuple(places), tuple(moves), tuple(steps), looked, t._near)
+    places.append(-1)  # for outputs that follow no dimension
+    new_dims: list[int] = []
+    new_offsets: list[int] = []
+    new_strides: list[int] = []
+    for i, offset, stride in zip(dims, offsets, strides):  # noqa: B905 - columns are of one length
+        new_dims.append(places[i])
+        if stride:
+            offset += stride * moves[i]
+            stride *= steps[i]
+        new_offsets.append(offset)
+        new_strides.append(stride)
+    near = None if strided else t._near
+    return columns(space, tuple(new_dims), tuple(new_offsets), tuple(new_strides), looked, near)
+
+
+def _looked(
+    source: IndexDomain, dims: tuple[int, ...], arrays: list[tuple[int, IndexArray, int]], made: int
+) -> tuple[Looked | None, ...] | None:
+    """Return the column of index arrays, of which each is `(source dimension, array, new dimension)`."""
+    lowers, uppers = source.lower_mask, source.upper_mask
+    column: list[Looked | None] = [None] * len(dims)
+    for i, array, k in arrays:
+        if i not in dims:
+            return None
+        looked = (
+            array.reshape(ALONG[made][k]) if made > 1 else array,
+            -INF if lowers and lowers >> i & 1 else source.inclusive_min[i],
+            END if uppers and uppers >> i & 1 else source.exclusive_max[i],
+        )
+        if dims.count(i) == 1:
+            column[dims.index(i)] = looked
+        else:
+            for j, along in enumerate(dims):
+                if along == i:
+                    column[j] = looked
+    return tuple(column)
+
+
+def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransform | None:
+    """Return `t` indexed by a term or tuple of terms, or None where the long way must decide."""
+    kind = type(key)
+    if mode == "default":
+        if kind is int:
+            return picked(t, key)
+        if kind is slice:
+            seen = cut(t, key)
+            if seen is not None:
+                return seen
+    terms = key if kind is tuple else (key,)
+    seen = placed(t, terms, mode)
+    return directly(t, terms, mode) if seen is None else seen

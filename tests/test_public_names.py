@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import doctest
 import inspect
+import sys
 
 import pytest
 
 import tegula
 import tegula.api.typing
+import tegula.errors
+from tegula.api.attributes import Attributes
+from tegula.api.tree import Tree
+from tegula.late import Late
+from tegula.record import Record
 from tegula.schema.dtypes import DataType
 
 # without docstrings of their own: the data types (one class), None, a number, and what is in every module
@@ -40,13 +47,99 @@ def test_a_public_name_has_a_docstring_with_an_example(name):
     assert len(_said(value).splitlines()[0]) > 20
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if isinstance(getattr(tegula, name), type)])
-def test_every_method_and_property_of_a_public_class_has_a_docstring(name):
-    for member, value in vars(getattr(tegula, name)).items():
-        if not member.startswith("_") and isinstance(value, property | staticmethod | classmethod):
-            assert inspect.getdoc(getattr(getattr(tegula, name), member)), member
-        elif not member.startswith("_") and inspect.isfunction(value):
-            assert inspect.getdoc(value), member
+# ---------------------------------------------------------------- the members of the public classes
+
+# what these do is said by their class
+OBVIOUS = {
+    *("__init__", "__new__", "__init_subclass__", "__del__", "__setattr__", "__delattr__"),  # making
+    *("__eq__", "__hash__", "__repr__", "__str__"),  # comparing, printing
+    *("__copy__", "__deepcopy__", "__reduce__", "__setstate__", "__weakref__"),  # copying, pickling
+}
+# how values are made late and records are made at all: no business of users
+HIDDEN = {Late, Record}
+# what methods give, and is not named in the package
+GIVEN = {"Attributes": Attributes, "Tree": Tree}
+
+
+def _classes():
+    """The public classes by name: of the package, of its errors, within classes, and what methods give."""
+    found = {name: getattr(tegula, name) for name in NAMES if isinstance(getattr(tegula, name), type)}
+    found |= {name: getattr(tegula.errors, name) for name in tegula.errors.__all__} | GIVEN
+    found = {name: kind for name, kind in found.items() if isinstance(kind, type)}
+    for name, kind in list(found.items()):
+        within = {member: value for member, value in vars(kind).items() if isinstance(value, type)}
+        found |= {f"{name}.{member}": value for member, value in within.items() if member[0] != "_"}
+    return {**found, "dtype": DataType}
+
+
+CLASSES = _classes()
+
+
+def _members():
+    """Each public member of a class with where it is defined; those that are inherited, once."""
+    seen = set()
+    for name, kind in CLASSES.items():
+        for owner in kind.__mro__:
+            if not owner.__module__.startswith("tegula.") or owner in HIDDEN:
+                continue
+            for member, value in vars(owner).items():
+                if member in OBVIOUS or (member.startswith("_") and not member.endswith("__")):
+                    continue
+                described = inspect.isfunction(value) or inspect.isdatadescriptor(value)
+                described = described or isinstance(value, staticmethod | classmethod)
+                if described and (owner, member) not in seen:
+                    seen.add((owner, member))
+                    yield pytest.param(owner, member, id=f"{name}.{member}")
+
+
+def _text(owner, member):
+    value = inspect.getattr_static(owner, member)
+    slot = inspect.ismemberdescriptor(value)  # what `__slots__` says of it, where that is a mapping
+    return (inspect.getdoc(value) if slot else inspect.cleandoc(value.__doc__ or "")) or ""
+
+
+def _slot_of_a_record(owner, member):
+    return issubclass(owner, Record) and member in owner.__slots__
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_a_public_class_has_a_docstring_with_an_example(name):
+    assert ">>> " in _said(CLASSES[name])
+
+
+@pytest.mark.parametrize(("owner", "member"), list(_members()))
+def test_a_public_member_has_a_docstring_with_an_example(owner, member):
+    if _slot_of_a_record(owner, member):
+        assert member in _said(owner)
+        return
+    said = _text(owner, member)
+    assert len(said.splitlines()[0]) > 15
+    assert ">>> " in said
+
+
+MEMBERS = list(_members())
+SLOTS = [one for one in MEMBERS if inspect.ismemberdescriptor(inspect.getattr_static(*one.values))]
+
+
+@pytest.mark.parametrize(("owner", "member"), SLOTS)
+def test_the_example_of_a_slot_runs(owner, member):
+    """doctest looks for examples in functions and properties; those of slots are run here."""
+    names = dict(vars(sys.modules[owner.__module__]))
+    text = _text(owner, member)
+    test = doctest.DocTestParser().get_doctest(text, names, f"{owner.__name__}.{member}", None, None)
+    reports: list[str] = []
+    doctest.DocTestRunner(verbose=False).run(test, out=reports.append)
+    assert not reports, "".join(reports)
+
+
+def test_members_are_found():
+    found = {one.id for one in MEMBERS}
+    assert len(found) > 300
+    for name in ("TensorStore.read", "TensorStore.shape", "Spec.update", "Dim.label", "dtype.name"):
+        assert name in found
+    assert {"ChunkLayout.Grid.shape", "KvStore.KeyRange.empty", "Context.Resource.limit"} <= found
+    assert {"DimExpression.stride", "IndexTransform.input_shape", "Group.tree", "Attributes.put"} <= found
+    assert "TensorStore.StorageStatistics.not_stored" in found
 
 
 @pytest.mark.parametrize(

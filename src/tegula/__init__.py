@@ -36,7 +36,8 @@ _HOMES = {
     "api.spec": "Spec",
     "api.openmode": "OpenMode",
     "api.store": "TensorStore",
-    "api.group": "Group open_group",
+    "api.group": "Group",
+    "api.opengroup": "open_group",
     "api.opening": "open",
     "api.functions": "array cast downsample explain",
     "api.actions": "pipe read resize resolve spec storage_statistics write",
@@ -47,7 +48,8 @@ _HOMES = {
     "api.typing": "DTypeLike DimSelectionLike DownsampleMethod FutureLike NumpyIndexTerm NumpyIndexingSpec "
     "RecheckCacheOption",
     "space.indexable": "Indexable",
-    "runtime.future": "Future Promise WriteFutures",
+    "runtime.future": "Future Promise",
+    "runtime.writefutures": "WriteFutures",
     "errors": "TegulaError",
 }
 
@@ -101,8 +103,8 @@ if TYPE_CHECKING:
     from tegula.api.functions import downsample as downsample
     from tegula.api.functions import explain as explain
     from tegula.api.group import Group as Group
-    from tegula.api.group import open_group as open_group
     from tegula.api.kvstore import KvStore as KvStore
+    from tegula.api.opengroup import open_group as open_group
     from tegula.api.opening import open as open
     from tegula.api.spec import Spec as Spec
     from tegula.api.steps import at as at
@@ -128,7 +130,7 @@ if TYPE_CHECKING:
     from tegula.api.typing import RecheckCacheOption as RecheckCacheOption
     from tegula.runtime.future import Future as Future
     from tegula.runtime.future import Promise as Promise
-    from tegula.runtime.future import WriteFutures as WriteFutures
+    from tegula.runtime.writefutures import WriteFutures as WriteFutures
     from tegula.schema.layout import ChunkLayout as ChunkLayout
     from tegula.schema.units import Unit as Unit
     from tegula.space.dim import Dim as Dim

@@ -71,7 +71,11 @@ class TegulaError(Exception):
         self.message = message
 
     def status_code(self) -> str:
-        """Return the status name, e.g. ``"NOT_FOUND"``."""
+        """Return the status name, which is TensorStore's.
+
+        >>> NotFound("no such array").status_code()
+        'NOT_FOUND'
+        """
         return self.code
 
     def __str__(self) -> str:
@@ -80,19 +84,41 @@ class TegulaError(Exception):
 
 
 class InvalidArgument(TegulaError, ValueError):
-    """The request itself is wrong."""
+    """The request itself is wrong: change the request.
+
+    >>> import tegula
+    >>> tegula.IndexDomain(shape=[-1]).size
+    Traceback (most recent call last):
+        ...
+    tegula.errors.InvalidArgument: (0, -1) do not specify a valid sized index interval
+    """
 
     code = "INVALID_ARGUMENT"
 
 
 class OutOfRange(TegulaError, ValueError):
-    """An index, byte range or value lies outside what is valid."""
+    """An index, byte range or value lies outside what is valid.
+
+    >>> import tegula
+    >>> store = tegula.KvStore.open("memory://").result()
+    >>> store["a"] = b"abc"
+    >>> store.read("a", byte_range=slice(2, 9)).exception().code
+    'OUT_OF_RANGE'
+    """
 
     code = "OUT_OF_RANGE"
 
 
 class IndexingError(TegulaError, IndexError):
-    """An indexing expression is malformed (INVALID_ARGUMENT) or leaves the domain (OUT_OF_RANGE)."""
+    """An indexing expression is malformed (INVALID_ARGUMENT) or leaves the domain (OUT_OF_RANGE).
+
+    >>> import tegula
+    >>> try:
+    ...     tegula.array([1, 2, 3])[-1]
+    ... except IndexError as error:
+    ...     error.status_code()
+    'OUT_OF_RANGE'
+    """
 
     code = "INVALID_ARGUMENT"
 
@@ -101,7 +127,11 @@ class IndexingError(TegulaError, IndexError):
         self._status = code
 
     def status_code(self) -> str:
-        """Return ``"INVALID_ARGUMENT"`` or ``"OUT_OF_RANGE"``."""
+        """Return ``"INVALID_ARGUMENT"`` or ``"OUT_OF_RANGE"``.
+
+        >>> IndexingError("too many indices").status_code()
+        'INVALID_ARGUMENT'
+        """
         return self._status
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
@@ -109,69 +139,131 @@ class IndexingError(TegulaError, IndexError):
 
 
 class NotFound(TegulaError, ValueError):
-    """What was asked for does not exist."""
+    """What was asked for does not exist.
+
+    >>> import tegula
+    >>> tegula.open("memory://a/|zarr3:").exception().code
+    'NOT_FOUND'
+    """
 
     code = "NOT_FOUND"
 
 
 class AlreadyExists(TegulaError, ValueError):
-    """What was to be created exists already."""
+    """What was to be created exists already: open it, or delete it.
+
+    >>> import tegula
+    >>> group = tegula.open_group("memory://a/", create=True).result()
+    >>> made = group.create_group("raw").result()
+    >>> group.create_group("raw").exception().code
+    'ALREADY_EXISTS'
+    """
 
     code = "ALREADY_EXISTS"
 
 
 class FailedPrecondition(TegulaError, ValueError):
-    """What is stored contradicts the request."""
+    """What is stored contradicts the request: look at it, then change one or the other.
+
+    >>> import tegula
+    >>> spec, context = {"driver": "zarr3", "kvstore": "memory://"}, tegula.Context()
+    >>> made = tegula.open(spec, context=context, create=True, dtype="int8", shape=[4]).result()
+    >>> tegula.open(spec, context=context, dtype="int16").exception().code
+    'FAILED_PRECONDITION'
+    """
 
     code = "FAILED_PRECONDITION"
 
 
 class PermissionDenied(TegulaError, ValueError):
-    """The store refuses access."""
+    """The store refuses access.
+
+    >>> str(PermissionDenied("scans/c/0"))
+    'PERMISSION_DENIED: scans/c/0'
+    """
 
     code = "PERMISSION_DENIED"
 
 
 class Aborted(TegulaError, ValueError):
-    """A race was lost; the whole operation may be run again."""
+    """A race was lost; the whole operation may be run again.
+
+    >>> import tegula
+    >>> promise, future = tegula.Promise.new()
+    >>> del promise
+    >>> future.exception().code
+    'ABORTED'
+    """
 
     code = "ABORTED"
 
 
 class DataLoss(TegulaError, ValueError):
-    """Stored bytes are corrupt."""
+    """Stored bytes are corrupt: restore them.
+
+    >>> import tegula
+    >>> spec = {"driver": "zarr3", "kvstore": "memory://", "metadata": {"codecs": ["bytes", "crc32c"]}}
+    >>> store = tegula.open(spec, create=True, dtype="uint8", shape=[4]).result()
+    >>> store.write(1).result()
+    >>> store.kvstore["c/0"] = b"changed!"
+    >>> store.read().exception().code
+    'DATA_LOSS'
+    """
 
     code = "DATA_LOSS"
 
 
 class ResourceExhausted(TegulaError, ValueError):
-    """A limit on memory, time or number was reached."""
+    """A limit on memory, time or number was reached: ask for less at a time, or raise the limit.
+
+    >>> ResourceExhausted("a chunk of 2 TiB").code
+    'RESOURCE_EXHAUSTED'
+    """
 
     code = "RESOURCE_EXHAUSTED"
 
 
 class Unavailable(TegulaError, ValueError):
-    """The store surely did not act; the same request may be sent again, `after` seconds where it says so."""
+    """The store surely did not act; the same request may be sent again, `after` seconds where it says so.
+
+    >>> Unavailable("busy").code, Unavailable("busy").after
+    ('UNAVAILABLE', 0.0)
+    """
 
     code = "UNAVAILABLE"
     after = 0.0
 
 
 class Indeterminate(TegulaError, ValueError):
-    """The store may or may not have acted; read back before writing again, `after` seconds if it says so."""
+    """The store may or may not have acted; read back before writing again, `after` seconds if it says so.
+
+    >>> Indeterminate("the answer was lost").code, isinstance(Indeterminate(), Unavailable)
+    ('UNAVAILABLE', False)
+    """
 
     code = "UNAVAILABLE"
     after = 0.0
 
 
 class Internal(TegulaError, ValueError):
-    """A defect of this library."""
+    """A defect of this library: please report it.
+
+    >>> str(Internal("rows do not add up"))
+    'INTERNAL: rows do not add up'
+    """
 
     code = "INTERNAL"
 
 
 class Unimplemented(TegulaError, NotImplementedError):
-    """Not supported."""
+    """Not supported; a `NotImplementedError`, as in the drop-in.
+
+    >>> import tegula
+    >>> tegula.array([1, 2]).url
+    Traceback (most recent call last):
+        ...
+    tegula.errors.Unimplemented: URL representation not supported
+    """
 
     code = "UNIMPLEMENTED"
 

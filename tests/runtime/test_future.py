@@ -15,7 +15,8 @@ import weakref
 import pytest
 
 from tegula.errors import Aborted, InvalidArgument, NotFound
-from tegula.runtime.future import Future, Promise, WriteFutures, pending, ready, settle
+from tegula.runtime.future import Future, Promise, pending, ready, settle
+from tegula.runtime.writefutures import WriteFutures
 
 
 def later(action, *arguments, seconds=0.05):

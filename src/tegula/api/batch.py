@@ -42,7 +42,15 @@ class Batch:
         self._submitted = False
 
     def submit(self) -> None:
-        """Start what was collected; nothing may be added any more.  A second time it does nothing."""
+        """Start what was collected; nothing may be added any more.  A second time it does nothing.
+
+        >>> import tegula
+        >>> store, batch = tegula.array([1, 2, 3]), tegula.Batch()
+        >>> future = store[1].read(batch=batch)
+        >>> batch.submit()
+        >>> future.result()
+        array(2)
+        """
         self._submitted = True
         deferred, self._deferred = self._deferred, []
         alone, self._alone = self._alone, []
@@ -69,9 +77,23 @@ class Batch:
         return future
 
     def __enter__(self) -> Self:
+        """Return the batch, which the end of the block submits.
+
+        >>> with Batch() as batch:
+        ...     type(batch).__name__
+        'Batch'
+        """
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Submit the batch, also where the block failed.
+
+        >>> import tegula
+        >>> with Batch() as batch:
+        ...     future = tegula.array([1, 2]).read(batch=batch)
+        >>> future.result()
+        array([1, 2])
+        """
         self.submit()
 
     def __del__(self) -> None:

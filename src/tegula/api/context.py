@@ -31,11 +31,29 @@ _ABSENT: Any = object()
 class ContextResource:
     """Handle on one shared resource; *which* one it is matters, so it compares by identity.
 
-    `kind` is its name, `value` its JSON with every default, `key` how its context names it (None for
-    one that was specified in place).
+    >>> context = Context({"cache_pool": {}, "cache_pool#b": {}})
+    >>> context["cache_pool"] == context["cache_pool"], context["cache_pool"] == context["cache_pool#b"]
+    (True, False)
     """
 
-    __slots__ = ("__weakref__", "key", "kind", "value")
+    __slots__ = {
+        "__weakref__": None,
+        "key": """How its context names it; None for one that was specified where it is used.
+
+        >>> Context({"cache_pool#big": {"total_bytes_limit": 10**9}})["cache_pool#big"].key
+        'cache_pool#big'
+        """,
+        "kind": """What kind of resource it is: the name of its default.
+
+        >>> Context({"cache_pool#big": {"total_bytes_limit": 10**9}})["cache_pool#big"].kind
+        'cache_pool'
+        """,
+        "value": """Its JSON, with every default.
+
+        >>> Context()["file_io_concurrency"].value
+        {'limit': 'shared'}
+        """,
+    }
 
     kind: str
     value: Any
@@ -48,17 +66,30 @@ class ContextResource:
 
     @property
     def total_bytes_limit(self) -> int:
-        """The limit of a pool in bytes."""
+        """The limit of a pool in bytes.
+
+        >>> Context({"cache_pool": {"total_bytes_limit": 10**6}})["cache_pool"].total_bytes_limit
+        1000000
+        """
         return int(self.value["total_bytes_limit"])
 
     @property
     def limit(self) -> int | None:
-        """The limit of a concurrency resource, or None for the one that the process shares."""
+        """The limit of a concurrency resource, or None for the one that the process shares.
+
+        >>> Context({"file_io_concurrency": {"limit": 8}})["file_io_concurrency"].limit
+        8
+        """
         limit = self.value["limit"]
         return None if limit == "shared" else int(limit)
 
     def to_json(self, include_defaults: bool = False) -> Any:
-        """Return the JSON specification of the resource."""
+        """Return the JSON specification of the resource; with `include_defaults` every member of it.
+
+        >>> context = Context()
+        >>> context["cache_pool"].to_json(), context["cache_pool"].to_json(include_defaults=True)
+        ({}, {'total_bytes_limit': 0})
+        """
         return KINDS[self.kind].dump(self.value, include_defaults)
 
     def __repr__(self) -> str:
@@ -104,7 +135,11 @@ class ContextSpec:
         raise AttributeError(f"a context specification is immutable: cannot set {name!r}")
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
-        """Return the JSON of the specification."""
+        """Return the JSON of the specification; with `include_defaults` every member of each resource.
+
+        >>> ContextSpec({"cache_pool": {}, "cache_pool#b": "cache_pool"}).to_json(include_defaults=True)
+        {'cache_pool': {'total_bytes_limit': 0}, 'cache_pool#b': 'cache_pool'}
+        """
         return {
             key: item if item is None else dump_member(key.partition("#")[0], item, include_defaults)
             for key, item in self._entries.items()
@@ -191,19 +226,35 @@ class Context:
 
     @property
     def spec(self) -> ContextSpec | None:
-        """The specification, or None for a default context."""
+        """The specification, or None for a default context.
+
+        >>> Context({"cache_pool": {"total_bytes_limit": 100}}).spec, Context().spec
+        (Context.Spec({'cache_pool': {'total_bytes_limit': 100}}), None)
+        """
         return self._spec
 
     @property
     def parent(self) -> Context | None:
-        """The context from which this one inherits, where one was given."""
+        """The context from which this one inherits, where one was given.
+
+        >>> outer = Context({"cache_pool": {"total_bytes_limit": 100}})
+        >>> inner = Context({"file_io_concurrency": {"limit": 8}}, outer)
+        >>> inner.parent is outer, inner["cache_pool"] is outer["cache_pool"], outer.parent
+        (True, True, None)
+        """
         return None if self._alone else self._parent
 
     def __getitem__(self, key: str) -> ContextResource:
         """Return the resource named `key` (``kind`` or ``kind#id``), making it on first use.
 
+        A resource that the specification does not name is the parent's; without a parent it is a default one.
+
         Raises:
             InvalidArgument: there is no such kind, no such name, or the references go in a circle.
+
+        >>> context = Context({"cache_pool#big": {}, "cache_pool": "cache_pool#big"})
+        >>> context["cache_pool"] is context["cache_pool#big"], context["data_copy_concurrency"]
+        (True, Context.Resource({}))
         """
         found = self._made.get(key)
         if found is not None:

@@ -13,19 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tegula.api.attributes import Attributes
 from tegula.api.context import Context
-from tegula.api.kvspec import KvStoreSpec
-from tegula.api.kvstore import KvStore, kv_open
+from tegula.api.kvstore import KvStore
 from tegula.api.opening import opening
 from tegula.api.running import failed
-from tegula.api.specurl import from_url
 from tegula.api.tree import Tree
-from tegula.binding import at_member, members, quoted
 from tegula.effects.effect import Program
-from tegula.errors import FailedPrecondition, InvalidArgument, NotFound, Unimplemented
-from tegula.formats.groups.group import GroupFormat, Node, check_name
+from tegula.errors import InvalidArgument, NotFound
+from tegula.formats.groups.group import Node, check_name
 from tegula.programs import hierarchy
 from tegula.programs.hierarchy import Place
-from tegula.registry import lookup
 from tegula.runtime.future import Future, ready
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
@@ -34,11 +30,9 @@ from tegula.schema.layout import ChunkLayout
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
 
-__all__ = ["Group", "attributes_of", "open_group"]
+__all__ = ["Group", "made_group", "started"]
 
 T = TypeVar("T")
-
-FORMATS = ("zarr3", "zarr", "n5")
 
 
 class Group(Mapping[str, "TensorStore | Group"]):
@@ -75,32 +69,68 @@ class Group(Mapping[str, "TensorStore | Group"]):
 
     @property
     def driver(self) -> str:
-        """The format: "zarr3", "zarr" or "n5"."""
+        """The format: "zarr3", "zarr" or "n5".
+
+        >>> import tegula
+        >>> tegula.open_group("memory://a/|zarr2:", create=True).result().driver
+        'zarr'
+        """
         return self._place.form.name
 
     @property
     def path(self) -> str:
-        """The path from the group that was opened; empty for that one."""
+        """The path from the group that was opened; empty for that one.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> group.create_group("images/raw").result().path, group.path
+        ('images/raw', '')
+        """
         return self._path
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
+        """The last part of the path.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> group.create_group("images/raw").result().name
+        'raw'
+        """
         return self._path.rpartition("/")[2]
 
     @property
     def kvstore(self) -> KvStore:
-        """The key-value store with the group's prefix."""
+        """The key-value store with the group's prefix.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> group.kvstore.path, group.kvstore.list().result()
+        ('a/', [b'zarr.json'])
+        """
         return self._kvstore
 
     @property
     def consolidated(self) -> bool:
-        """Whether what is below is known from consolidated metadata, without listing."""
+        """Whether what is below is known from consolidated metadata, without listing.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> group.consolidated, group.consolidate().result().consolidated
+        (False, True)
+        """
         return self._node.below is not None
 
     @property
     def attrs(self) -> Attributes:
-        """The attributes, as a mapping whose assignments write."""
+        """The attributes, as a mapping whose assignments write, each by one conditional write.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> group.attrs["subject"] = 7
+        >>> dict(tegula.open_group(group.kvstore).result().attrs)
+        {'subject': 7}
+        """
         return Attributes(self._place, self._node, self._renewed)
 
     def _renewed(self, node: Node) -> None:
@@ -120,11 +150,22 @@ class Group(Mapping[str, "TensorStore | Group"]):
         return hash((self._place.store, self._place.prefix))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made, (self._place, self._node, self._kvstore, self._context, self._path, self._root)
+        return made_group, (self._place, self._node, self._kvstore, self._context, self._path, self._root)
 
     # ------------------------------------------------------------ what is in it
 
     def __getitem__(self, name: str) -> TensorStore | Group:
+        """Open the array or group of a name or path.
+
+        Raises:
+            KeyError: there is nothing of that name.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_array("images/raw", dtype="int8", shape=[4, 3]).result()
+        >>> group["images/raw"].shape, group["images"]["raw"].dtype
+        ((4, 3), dtype("int8"))
+        """
         try:
             found: TensorStore | Group = self.open(name).result()
             return found
@@ -132,12 +173,37 @@ class Group(Mapping[str, "TensorStore | Group"]):
             raise KeyError(name) from error
 
     def __iter__(self) -> Iterator[str]:
+        """Return an iterator of the names of what is directly in the group, in order.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> for name in ("b", "a/inner"):
+        ...     made = group.create_group(name).result()
+        >>> list(group)
+        ['a', 'b']
+        """
         return iter(run(hierarchy.children(self._place, self._node)))
 
     def __len__(self) -> int:
+        """Return how many arrays and groups are directly in the group.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_group("a/inner").result()
+        >>> len(group)
+        1
+        """
         return len(run(hierarchy.children(self._place, self._node)))
 
     def __contains__(self, name: object) -> bool:
+        """Return whether there is an array or a group of a name or path; False for what is no name.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_group("a/inner").result()
+        >>> "a/inner" in group, "b" in group, "" in group
+        (True, False, False)
+        """
         try:
             path = check_name(name)
         except (InvalidArgument, TypeError):
@@ -145,11 +211,25 @@ class Group(Mapping[str, "TensorStore | Group"]):
         return run(hierarchy.descend(self._place, self._node, path)) is not None
 
     def array_names(self) -> list[str]:
-        """Return the names of the arrays directly in the group, in order."""
+        """Return the names of the arrays directly in the group, in order.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_array("x", dtype="int8", shape=[4]), group.create_group("y")
+        >>> group.array_names()
+        ['x']
+        """
         return self._names("array")
 
     def group_names(self) -> list[str]:
-        """Return the names of the groups directly in the group, in order."""
+        """Return the names of the groups directly in the group, in order.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_array("x", dtype="int8", shape=[4]), group.create_group("y")
+        >>> group.group_names()
+        ['y']
+        """
         return self._names("group")
 
     def _names(self, kind: str) -> list[str]:
@@ -157,10 +237,19 @@ class Group(Mapping[str, "TensorStore | Group"]):
         return [name for name, node in found.items() if node.kind == kind]
 
     def open(self, name: str, **options: Any) -> Future[Any]:
-        """Open the array or group of a name or path; `options` are those of `open`, for an array.
+        """Open the array or group of a name or path; `options` are those of `tegula.open`, for an array.
+
+        Returns:
+            A future of a `TensorStore` or a `Group`.
 
         Raises (from the future):
             NotFound: there is nothing of that name.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_array("raw", dtype="int8", shape=[4]).result()
+        >>> group.open("raw", read=True, write=False).result().mode
+        'r'
         """
         return self._start(self._opened(check_name(name), options))
 
@@ -173,7 +262,19 @@ class Group(Mapping[str, "TensorStore | Group"]):
         return await opening({"driver": self.driver}, {**self._common(path), **options})
 
     def tree(self, depth: int | None = None) -> Tree:
-        """Return what is below, at most `depth` levels of it, to be printed."""
+        """Return what is below, at most `depth` levels of it, to be printed.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_array("raw/t1", dtype="int8", shape=[4]).result()
+        >>> group.tree()
+        /
+        └── raw
+            └── t1 (4,) int8
+        >>> group.tree(depth=1)
+        /
+        └── raw
+        """
         return Tree(self.driver, self._path, run(hierarchy.walk(self._place, self._node, depth)))
 
     # ------------------------------------------------------------ changes
@@ -183,8 +284,19 @@ class Group(Mapping[str, "TensorStore | Group"]):
     ) -> Future[Group]:
         """Make a group of a name or path, and the groups between; with `open` one may be there.
 
+        Args:
+            name: a name, or a path of names with slashes.
+            attributes: those of a new group.
+            open: whether one that exists may be opened.
+
         Raises (from the future):
             AlreadyExists: there is one, and `open` is False; or there is an array.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> inner = group.create_group("labels/v1", attributes={"by": "me"}).result()
+        >>> inner.attrs["by"], group.create_group("labels", open=True).result().group_names()
+        ('me', ['v1'])
         """
         return self._start(self._group_created(check_name(name), dict(attributes or {}), open), writes=True)
 
@@ -215,6 +327,13 @@ class Group(Mapping[str, "TensorStore | Group"]):
 
         Raises (from the future):
             AlreadyExists, FailedPrecondition, InvalidArgument: as of `open`.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> raw = group.create_array("raw/t1", dtype="uint16", shape=[64, 64], chunks=[8, 8], shards=[32, 32],
+        ...                          attributes={"te": 30}).result()
+        >>> raw.chunk_layout.read_chunk.shape, raw.chunk_layout.write_chunk.shape, raw.attrs
+        ((8, 8), (32, 32), {'te': 30})
         """
         if chunks is not None or shards is not None:
             if "chunk_layout" in options:
@@ -245,6 +364,13 @@ class Group(Mapping[str, "TensorStore | Group"]):
 
         Raises (from the future):
             NotFound: there is nothing of that name.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_array("raw/t1", dtype="int8", shape=[4]).result()
+        >>> group.delete("raw").result()
+        >>> list(group)
+        []
         """
         return self._start(self._deleted(check_name(name)), writes=True)
 
@@ -256,6 +382,18 @@ class Group(Mapping[str, "TensorStore | Group"]):
         await self._noted(path, None)
 
     def __delitem__(self, name: str) -> None:
+        """Remove an array or a group with all that is below it, and wait.
+
+        Raises:
+            KeyError: there is nothing of that name.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_group("raw").result()
+        >>> del group["raw"]
+        >>> "raw" in group
+        False
+        """
         try:
             self.delete(name).result()
         except NotFound as error:
@@ -278,15 +416,34 @@ class Group(Mapping[str, "TensorStore | Group"]):
 
         Raises (from the future):
             Unimplemented: the format has no consolidated metadata.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_group("raw").result()
+        >>> known = group.consolidate().result()
+        >>> del known["raw"]
+        >>> list(tegula.open_group(known.kvstore).result()), list(known)
+        ([], [])
         """
         return self._start(self._consolidated_anew(), writes=True)
 
     async def _consolidated_anew(self) -> Group:
         node = await hierarchy.consolidate(self._place)
-        return _made(self._place, node, self._kvstore, self._context, self._path, (self._place, ""))
+        return made_group(self._place, node, self._kvstore, self._context, self._path, (self._place, ""))
 
     def resolve(self) -> Future[Group]:
-        """Read the group again; return it as it is now."""
+        """Read the group again; return a future of it as it is now.
+
+        Raises (from the future):
+            NotFound: it is gone.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> other = group.resolve().result()
+        >>> other.attrs["by"] = "another"
+        >>> dict(group.attrs), dict(group.resolve().result().attrs)
+        ({}, {'by': 'another'})
+        """
         return self._start(self._resolved())
 
     async def _resolved(self) -> Group:
@@ -294,7 +451,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
         if node is None or node.kind != "group":
             raise NotFound(f"There is no group at {self._place.describe()}")
         root = (self._place, "") if node.below is not None else None
-        return _made(self._place, node, self._kvstore, self._context, self._path, root)
+        return made_group(self._place, node, self._kvstore, self._context, self._path, root)
 
     # ------------------------------------------------------------ how
 
@@ -309,13 +466,14 @@ class Group(Mapping[str, "TensorStore | Group"]):
         if root is not None:
             root = (root[0], f"{root[1]}/{path}" if root[1] else path)
         whole = f"{self._path}/{path}" if self._path else path
-        return _made(self._place.below(path), node, self._at(path), self._context, whole, root)
+        return made_group(self._place.below(path), node, self._at(path), self._context, whole, root)
 
     def _start(self, program: Program[T], writes: bool = False) -> Future[T]:
-        return _start(self._place, program, writes)
+        return started(self._place, program, writes)
 
 
-def _start(place: Place, program: Program[T], writes: bool) -> Future[T]:
+def started(place: Place, program: Program[T], writes: bool) -> Future[T]:
+    """Run a program of a group: at once where the store is of this machine, else on the shared threads."""
     live = leaf(place.store)
     if not (live.local_writes if writes else live.local):
         return submit(program)
@@ -325,135 +483,11 @@ def _start(place: Place, program: Program[T], writes: bool) -> Future[T]:
         return failed(error)
 
 
-def _made(
+def made_group(
     place: Place, node: Node, kvstore: KvStore, context: Context, path: str, root: tuple[Place, str] | None
 ) -> Group:
+    """Return the handle of a group; `root` is the one whose consolidated metadata it came from."""
     made = object.__new__(Group)
     made._place, made._node, made._kvstore = place, node, kvstore
     made._context, made._path, made._root = context, path, root
     return made
-
-
-def open_group(
-    spec: Any,
-    *,
-    open: bool | None = None,
-    create: bool = False,
-    delete_existing: bool = False,
-    attributes: Mapping[str, Any] | None = None,
-    consolidated: bool | None = None,
-    context: Context | None = None,
-) -> Future[Group]:
-    """Open or create a group of arrays; return a future of its handle.
-
-    Args:
-        spec: a URL such as ``"file:///tmp/a/"`` or ``"file:///tmp/a/|zarr2:"``, a `KvStore` or its spec, or
-            ``{"driver": "zarr3", "kvstore": ...}``.  Without a format an existing group's is found out
-            (zarr3, then zarr, then n5), and a new one is zarr3.
-        open: whether one that exists may be opened; by default unless `create`.
-        create: whether one that does not exist is made.
-        delete_existing: whether what is there is removed first, with all that is below it.
-        attributes: those of a new group.
-        consolidated: whether consolidated metadata is used: by default where there is some; with True
-            there must be.
-        context: shared resources; by default a fresh context.
-
-    Raises (at once):
-        InvalidArgument: `spec` is no specification, or the flags contradict each other.
-
-    Raises (from the future):
-        NotFound: there is none, and `create` is False.
-        AlreadyExists: there is one, and opening it was not allowed.
-        FailedPrecondition: there is an array, or `consolidated` metadata was wanted and there is none.
-
-    >>> import tegula
-    >>> group = tegula.open_group("memory://a/", create=True, attributes={"version": 2}).result()
-    >>> group.attrs["version"], len(group)
-    (2, 0)
-    """
-    if delete_existing and (open or not create):
-        raise InvalidArgument("`delete_existing` goes with `create` and without `open`")
-    may_open = not create and not delete_existing if open is None else open
-    if not (may_open or create):
-        raise InvalidArgument("A group is opened, created, or both")
-    context = context or Context()
-    name, kvstore = _located(spec, context)
-    forms = [_format(each) for each in ((name,) if name else FORMATS)]
-    flags = (may_open, create, delete_existing, consolidated)
-    program = _opening(forms, kvstore, context, dict(attributes or {}), flags)
-    return _start(Place(forms[0], kvstore._ref, kvstore._path), program, create)
-
-
-def _format(name: str) -> GroupFormat:
-    try:
-        found: GroupFormat = lookup("groups", name)
-    except KeyError:
-        with at_member("driver"):
-            raise InvalidArgument(f"{quoted(str(name))} is not a format of groups") from None
-    return found
-
-
-def _located(spec: Any, context: Context) -> tuple[str, KvStore]:
-    """Return the name of the format, empty for none, and the store with the group's prefix."""
-    name, kvstore = "", spec
-    if isinstance(spec, str):
-        spec = from_url(spec)
-    if isinstance(spec, dict) and "kvstore" in spec:
-        members(spec, ("driver", "kvstore", "path"))
-        name, kvstore = spec.get("driver", "auto"), spec["kvstore"]
-        kvstore = kvstore if isinstance(kvstore, KvStore) else KvStoreSpec(kvstore)
-        if "path" in spec:
-            kvstore = kvstore / spec["path"]
-        name = "" if name == "auto" else name
-    opened = kvstore if isinstance(kvstore, KvStore) else kv_open(kvstore, context)
-    path = opened.path
-    return name, opened if not path or path.endswith("/") else opened + "/"
-
-
-async def _opening(
-    forms: list[GroupFormat],
-    kvstore: KvStore,
-    context: Context,
-    attributes: dict[str, Any],
-    flags: tuple[bool, bool, bool, bool | None],
-) -> Group:
-    may_open, create, delete_existing, consolidated = flags
-    place = Place(forms[0], kvstore._ref, kvstore._path)
-    if delete_existing:
-        await hierarchy.remove(place)
-    try:
-        place, node = await hierarchy.find(forms, kvstore._ref, kvstore._path)
-    except NotFound:
-        if not create:
-            raise
-        node = await hierarchy.create_group(place, "", attributes, may_open)
-    else:
-        if node.kind != "group":
-            raise FailedPrecondition(f"There is an array at {place.describe()}, not a group")
-        if not may_open:
-            node = await hierarchy.create_group(place, "", attributes, False)
-    if consolidated is False:
-        node = Node("group", node.attributes, {})
-    elif consolidated and node.below is None:
-        raise FailedPrecondition(f"The group at {place.describe()} has no consolidated metadata")
-    root = (place, "") if node.below is not None else None
-    return _made(place, node, kvstore, context, "", root)
-
-
-def attributes_of(store: TensorStore) -> Attributes:
-    """Return the attributes of an array, as a mapping whose assignments write.
-
-    Raises:
-        Unimplemented: its format has none.
-        NotFound: the array is not there any more.
-    """
-    opened = store._opened
-    try:
-        form: GroupFormat = lookup("groups", opened.form.name)
-    except (KeyError, AttributeError):
-        raise Unimplemented("This array has no attributes") from None
-    place = Place(form, opened.kvstore._ref, opened.kvstore._path)
-    node = run(hierarchy.read_node(place))
-    if node is None:
-        raise NotFound(f"There is no array at {place.describe()}")
-    return Attributes(place, node)

@@ -142,7 +142,13 @@ class KvStoreSpec:
 
     @property
     def path(self) -> str:
-        """The path, which stands in front of every key without a separator."""
+        """The path, which stands in front of every key without a separator; it may be set.
+
+        >>> spec = KvStoreSpec("file:///tmp/scans/")
+        >>> spec.path = "/tmp/other/"
+        >>> spec.url
+        'file:///tmp/other/'
+        """
         return self._path
 
     @path.setter
@@ -151,23 +157,47 @@ class KvStoreSpec:
 
     @property
     def base(self) -> KvStoreSpec | None:
-        """The specification of the store below, for an adapter; None for a store of its own."""
+        """The specification of the store below, for an adapter; None for a store of its own.
+
+        >>> KvStoreSpec("memory://").base is None
+        True
+        """
         return None
 
     @property
     def url(self) -> str:
-        """The URL; what it cannot say is left out."""
+        """The URL; what it cannot say is left out.
+
+        >>> KvStoreSpec({"driver": "gcs", "bucket": "scans", "path": "left brain/"}).url
+        'gs://scans/left%20brain/'
+        """
         return self._driver.to_url(self._path, self._own)
 
     def copy(self) -> KvStoreSpec:
-        """Return a copy, which may be updated for itself."""
+        """Return a copy: `update` and a new path change only one of them.
+
+        >>> spec = KvStoreSpec("memory://a/")
+        >>> other = spec.copy()
+        >>> other.path = "b/"
+        >>> spec.path
+        'a/'
+        """
         made = KvStoreSpec(self)
         made._members = dict(self._members)
         made._own = dict(self._own)
         return made
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
-        """Return the JSON specification; bound resources are specified by value."""
+        """Return the JSON specification; bound resources are specified by value.
+
+        Args:
+            include_defaults: name every member, also those that say what goes without saying.
+
+        >>> KvStoreSpec("memory://a/").to_json()
+        {'driver': 'memory', 'path': 'a/'}
+        >>> KvStoreSpec("memory://a/").to_json(include_defaults=True)["atomic"]
+        True
+        """
         return self._json(Collector(include_defaults), include_defaults)
 
     def _json(
@@ -207,11 +237,20 @@ class KvStoreSpec:
     ) -> None:
         """Change this specification in place.
 
-        `strip_context` drops every resource; `unbind_context` turns bound resources into
-        specifications; `context` binds those that are unbound.
+        Args:
+            unbind_context: turn bound resources into specifications of equal ones.
+            strip_context: drop every resource.
+            context: where resources that are unbound are looked up; they are bound then.
 
         Raises:
             InvalidArgument: `context` lacks a resource that is referred to.
+
+        >>> from tegula import KvStore
+        >>> context, spec = Context(), KvStoreSpec("memory://a/")
+        >>> KvStore.open("memory://a/", context=context).result()["b"] = b"shared"
+        >>> spec.update(context=context)
+        >>> KvStore.open(spec).result()["b"]
+        b'shared'
         """
         if strip_context:
             self._members = {}
@@ -243,9 +282,19 @@ class KvStoreSpec:
         return found
 
     def __add__(self, suffix: str | bytes) -> KvStoreSpec:
+        """Return the specification with text behind its path, as it is.
+
+        >>> (KvStoreSpec("memory://a") + "b").path
+        'ab'
+        """
         return self._with_path(self._path + key_text(suffix))
 
     def __truediv__(self, component: str | bytes) -> KvStoreSpec:
+        """Return the specification with a component behind its path, and a slash between where there is none.
+
+        >>> (KvStoreSpec("memory://a") / "b").path
+        'a/b'
+        """
         return self._with_path(joined(self._path, key_text(component)))
 
     def __eq__(self, other: object) -> bool:

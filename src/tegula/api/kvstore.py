@@ -63,12 +63,24 @@ class KvStore:
 
     @staticmethod
     def open(spec: Any, *, context: Context | None = None, transaction: None = None) -> Future[KvStore]:
-        """Open a key-value store from a `KvStore.Spec`, JSON or a URL; no I/O is done.
+        """Open a key-value store; no I/O is done, so the future is ready.
 
-        Without `context` the store shares resources with no other.
+        Args:
+            spec: a `KvStore.Spec`, its JSON, or a URL.
+            context: where shared resources come from; without one the store shares with no other.
+            transaction: None, the only one so far.
+
+        Raises (from the future):
+            InvalidArgument: the context lacks a resource that is referred to.
 
         Raises:
-            InvalidArgument: the specification is not one.
+            InvalidArgument: it is no specification.
+
+        >>> context = Context()
+        >>> one, other = [KvStore.open("memory://", context=context).result() for _ in range(2)]
+        >>> one["a"] = b"shared"
+        >>> other["a"]
+        b'shared'
         """
         _no_transaction(transaction)
         parsed = KvStoreSpec(spec)
@@ -76,7 +88,14 @@ class KvStore:
 
     @property
     def path(self) -> str:
-        """The path, which stands in front of every key without a separator."""
+        """The path, which stands in front of every key without a separator; it may be set.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> store["b"] = b"1"
+        >>> store.path = ""
+        >>> store.list().result()
+        [b'a/b']
+        """
         return self._path
 
     @path.setter
@@ -86,17 +105,29 @@ class KvStore:
 
     @property
     def base(self) -> KvStore | None:
-        """The store below, for an adapter; None for a store of its own."""
+        """The store below, for an adapter; None for a store of its own.
+
+        >>> KvStore.open("memory://").result().base is None
+        True
+        """
         return None
 
     @property
     def url(self) -> str:
-        """The URL; what it cannot say is left out."""
+        """The URL; what it cannot say is left out.
+
+        >>> (KvStore.open("file:///tmp/scans/").result() / "left brain").url
+        'file:///tmp/scans/left%20brain'
+        """
         return self._spec.url
 
     @property
     def transaction(self) -> None:
-        """The transaction that operations belong to, or None."""
+        """The transaction that operations belong to: None, since there are none yet.
+
+        >>> KvStore.open("memory://").result().transaction is None
+        True
+        """
         return
 
     @transaction.setter
@@ -104,12 +135,27 @@ class KvStore:
         _no_transaction(transaction)
 
     def with_transaction(self, transaction: None) -> KvStore:
-        """Return the store with another transaction."""
+        """Return the store with another transaction: a copy, since None is the only one so far.
+
+        Raises:
+            Unimplemented: it is not None.
+
+        >>> store = KvStore.open("memory://").result()
+        >>> store.with_transaction(None) == store
+        True
+        """
         _no_transaction(transaction)
         return self.copy()
 
     def copy(self) -> KvStore:
-        """Return another handle on the same store."""
+        """Return another handle on the same store: setting the path of one leaves the other.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> other = store.copy()
+        >>> other.path = "b/"
+        >>> store.path, other.path
+        ('a/', 'b/')
+        """
         return self._with_path(self._path)
 
     def _with_path(self, path: str) -> KvStore:
@@ -120,6 +166,12 @@ class KvStore:
 
         By default without any context resource; with `retain_context` bound to the same resources; with
         `unbind_context` specifying equal ones.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> store["b"] = b"1"
+        >>> again = KvStore.open(store.spec(retain_context=True)).result()
+        >>> again["b"], store.spec()
+        (b'1', KvStore.Spec({'driver': 'memory', 'path': 'a/'}))
         """
         made = self._spec.copy()
         if not (retain_context or unbind_context):
@@ -146,8 +198,25 @@ class KvStore:
     ) -> Future[KvReadResult]:
         """Read the value of a key, or a range of its bytes (which must fit the value).
 
-        With `if_not_equal` the state is ``"unspecified"`` where the generation is that one.
-        `staleness_bound` is accepted: every read is fresh.  With `batch` the read is started with others.
+        Args:
+            key: text or bytes, behind the store's path.
+            if_not_equal: a generation; where the value still has it, the state is ``"unspecified"``.
+            staleness_bound: accepted; every read is fresh.
+            batch: the `Batch` that starts it with others.
+            byte_range: ``slice(start, stop)``; a negative start alone counts from the end.
+
+        Returns:
+            A future of a `KvStore.ReadResult`: a missing key is an answer, no error.
+
+        Raises (from the future):
+            OutOfRange: the range does not fit the value.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> stamp = store.write("b", b"abcdef").result()
+        >>> store.read("b", byte_range=slice(-2, None)).result().value
+        b'ef'
+        >>> store.read("b", if_not_equal=stamp.generation).result().state, store.read("c").result().state
+        ('unspecified', 'missing')
         """
         if isinstance(staleness_bound, (str, bytes)):
             raise TypeError(f"staleness_bound is a number, not {staleness_bound!r}")
@@ -162,9 +231,18 @@ class KvStore:
     def write(
         self, key: str | bytes, value: str | bytes | None, *, if_equal: str | bytes | None = None
     ) -> Future[KvStamp]:
-        """Write the value of a key, or delete it (None), if its generation is `if_equal` where given.
+        r"""Write the value of a key, or delete it (None), if its generation is `if_equal` where given.
 
-        The answer's generation is empty where the condition did not hold; ``b"\\x02"`` means no value.
+        Returns:
+            A future of the new generation and its time.  The generation is empty where the condition did not
+            hold; ``b"\x02"`` stands for no value, in the condition too.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> first = store.write("b", b"1", if_equal=b"\x02").result()
+        >>> store.write("b", b"2", if_equal=b"\x02").result().generation
+        b''
+        >>> store.write("b", None, if_equal=first.generation).result().generation
+        b'\x02'
         """
         condition = UNKNOWN if if_equal is None else raw(if_equal)
         effect = Write(self._ref, self._path + key_text(key), _value(value), condition)
@@ -175,14 +253,33 @@ class KvStore:
         range: KvKeyRange | None = None,
         strip_prefix_length: int = 0,
     ) -> Future[Keys]:
-        """List the keys in a range, without their first `strip_prefix_length` bytes, in no order."""
+        """List the keys in a range, without their first `strip_prefix_length` bytes, in no order.
+
+        Args:
+            range: a `KvStore.KeyRange` behind the store's path; by default all.
+            strip_prefix_length: a number of bytes.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> for key in ("x/0", "x/1", "y"):
+        ...     store[key] = b""
+        >>> sorted(store.list(KvStore.KeyRange("x/", "x0"), strip_prefix_length=2).result())
+        [b'0', b'1']
+        """
         if not 0 <= index(strip_prefix_length) < 2**63:
             raise TypeError(f"strip_prefix_length is a number of bytes, not {strip_prefix_length!r}")
         effect = List(self._ref, _range(range)._below(self._path))
         return self._start(effect, partial(_keys, len(from_key(self._path)) + strip_prefix_length))
 
     def delete_range(self, range: KvKeyRange) -> Future[None]:
-        """Delete all keys in a range; neither atomic nor ordered."""
+        """Delete all keys in a range; neither atomic nor ordered.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> for key in ("x/0", "x/1", "y"):
+        ...     store[key] = b""
+        >>> store.delete_range(KvStore.KeyRange("x/", "x0")).result()
+        >>> store.list().result()
+        [b'y']
+        """
         if range is None:
             raise TypeError("expected a KvStore.KeyRange, not None")
         effect = DeleteRange(self._ref, _range(range)._below(self._path))
@@ -194,7 +291,15 @@ class KvStore:
         source_range: KvKeyRange | None = None,
         source_staleness_bound: float | None = None,
     ) -> Future[None]:
-        """Copy a range of keys by reference; no store here can."""
+        """Copy a range of keys by reference; no store here can.
+
+        Raises (from the future):
+            Unimplemented: always.
+
+        >>> one, other = [KvStore.open("memory://").result() for _ in range(2)]
+        >>> type(one.experimental_copy_range_to(other).exception()).__name__
+        'Unimplemented'
+        """
         if not isinstance(target, KvStore):
             raise TypeError(f"expected a KvStore, not {type(target).__name__}")
         _range(source_range)
@@ -202,27 +307,72 @@ class KvStore:
         return _failed(Unimplemented("CopyRange not supported"))
 
     def __getitem__(self, key: str | bytes) -> bytes:
+        """Return the value of a key.
+
+        Raises:
+            KeyError: there is none.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> store["b"] = "text is written as UTF-8"
+        >>> store[b"b"][:4]
+        b'text'
+        """
         found = self.read(key).result()
         if found.state != "value":
             raise KeyError(key)
         return found.value
 
     def __setitem__(self, key: str | bytes, value: str | bytes | None) -> None:
+        """Write the value of a key, and wait until it is stored; None deletes it.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> store["b"] = b"1"
+        >>> store["b"] = None
+        >>> "b" in store
+        False
+        """
         self.write(key, value).result()
 
     def __delitem__(self, key: str | bytes) -> None:
+        """Delete a key, and wait; a key that is not there is no error.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> store["b"] = b"1"
+        >>> del store["b"], store["b"]
+        >>> store.list().result()
+        []
+        """
         self.write(key, None).result()
 
     def __contains__(self, key: str | bytes) -> bool:
+        """Return whether a key has a value; none of its bytes is asked for.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> store["b"] = b""
+        >>> "b" in store, "" in store
+        (True, False)
+        """
         effect = Read(self._ref, self._path + key_text(key), ByteRange(0, 0))
         return self._start(effect, _read).result().state == "value"
 
     __iter__ = None  # the keys of a store are listed, not iterated
 
     def __add__(self, suffix: str | bytes) -> KvStore:
+        """Return the store with text behind its path, as it is.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> (store + "b").path, (store + "b/").path
+        ('a/b', 'a/b/')
+        """
         return self._with_path(self._path + key_text(suffix))
 
     def __truediv__(self, component: str | bytes) -> KvStore:
+        """Return the store with a component behind its path, and a slash between where there is none.
+
+        >>> store = KvStore.open("memory://a/").result()
+        >>> (store / "b").path, (store / "b" / "c/").path
+        ('a/b', 'a/b/c/')
+        """
         return self._with_path(joined(self._path, key_text(component)))
 
     def __eq__(self, other: object) -> bool:

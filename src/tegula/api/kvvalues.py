@@ -68,7 +68,12 @@ class KvStamp:
 
     @property
     def generation(self) -> bytes:
-        """The generation; empty where it is unknown."""
+        r"""The generation: a token of this state of the value; empty where unknown, ``b"\x02"`` for none.
+
+        >>> from tegula import KvStore
+        >>> KvStore.open("memory://").result().read("a").result().stamp.generation
+        b'\x02'
+        """
         return self._generation
 
     @generation.setter
@@ -77,7 +82,14 @@ class KvStamp:
 
     @property
     def time(self) -> float:
-        """The time at which the generation was current."""
+        """The time at which the generation was current, in seconds since the epoch.
+
+        Raises:
+            TypeError: it is set to what is no number.
+
+        >>> KvStamp(b"x", 5).time, KvStamp().time
+        (5.0, -inf)
+        """
         return self._time
 
     @time.setter
@@ -97,9 +109,12 @@ class KvStamp:
 
 
 class KvReadResult:
-    """The answer of `KvStore.read`.
+    """The answer of `KvStore.read`: whether there is a value, the value, and its generation.
 
     `state` is ``"value"``, ``"missing"``, or ``"unspecified"`` where the condition did not hold.
+
+    >>> KvReadResult("value", b"abc").value, KvReadResult().state
+    (b'abc', 'unspecified')
     """
 
     __slots__ = ("_stamp", "_state", "_value")
@@ -117,7 +132,17 @@ class KvReadResult:
 
     @property
     def state(self) -> Literal["unspecified", "missing", "value"]:
-        """Whether there is a value."""
+        """Whether there is a value: ``"value"``, ``"missing"``; ``"unspecified"`` if a condition failed.
+
+        Raises:
+            TypeError: it is set to something else.
+
+        >>> from tegula import KvStore
+        >>> store = KvStore.open("memory://").result()
+        >>> store["a"] = b""
+        >>> [store.read(key).result().state for key in "ab"]
+        ['value', 'missing']
+        """
         return self._state
 
     @state.setter
@@ -128,7 +153,14 @@ class KvReadResult:
 
     @property
     def value(self) -> bytes:
-        """The value; empty where there is none."""
+        """The value; empty where there is none.
+
+        >>> from tegula import KvStore
+        >>> store = KvStore.open("memory://").result()
+        >>> store["a"] = b"abcdef"
+        >>> store.read("a", byte_range=slice(2, 4)).result().value
+        b'cd'
+        """
         return self._value
 
     @value.setter
@@ -137,7 +169,14 @@ class KvReadResult:
 
     @property
     def stamp(self) -> KvStamp:
-        """The generation, and when it was current."""
+        """The generation, and when it was current.
+
+        >>> from tegula import KvStore
+        >>> store = KvStore.open("memory://").result()
+        >>> written = store.write("a", b"1").result()
+        >>> store.read("a").result().stamp.generation == written.generation
+        True
+        """
         return self._stamp
 
     @stamp.setter
@@ -173,7 +212,11 @@ class KvKeyRange:
 
     @property
     def inclusive_min(self) -> bytes:
-        """The lowest key."""
+        """The lowest key of the range; it may be set.
+
+        >>> KvKeyRange("a", "b").inclusive_min
+        b'a'
+        """
         return self._inclusive_min
 
     @inclusive_min.setter
@@ -182,7 +225,13 @@ class KvKeyRange:
 
     @property
     def exclusive_max(self) -> bytes:
-        """The first key behind the range; empty where there is none."""
+        """The first key behind the range; empty where there is none.  It may be set.
+
+        >>> every = KvKeyRange("a")
+        >>> every.exclusive_max = "c"
+        >>> every
+        KvStore.KeyRange(b'a', b'c')
+        """
         return self._exclusive_max
 
     @exclusive_max.setter
@@ -191,11 +240,22 @@ class KvKeyRange:
 
     @property
     def empty(self) -> bool:
-        """Whether no key is in the range."""
+        """Whether no key is in the range.
+
+        >>> KvKeyRange("b", "b").empty, KvKeyRange("b").empty
+        (True, False)
+        """
         return bool(self.exclusive_max) and self.inclusive_min >= self.exclusive_max
 
     def copy(self) -> KvKeyRange:
-        """Return a copy."""
+        """Return a copy: setting a bound changes only one of them.
+
+        >>> one = KvKeyRange("a", "c")
+        >>> other = one.copy()
+        >>> other.inclusive_min = "b"
+        >>> one, other
+        (KvStore.KeyRange(b'a', b'c'), KvStore.KeyRange(b'b', b'c'))
+        """
         return KvKeyRange(self.inclusive_min, self.exclusive_max)
 
     def _below(self, path: str) -> KeyRange:

@@ -19,7 +19,34 @@ class OpenMode:
     OpenMode(open=True, create=True)
     """
 
-    __slots__ = _NAMES
+    __slots__ = {  # noqa: RUF023 - the order in which they are printed
+        "open": """Whether an array that exists may be opened.
+
+        >>> OpenMode(open=True).open, OpenMode().open
+        (True, False)
+        """,
+        "create": """Whether an array that does not exist is created.
+
+        >>> OpenMode(create=True).create
+        True
+        """,
+        "delete_existing": """Whether what is there is deleted before the array is created.
+
+        >>> OpenMode(create=True, delete_existing=True).delete_existing
+        True
+        """,
+        "assume_metadata": """Whether the metadata is taken as given: none is read, and none is written.
+
+        >>> OpenMode(open=True, assume_metadata=True).assume_metadata
+        True
+        """,
+        "assume_cached_metadata": """Whether the metadata is taken as given: opening reads none.
+
+        >>> mode = OpenMode(open=True, assume_cached_metadata=True)
+        >>> mode.assume_cached_metadata
+        True
+        """,
+    }
     __hash__ = None  # type: ignore[assignment]
 
     open: bool

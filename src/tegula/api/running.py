@@ -31,7 +31,7 @@ from tegula.view import View
 
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
-    from tegula.runtime.future import WriteFutures
+    from tegula.runtime.writefutures import WriteFutures
     from tegula.schema.dtypes import DataType
 
 __all__ = ["failed", "resolve", "start", "start_write"]
@@ -159,7 +159,7 @@ def _touched(view: View, chunk_shape: tuple[int, ...], chunk_bytes: int) -> int:
 def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutures:
     """Start writing into a handle's view; return the futures of copy and commit."""
     from tegula.api.store import TensorStore
-    from tegula.runtime.future import WriteFutures
+    from tegula.runtime.writefutures import WriteFutures
 
     collected = None
     if batch is not None:

@@ -32,12 +32,12 @@ from tegula.api.specbody import (
     resource_kind,
     with_options,
 )
+from tegula.api.specfacts import SpecFacts
 from tegula.api.specmembers import FLAGS, completed, flag, named_driver, staleness
 from tegula.api.wholebody import WholeBody
 from tegula.binding import as_json, at_member, expected, integer, members, ordered, pretty, quoted
 from tegula.errors import InvalidArgument
 from tegula.late import Late
-from tegula.schema.dtypes import DataType
 from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
 from tegula.schema.through import schema_back
@@ -47,7 +47,6 @@ from tegula.space.interval import MAX_RANK
 from tegula.space.transform import IndexTransform, identity
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from tegula.api.kvspec import KvStoreSpec
@@ -73,7 +72,7 @@ CONSTRAINTS = (
 )
 
 
-class Spec(Late, Indexable):
+class Spec(SpecFacts, Late, Indexable):
     """A specification from which an array is opened or created.
 
     Args:
@@ -92,12 +91,8 @@ class Spec(Late, Indexable):
     __slots__ = ("_body", "_context", "_flags", "_late", "_resources", "_schema", "_seen")
     __hash__ = None  # type: ignore[assignment]
 
-    _body: Body
     _context: ContextSpec | None
-    _flags: frozenset[str]
     _resources: dict[str, str | InPlace | ContextResource]
-    _schema: Schema
-    _seen: IndexTransform | None
     _parts = ("_body", "_context", "_flags", "_resources", "_schema", "_seen")
 
     def __init__(self, json: Any) -> None:
@@ -187,107 +182,17 @@ class Spec(Late, Indexable):
         made._seen = transform
         return made
 
-    @property
-    def dtype(self) -> DataType | None:
-        """The data type, None where it is not said."""
-        return self._schema.dtype
-
-    @property
-    def rank(self) -> int | None:
-        """The rank, None where it is not said."""
-        return self._schema.rank if self._seen is None else self._seen.domain.rank
-
-    @property
-    def ndim(self) -> int | None:
-        """The rank."""
-        return self.rank
-
-    @property
-    def domain(self) -> IndexDomain | None:
-        """The domain, None where it is not said."""
-        return None if self._seen is None else self._seen.domain
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The size of each dimension; raise InvalidArgument where not even the rank is said."""
-        return self._transform.domain.shape
-
-    @property
-    def origin(self) -> tuple[int, ...]:
-        """The lower bound of each dimension; raise InvalidArgument where not even the rank is said."""
-        return self._transform.domain.inclusive_min
-
-    @property
-    def size(self) -> int:
-        """The number of elements; raise InvalidArgument where not even the rank is said."""
-        return self._transform.domain.size
-
-    @property
-    def transform(self) -> IndexTransform | None:
-        """The transform, None where there is none."""
-        return self._seen
-
-    @property
-    def schema(self) -> Schema:
-        """All that is known of the view: what is asked for, and what the driver's members imply."""
-        if self._seen is None:
-            return self._body.implied(self._schema)
-        whole = self._schema.copy()
-        whole.set_rank(len(self._seen.maps))
-        found = self._body.implied(whole)
-        made = found.through(self._seen)
-        made._domain = self._seen.domain
-        return made
-
-    @property
-    def chunk_layout(self) -> ChunkLayout:
-        """The chunk layout as far as it is known."""
-        return self.schema.chunk_layout
-
-    @property
-    def codec(self) -> CodecSpec | None:
-        """The codec as far as it is known."""
-        return self.schema.codec
-
-    @property
-    def fill_value(self) -> np.ndarray | None:
-        """The fill value, None where it is not known."""
-        return self.schema.fill_value
-
-    @property
-    def dimension_units(self) -> tuple[Unit | None, ...] | None:
-        """The unit of every dimension, None where it is not known; None where the rank is not."""
-        return self.schema.dimension_units
-
-    @property
-    def kvstore(self) -> KvStoreSpec | None:
-        """The specification of the key-value store, None where there is none."""
-        found = self._body.kvstore
-        return None if found is None else found.copy()
-
-    @property
-    def base(self) -> Spec | None:
-        """The specification under an adapter (`cast`, `downsample`), None for others."""
-        return None if self._body.base is None else self._body.base.copy()
-
-    @property
-    def url(self) -> str:
-        """The URL of the array; what it cannot say is left out.
-
-        Raises:
-            Unimplemented: the driver has no URL.
-        """
-        return self._body.url(self._schema)
-
-    @property
-    def open_mode(self) -> OpenMode:
-        """What opening may do."""
-        return OpenMode(**dict.fromkeys(self._flags, True))
-
     # ---- changing
 
     def copy(self) -> Spec:
-        """Return a copy: `update` changes only one of them."""
+        """Return a copy: `update` changes only one of them.
+
+        >>> spec = Spec("memory://a/|zarr3:")
+        >>> other = spec.copy()
+        >>> other.update(dtype="int8")
+        >>> spec.dtype, other.dtype
+        (None, dtype("int8"))
+        """
         made = object.__new__(Spec)
         made._take(self)
         return made
@@ -324,14 +229,28 @@ class Spec(Late, Indexable):
         dimension_units: Sequence[Unit | str | float | None] | None = None,
         schema: Schema | None = None,
     ) -> None:
-        """Merge constraints and options into this specification; those left out stay as they are.
+        """Merge constraints and options into this specification, in place; those left out stay as they are.
 
-        ``open`` or ``create`` replace all flags that were set, the others add to them.
         Constraints are in the coordinates of the view.
+
+        Args:
+            open_mode, open, create, delete_existing, assume_metadata, assume_cached_metadata: what opening
+                may do.  ``open`` or ``create`` replace all flags that were set, the others add to them.
+            unbind_context, strip_context: specify bound resources by value; drop all.
+            context: where unbound resources are looked up.
+            kvstore: the key-value store, where none is specified yet.
+            minimal_spec: drop the members that describe what is stored.
+            recheck_cached_metadata, recheck_cached_data, recheck_cached: how old a cached answer may be.
+            rank, dtype, domain, shape, chunk_layout, codec, fill_value, dimension_units, schema: constraints.
 
         Raises:
             InvalidArgument: a constraint contradicts what is said already.
             TypeError: an argument is of the wrong type.
+
+        >>> spec = Spec("memory://a/|zarr3:")
+        >>> spec.update(create=True, dtype="int8", shape=[100, 80], fill_value=7)
+        >>> spec.domain, spec.fill_value
+        ({ [0, 100*), [0, 80*) }, array(7, dtype=int8))
         """
         given = (open, create, delete_existing, assume_metadata, assume_cached_metadata)
         flags = {name for name, value in zip(FLAGS, given, strict=True) if value}
@@ -452,7 +371,16 @@ class Spec(Late, Indexable):
     # ---- as a value
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
-        """Return the JSON form; bound resources are specified by value."""
+        """Return the JSON form; bound resources are specified by value.
+
+        Args:
+            include_defaults: name every member, also those that say what goes without saying.
+
+        >>> Spec("memory://a/|zarr3:").to_json()
+        {'driver': 'zarr3', 'kvstore': {'driver': 'memory', 'path': 'a/'}}
+        >>> Spec("memory://a/|zarr3:").to_json(include_defaults=True)["fill_missing_data_reads"]
+        True
+        """
         found: dict[str, Any] = ordered(self._json(Collector(include_defaults), include_defaults))
         return found
 

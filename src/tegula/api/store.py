@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 from numpy.typing import NDArray
 
 from tegula.api import storejson
-from tegula.api.opened import Opened
 from tegula.api.running import start, start_write
 from tegula.api.statistics import StorageStatistics as Statistics
-from tegula.api.wholebody import OpenedWhole
-from tegula.record import Record
-from tegula.source import Source
+from tegula.api.storefacts import Root, StoreFacts
 from tegula.space.indexable import Indexable, Operations
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -26,18 +23,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tegula.api.attributes import Attributes
-    from tegula.api.kvstore import KvStore
     from tegula.api.openmode import OpenMode
     from tegula.api.spec import Spec
     from tegula.api.typing import RecheckCacheOption
-    from tegula.runtime.future import Future, WriteFutures
-    from tegula.schema.codecspec import CodecSpec
-    from tegula.schema.dtypes import DataType
+    from tegula.runtime.future import Future
+    from tegula.runtime.writefutures import WriteFutures
     from tegula.schema.keys import DTypeLike
-    from tegula.schema.layout import ChunkLayout
-    from tegula.schema.schema import Schema
-    from tegula.schema.units import Unit
-    from tegula.space.domain import IndexDomain
     from tegula.space.keys import IndexKey
 
 __all__ = ["TensorStore"]
@@ -46,16 +37,7 @@ _new = object.__new__
 _NO_OPTIONS = (None,) * 12
 
 
-class Root(Record, eq=False):
-    """What all views of one array share: the source, how it was opened, and what is allowed."""
-
-    source: Source
-    opened: Any
-    readable: bool
-    writable: bool
-
-
-class TensorStore(Indexable):
+class TensorStore(StoreFacts, Indexable):
     """An array that is read and written asynchronously, seen through a lazy index transform.
 
     Made by `tegula.open`, `tegula.array`, `tegula.downsample` and `tegula.cast`; indexing gives another
@@ -71,15 +53,13 @@ class TensorStore(Indexable):
 
     StorageStatistics = Statistics
 
-    __slots__ = ("__weakref__", "_reversed", "_root", "_schema", "_transform")
+    __slots__ = ("__weakref__", "_reversed")
 
     _root: Root
     """What all views of one array share."""
     _transform: IndexTransform
     _reversed: TensorStore | None
     """The handle with its dimensions in reverse order, once somebody asked."""
-    _schema: Schema
-    """The schema, once somebody asked; what is given away is a copy."""
 
     def __init__(self, view: View, opened: Any = None, readable: bool = True, writable: bool = True) -> None:
         self._root = Root(view.source, opened, readable, writable)
@@ -97,138 +77,30 @@ class TensorStore(Indexable):
 
     @property
     def T(self) -> TensorStore:  # noqa: N802 - the name in NumPy and the drop-in
-        """The view with the dimensions in reverse order; a handle remembers it."""
+        """The view with the dimensions in reverse order; a handle remembers it.
+
+        >>> import tegula
+        >>> tegula.array([[1, 2, 3], [4, 5, 6]]).T.read().result()
+        array([[1, 4],
+               [2, 5],
+               [3, 6]])
+        """
         made = self._reversed
         if made is None:
             made = self._reversed = self._with_transform(Operations.reversed(self._transform))
         return made
 
-    @property
-    def _view(self) -> View:
-        return View(self._root.source, self._transform)
-
-    @property
-    def _opened(self) -> Any:
-        return self._root.opened
-
-    @property
-    def _readable(self) -> bool:
-        return self._root.readable
-
-    @property
-    def _writable(self) -> bool:
-        return self._root.writable
-
-    # ---- what it is
-
-    @property
-    def rank(self) -> int:
-        """The number of dimensions."""
-        return self._transform.domain.rank
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions: `rank`."""
-        return self._transform.domain.rank
-
-    @property
-    def domain(self) -> IndexDomain:
-        """The domain: bounds and labels of every dimension."""
-        return self._transform.domain
-
-    @property
-    def origin(self) -> tuple[int, ...]:
-        """The inclusive lower bounds."""
-        return self._transform.domain.inclusive_min
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The extents."""
-        return self._transform.domain.shape
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return self._transform.domain.size
-
-    @property
-    def nbytes(self) -> int:
-        """The size of the elements in bytes, as an array in memory."""
-        return self.size * self.dtype.array_dtype.itemsize
-
-    @property
-    def dtype(self) -> DataType:
-        """The data type."""
-        return self._root.source.dtype
-
-    @property
-    def mode(self) -> str:
-        """``"r"``, ``"w"`` or ``"rw"``."""
-        return "r" * self._readable + "w" * self._writable
-
-    @property
-    def readable(self) -> bool:
-        """Whether reading is allowed."""
-        return self._readable
-
-    @property
-    def writable(self) -> bool:
-        """Whether writing is allowed."""
-        return self._writable
-
-    @property
-    def schema(self) -> Schema:
-        """The schema: dtype, domain, chunk layout, codec, fill value and units of this view."""
-        try:
-            return self._schema.copy()
-        except AttributeError:
-            self._schema = storejson.schema(self._view, self._opened)
-            return self._schema.copy()
-
-    @property
-    def chunk_layout(self) -> ChunkLayout:
-        """The chunk layout of this view."""
-        return self.schema.chunk_layout
-
-    @property
-    def codec(self) -> CodecSpec | None:
-        """The codec, None where there is none."""
-        return self.schema.codec
-
-    @property
-    def fill_value(self) -> np.ndarray | None:
-        """The fill value, None where there is none."""
-        return self.schema.fill_value
-
-    @property
-    def dimension_units(self) -> tuple[Unit | None, ...]:
-        """The unit of every dimension of this view, None where unknown."""
-        return self.schema.dimension_units or (None,) * self.rank
-
-    @property
-    def kvstore(self) -> KvStore | None:
-        """The key-value store of the array, None where there is none."""
-        if isinstance(self._opened, TensorStore):
-            return self._opened.kvstore
-        return self._opened.kvstore if isinstance(self._opened, Opened | OpenedWhole) else None
-
-    @property
-    def base(self) -> TensorStore | None:
-        """The store under an adapter (cast, downsample), None for others; of a view, the part it reads."""
-        return storejson.base(self._view, self._opened) if isinstance(self._opened, TensorStore) else None
-
-    @property
-    def url(self) -> str:
-        """The URL of the array; the transform is not part of it."""
-        return self.spec(minimal_spec=True).url
-
-    @property
-    def transaction(self) -> None:
-        """The transaction the handle is bound to: none."""
-        return
-
     def with_transaction(self, transaction: Any) -> TensorStore:
-        """Return the handle bound to a transaction; None is the only one so far."""
+        """Return the handle bound to a transaction; None is the only one so far.
+
+        Raises:
+            TypeError: it is not None.
+
+        >>> import tegula
+        >>> store = tegula.array([1, 2])
+        >>> store.with_transaction(None) is store
+        True
+        """
         if transaction is not None:
             raise TypeError("Invalid transaction")
         return self
@@ -253,6 +125,23 @@ class TensorStore(Indexable):
 
         By default without any context; with `retain_context` bound to the same resources; with
         `unbind_context` specifying equal ones.  With `minimal_spec` without the stored metadata.
+
+        Args:
+            open_mode, open, create, delete_existing, assume_metadata, assume_cached_metadata: what opening it
+                may do; by default open what is there.
+            minimal_spec: leave out what opening reads anyway.
+            retain_context, unbind_context: as said above.
+            recheck_cached_metadata, recheck_cached_data, recheck_cached: how old a cached answer may be.
+
+        Raises:
+            TypeError: an option is of the wrong type.
+
+        >>> import tegula
+        >>> store = tegula.open({"driver": "zarr3", "kvstore": "memory://a/"}, create=True,
+        ...                     dtype="uint16", shape=[100, 80]).result()
+        >>> spec = store[10:20].spec(minimal_spec=True)
+        >>> spec.domain, spec.to_json()["kvstore"]
+        ({ [10, 20), [0, 80*) }, {'driver': 'memory', 'path': 'a/'})
         """
         options = (
             open_mode,
@@ -281,6 +170,17 @@ class TensorStore(Indexable):
 
         Returns:
             A future of an array of this view's shape, native byte order, never shared with a cache.
+
+        Raises (from the future):
+            InvalidArgument: the handle does not allow reading.
+            DataLoss, FailedPrecondition: a stored chunk is damaged.
+            NotFound: a chunk is missing, and `fill_missing_data_reads` is false.
+            ResourceExhausted: a chunk is larger than memory.
+
+        >>> import tegula
+        >>> store = tegula.array([[1, 2, 3], [4, 5, 6]])
+        >>> store[:, 1:].read(order="F").result().flags.f_contiguous
+        True
         """
         return start(self, order, batch)
 
@@ -293,6 +193,9 @@ class TensorStore(Indexable):
     ) -> WriteFutures:
         """Write an array, a scalar, nested lists or another store; broadcast to this view's shape.
 
+        A chunk that is covered from edge to edge is written without being read; of any other the rest is
+        kept, whoever else writes to it at the same time.
+
         Args:
             source: what to write.  An array is converted by NumPy's rule ``safe``.
             batch: the `Batch` that starts it, where `source` is a store.
@@ -300,20 +203,58 @@ class TensorStore(Indexable):
 
         Returns:
             Futures of the copy (`source` may be changed) and of the commit (the data is stored).
+
+        Raises:
+            TypeError: the elements would have to be converted unsafely.
+
+        Raises (from the future):
+            InvalidArgument: the shapes do not broadcast, or the handle does not allow writing.
+
+        >>> import tegula
+        >>> store = tegula.array([[1, 2, 3], [4, 5, 6]])
+        >>> store[:, 1:].write([[7], [8]]).result()
+        >>> store.read().result()
+        array([[1, 7, 7],
+               [4, 8, 8]])
         """
         del can_reference_source_data_indefinitely
         return start_write(self, source, batch)
 
     def __setitem__(self, key: IndexKey, source: TensorStore | npt.ArrayLike) -> None:
+        """Write into ``self[key]``, and wait until it is stored; errors are those of `write` and of indexing.
+
+        >>> import tegula
+        >>> store = tegula.array([[1, 2, 3], [4, 5, 6]])
+        >>> store[0, 1:] = 0
+        >>> store[tegula.d[1][2]] = [8, 9]
+        >>> store.read().result()
+        array([[1, 0, 8],
+               [4, 5, 9]])
+        """
         self[key].write(source).result()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read everything, for NumPy: ``np.asarray(store)``.
+
+        >>> import numpy as np
+        >>> import tegula
+        >>> float(np.mean(tegula.array([[1, 2, 3], [4, 5, 6]])[1]))
+        5.0
+        """
         del copy
         found = self.read().result()
         return found if dtype is None else found.astype(dtype, copy=False)
 
     def astype(self, dtype: DTypeLike) -> TensorStore:
-        """Return a view whose elements are converted as they are read and written."""
+        """Return a view whose elements are converted as they are read and written: `tegula.cast`.
+
+        Raises:
+            ValueError: there is no such conversion.
+
+        >>> import tegula
+        >>> tegula.array([1.5, 2.5]).astype("int8").read().result()
+        array([1, 2], dtype=int8)
+        """
         from tegula.api.functions import cast
 
         made: TensorStore = cast(self, dtype)
@@ -334,12 +275,27 @@ class TensorStore(Indexable):
         >>> store.attrs
         {'title': 'heights'}
         """
-        from tegula.api.group import attributes_of
+        from tegula.api.opengroup import attributes_of
 
         return attributes_of(self)
 
     def resolve(self, fix_resizable_bounds: bool = False, batch: Any = None) -> Future[TensorStore]:
-        """Return a future of this view with its implicit bounds as the store has them now."""
+        """Return a future of this view with its implicit bounds as the store has them now.
+
+        Args:
+            fix_resizable_bounds: make the bounds explicit: this handle then does not follow a later resize.
+            batch: the `Batch` that starts it.
+
+        Raises (from the future):
+            FailedPrecondition, NotFound: the array is another one now, or gone.
+
+        >>> import tegula
+        >>> store = tegula.open({"driver": "zarr3", "kvstore": "memory://"}, create=True,
+        ...                     dtype="uint8", shape=[4]).result()
+        >>> larger = store.resize(exclusive_max=[6]).result()
+        >>> store.domain, store.resolve().result().domain
+        ({ [0, 4*) }, { [0, 6*) })
+        """
         from tegula.api.running import resolve
 
         return resolve(self, fix_resizable_bounds, batch)

@@ -18,12 +18,33 @@ __all__ = ["Tree"]
 
 
 class Tree:
-    """The nodes below a group; printed as a tree, in a notebook as nested lists."""
+    """The nodes below a group; printed as a tree, in a notebook as nested lists.
 
-    __slots__ = ("_driver", "_name", "nodes")
+    >>> import tegula
+    >>> group = tegula.open_group("memory://a/", create=True).result()
+    >>> made = group.create_array("raw/t1", dtype="int8", shape=[4, 4]).result()
+    >>> group.tree()
+    /
+    └── raw
+        └── t1 (4, 4) int8
+    >>> sorted(group.tree().nodes)
+    ['raw', 'raw/t1']
+    """
+
+    __slots__ = {
+        "_driver": None,
+        "_name": None,
+        "nodes": """The nodes by path: kind, attributes, and of an array its document.
+
+        >>> import tegula
+        >>> group = tegula.open_group("memory://a/", create=True).result()
+        >>> made = group.create_array("raw/t1", dtype="int8", shape=[4, 4]).result()
+        >>> {path: node.kind for path, node in group.tree().nodes.items()}
+        {'raw': 'group', 'raw/t1': 'array'}
+        """,
+    }
 
     nodes: dict[str, Node]
-    """The nodes by path."""
 
     def __init__(self, driver: str, path: str, nodes: dict[str, Node]) -> None:
         self._driver, self._name, self.nodes = driver, "/" + path, nodes

@@ -28,6 +28,7 @@ from tegula.record import Record, derived, replace
 from tegula.schema.dtypes import DataType
 from tegula.schema.units import Unit
 from tegula.space import domain as domains
+from tegula.space.labels import check_labels
 
 __all__ = ["ArrayLayout", "Clipping", "KeyRule", "VoxelKeys", "resolved"]
 
@@ -213,7 +214,7 @@ class ArrayLayout(Record):
         rank = len(self.shape)
         own = self.shape[rank - self.inner :]
         fill = None if self.fill_bytes is None else element(self.fill_bytes, self.dtype, own)
-        domains.check_labels(self.labels)
+        check_labels(self.labels)
         object.__setattr__(self, "fill_value", fill)
         low = self.origin or (0,) * rank
         high = tuple(map(add, low, self.shape))

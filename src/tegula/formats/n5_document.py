@@ -24,7 +24,7 @@ from tegula.formats import document
 from tegula.record import Record
 from tegula.schema.dtypes import DataType
 from tegula.schema.units import Unit
-from tegula.space.domain import check_labels
+from tegula.space.labels import check_labels
 
 __all__ = ["NAMES", "Constraints", "Metadata", "constraints", "constraints_json", "metadata", "to_json"]
 

@@ -27,7 +27,7 @@ from tegula.errors import Aborted, InvalidArgument
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Future", "Promise", "WriteFutures", "forget", "pending", "ready", "settle"]
+__all__ = ["Future", "Promise", "forget", "pending", "ready", "settle"]
 
 T = TypeVar("T")
 
@@ -78,8 +78,25 @@ class Future(Generic[T]):
     ) -> T:
         """Wait for the answer and return it, or raise the error.
 
-        `timeout` is in seconds, `deadline` in seconds since the epoch; TimeoutError when the sooner
-        of the two passes.  Raises asyncio.CancelledError where it was cancelled.
+        Ctrl-C interrupts the wait; the operation goes on.
+
+        Args:
+            timeout: how long to wait, in seconds.
+            deadline: until when to wait, in seconds since the epoch.
+
+        Raises:
+            TimeoutError: the sooner of the two has passed.
+            asyncio.CancelledError: the future was cancelled.
+            Exception: what the operation failed with.
+
+        >>> import tegula
+        >>> tegula.array([[1, 2], [3, 4]])[1].read().result()
+        array([3, 4])
+        >>> promise, future = Promise.new()
+        >>> future.result(timeout=0)
+        Traceback (most recent call last):
+            ...
+        TimeoutError
         """
         if self._state == _VALUE and timeout is None and deadline is None:
             return self._outcome  # type: ignore[no-any-return]  # a cast would cost as much again
@@ -99,7 +116,18 @@ class Future(Generic[T]):
     ) -> BaseException | None:
         """Wait for the answer and return the error, or None where there is none.
 
-        Raises as `result` does for a time that has passed and for a cancelled future.
+        Args:
+            timeout: how long to wait, in seconds.
+            deadline: until when to wait, in seconds since the epoch.
+
+        Raises:
+            TimeoutError: the sooner of the two has passed.
+            asyncio.CancelledError: the future was cancelled.
+
+        >>> import tegula
+        >>> missing = tegula.open({"driver": "zarr3", "kvstore": "memory://"})
+        >>> type(missing.exception()).__name__, tegula.array([1]).read().exception()
+        ('NotFound', None)
         """
         self._wait(timeout, deadline)
         if self._state == _VALUE:
@@ -110,17 +138,37 @@ class Future(Generic[T]):
         return error
 
     def done(self) -> bool:
-        """Whether the outcome is known: a value, an error, or cancelled."""
+        """Return whether the outcome is known: a value, an error, or cancelled.
+
+        >>> promise, future = Promise.new()
+        >>> before = future.done()
+        >>> promise.set_result(1)
+        >>> before, future.done()
+        (False, True)
+        """
         return self._state != _PENDING
 
     def cancelled(self) -> bool:
-        """Whether the future was cancelled."""
+        """Return whether the future was cancelled.
+
+        >>> promise, future = Promise.new()
+        >>> future.cancel(), future.cancelled(), Future(3).cancelled()
+        (True, True, False)
+        """
         return self._state == _CANCELLED
 
     def cancel(self) -> bool:
         """Cancel: no one will see an answer; return False where there already was one.
 
-        A read stops; what has been accepted for writing is still written.
+        A read stops: what is in flight ends, and nothing more is asked.  What has been accepted for
+        writing is still written.
+
+        >>> promise, future = Promise.new(on_cancel=lambda: print("stopped"))
+        >>> future.cancel()
+        stopped
+        True
+        >>> Future(3).cancel()
+        False
         """
         if self._state != _PENDING:
             return False
@@ -132,7 +180,15 @@ class Future(Generic[T]):
         return True
 
     def force(self) -> None:
-        """Start the operation if it waits to be asked for; `result` and ``await`` do it themselves."""
+        """Start the operation if it waits to be asked for; `result` and ``await`` do it themselves.
+
+        >>> promise, future = Promise.new(on_force=lambda: promise.set_result("asked for"))
+        >>> future.done()
+        False
+        >>> future.force()
+        >>> future.done(), future.result()
+        (True, 'asked for')
+        """
         if self._state != _PENDING:
             return
         with _lock:
@@ -145,8 +201,13 @@ class Future(Generic[T]):
     def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
         """Call `callback` with this future when it is ready, from any thread; at once if it is.
 
-        An exception that it raises later is printed (`sys.excepthook`) and goes no further; one that it
-        raises at once is the caller's.
+        Callbacks are called once each, in order.  An exception that one raises later is printed
+        (`sys.excepthook`) and goes no further; one that it raises at once is the caller's.
+
+        >>> promise, future = Promise.new()
+        >>> future.add_done_callback(lambda done: print("got", done.result()))
+        >>> promise.set_result(5)
+        got 5
         """
         if self._state == _PENDING:
             with _lock:
@@ -156,7 +217,14 @@ class Future(Generic[T]):
         callback(self)
 
     def remove_done_callback(self, callback: Callable[[Future[T]], object]) -> int:
-        """Forget every registration of `callback`; return how many there were."""
+        """Forget every registration of `callback`; return how many there were.
+
+        >>> promise, future = Promise.new()
+        >>> future.add_done_callback(print)
+        >>> future.add_done_callback(print)
+        >>> future.remove_done_callback(print), future.remove_done_callback(print)
+        (2, 0)
+        """
         if self._state != _PENDING:
             return 0
         with _lock:
@@ -168,6 +236,21 @@ class Future(Generic[T]):
             return removed
 
     def __await__(self) -> Generator[Any, None, T]:
+        """Wait in an asyncio program, in whichever loop runs; other tasks go on.
+
+        Cancelling the task that waits cancels the future.
+
+        Raises:
+            Exception: what the operation failed with.
+
+        >>> import asyncio
+        >>> import tegula
+        >>> async def total(store):
+        ...     rows = await asyncio.gather(*[store[i].read() for i in range(2)])
+        ...     return int(sum(row.sum() for row in rows))
+        >>> asyncio.run(total(tegula.array([[1, 2], [3, 4]])))
+        10
+        """
         if self._state == _PENDING:
             yield from self._awaited()
         return self.result()
@@ -369,21 +452,40 @@ class Promise(Generic[T]):
     ) -> tuple[Promise[Any], Future[Any]]:
         """Return a promise and its future.
 
-        `on_cancel` is called when the future is cancelled, `on_force` when its answer is first
-        asked for.
+        Args:
+            on_cancel: called when the future is cancelled.
+            on_force: called when its answer is first asked for.
+
+        >>> promise, future = Promise.new()
+        >>> promise.set_result([1, 2])
+        >>> future.result()
+        [1, 2]
         """
         promise: Promise[Any] = object.__new__(Promise)
         promise._future = pending(on_cancel, on_force)
         return promise, promise._future
 
     def set_result(self, result: T) -> None:
-        """Make the future ready with a value; does nothing where it is ready or cancelled."""
+        """Make the future ready with a value; does nothing where it is ready or cancelled.
+
+        >>> promise, future = Promise.new()
+        >>> promise.set_result(5)
+        >>> promise.set_result(6)
+        >>> future.result()
+        5
+        """
         settle(self._future, result)
 
     def set_exception(self, exception: BaseException) -> None:
         """Make the future fail; does nothing where it is ready or cancelled.
 
-        Raises TypeError for what is no exception.
+        Raises:
+            TypeError: it is no exception.
+
+        >>> promise, future = Promise.new()
+        >>> promise.set_exception(KeyError("gone"))
+        >>> future.exception()
+        KeyError('gone')
         """
         if not isinstance(exception, BaseException):
             raise TypeError(f"not an exception: {exception!r}")
@@ -399,80 +501,6 @@ class Promise(Generic[T]):
         future: Future[T] | None = getattr(self, "_future", None)
         if future is not None and not future.done():
             settle(future, None, Aborted("the promise was dropped without a result"))
-
-
-@final
-class WriteFutures:
-    """The two moments of a write: `copy`, when the source may be changed; `commit`, when it is stored.
-
-    Used as a future it is its `commit`: errors of either come out of `result`.
-
-    >>> import tegula
-    >>> futures = tegula.array([0, 0]).write([1, 2])
-    >>> futures.copy.result(), futures.commit.result(), futures.done()
-    (None, None, True)
-    """
-
-    __slots__ = ("__weakref__", "_commit", "_copy")
-
-    def __init__(self, copy: Future[None], commit: Future[None]) -> None:
-        self._copy = copy
-        self._commit = commit
-
-    @property
-    def copy(self) -> Future[None]:
-        """Ready when the source may be changed."""
-        return self._copy
-
-    @property
-    def commit(self) -> Future[None]:
-        """Ready when the write is stored."""
-        return self._commit
-
-    def result(
-        self,
-        timeout: SupportsFloat | SupportsIndex | None = None,
-        deadline: SupportsFloat | SupportsIndex | None = None,
-    ) -> None:
-        """Wait until the write is stored; raise as `Future.result` does."""
-        return self._commit.result(timeout, deadline)
-
-    def exception(
-        self,
-        timeout: SupportsFloat | SupportsIndex | None = None,
-        deadline: SupportsFloat | SupportsIndex | None = None,
-    ) -> BaseException | None:
-        """Wait until the write is stored; return its error or None, as `Future.exception` does."""
-        return self._commit.exception(timeout, deadline)
-
-    def done(self) -> bool:
-        """Whether the outcome of the write is known."""
-        return self._commit.done()
-
-    def cancelled(self) -> bool:
-        """Whether the write was cancelled."""
-        return self._commit.cancelled()
-
-    def cancel(self) -> bool:
-        """Stop waiting for the write; what was accepted is still written."""
-        return self._commit.cancel()
-
-    def add_done_callback(self, callback: Callable[[Future[None]], object]) -> None:
-        """Call `callback` with `commit` when the write is stored."""
-        self._commit.add_done_callback(callback)
-
-    def remove_done_callback(self, callback: Callable[[Future[None]], object]) -> int:
-        """Forget every registration of `callback`; return how many there were."""
-        return self._commit.remove_done_callback(callback)
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return self._commit.__await__()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("cannot pickle 'tegula.WriteFutures' object")
-
-    def __init_subclass__(cls) -> None:
-        raise TypeError("type 'tegula.WriteFutures' is not an acceptable base type")
 
 
 def _install_fork_hook() -> None:

@@ -59,56 +59,108 @@ class ChunkGrid:
 
     @property
     def rank(self) -> int | None:
-        """The number of dimensions; None where nothing says."""
+        """The number of dimensions; None where nothing says.
+
+        >>> ChunkGrid(shape=[2, None, 5]).rank, ChunkGrid(elements=10).rank
+        (3, None)
+        """
         return self._rank
 
     ndim = rank
 
     @property
     def shape(self) -> tuple[int | None, ...] | None:
-        """The hard constraints on the shape."""
+        """The hard constraints on the shape, in elements, None for an open dimension.
+
+        None in their place where not even the rank is known.
+
+        >>> ChunkGrid(shape=[100, None], shape_soft_constraint=[None, 7]).shape
+        (100, None)
+        """
         return part_of(self._shape, True, self._rank)
 
     @property
     def shape_soft_constraint(self) -> tuple[int | None, ...] | None:
-        """The soft constraints on the shape."""
+        """The soft constraints on the shape: wishes, which hard constraints and a format's rules override.
+
+        >>> ChunkGrid(shape=[100, None], shape_soft_constraint=[50, 7]).shape_soft_constraint
+        (None, 7)
+        """
         return part_of(self._shape, False, self._rank)
 
     @property
     def aspect_ratio(self) -> tuple[float | None, ...] | None:
-        """The hard constraints on the aspect ratio."""
+        """The hard constraints on the ratios of extents to each other, None for an open dimension.
+
+        >>> ChunkGrid(aspect_ratio=[1, 2, None]).aspect_ratio
+        (1.0, 2.0, None)
+        """
         return part_of(self._aspect_ratio, True, self._rank)
 
     @property
     def aspect_ratio_soft_constraint(self) -> tuple[float | None, ...] | None:
-        """The soft constraints on the aspect ratio."""
+        """The soft constraints on the ratios of extents to each other.
+
+        >>> ChunkGrid(aspect_ratio_soft_constraint=[1, 2]).aspect_ratio_soft_constraint
+        (1.0, 2.0)
+        """
         return part_of(self._aspect_ratio, False, self._rank)
 
     @property
     def elements(self) -> int | None:
-        """The hard constraint on the number of elements."""
+        """The hard constraint on the number of elements of a chunk.
+
+        >>> ChunkGrid(elements=1_000_000).elements, ChunkGrid(elements_soft_constraint=10).elements
+        (1000000, None)
+        """
         return scalar_of(self._elements, True)  # type: ignore[no-any-return]
 
     @property
     def elements_soft_constraint(self) -> int | None:
-        """The soft constraint on the number of elements."""
+        """The soft constraint on the number of elements of a chunk.
+
+        >>> ChunkGrid(elements_soft_constraint=10).elements_soft_constraint
+        10
+        """
         return scalar_of(self._elements, False)  # type: ignore[no-any-return]
 
     def row(self, name: str) -> Row | None:
-        """Return the constraints on ``"shape"`` or ``"aspect_ratio"``, hard and soft."""
+        """Return the constraints on ``"shape"`` or ``"aspect_ratio"``, hard and soft.
+
+        >>> row = ChunkGrid(shape=[100, None], shape_soft_constraint=[None, 7]).row("shape")
+        >>> row.values, row.of(True)
+        ((100, 7), (100, None))
+        """
         found: Row | None = getattr(self, f"_{name}")
         return found
 
     def elements_scalar(self) -> Scalar | None:
-        """Return the constraint on the number of elements, hard or soft."""
+        """Return the constraint on the number of elements, hard or soft.
+
+        >>> ChunkGrid(elements_soft_constraint=10).elements_scalar()
+        Scalar(value=10, hard=False)
+        """
         return self._elements
 
     def target(self) -> int | None:
-        """Return the number of elements asked for, hard or soft."""
+        """Return the number of elements asked for, hard or soft.
+
+        >>> ChunkGrid(elements_soft_constraint=10).target(), ChunkGrid().target()
+        (10, None)
+        """
         return None if self._elements is None else self._elements.value
 
     def update(self, **options: Any) -> None:
-        """Merge further constraints in, in place: the keywords of the constructor."""
+        """Merge further constraints in, in place: the keywords of the constructor.
+
+        Raises:
+            InvalidArgument: one contradicts a hard constraint that is there.
+
+        >>> grid = ChunkGrid(shape=[100, None])
+        >>> grid.update(shape=[None, 7], elements_soft_constraint=700)
+        >>> grid
+        ChunkLayout.Grid({'elements_soft_constraint': 700, 'shape': [100, 7]})
+        """
         for name, value in given(options, _GRID_OPTIONS):
             with Naming(name):
                 kind, hard = _GRID_OPTIONS[name]
@@ -126,19 +178,46 @@ class ChunkGrid:
             self._rank = check_rank(rank, self._rank)
 
     def set_row(self, name: str, row: Row) -> None:
-        """Merge one row into the shape or the aspect ratio."""
+        """Merge one row into the shape or the aspect ratio, in place.
+
+        Raises:
+            InvalidArgument: the ranks differ, or a hard value contradicts one that is there.
+
+        >>> grid = ChunkGrid()
+        >>> grid.set_row("shape", SHAPE.row([100, None], True))
+        >>> grid.shape
+        (100, None)
+        """
         if row.values:
             self._set_rank(len(row.values))
         if any(v is not None for v in row.values):
             setattr(self, f"_{name}", merge_rows(getattr(self, f"_{name}"), row))
 
     def set_elements(self, found: Scalar | None) -> None:
-        """Merge a number of elements; None states none."""
+        """Merge a number of elements, in place; None states none.
+
+        Raises:
+            InvalidArgument: both are hard, and differ.
+
+        >>> grid = ChunkGrid(elements_soft_constraint=5)
+        >>> grid.set_elements(elements(10, True))
+        >>> grid
+        ChunkLayout.Grid({'elements': 10})
+        """
         if found is not None:
             self._elements = merge_scalars(self._elements, found)
 
     def merge(self, other: ChunkGrid, place: str = "") -> None:
-        """Merge another grid's constraints into this one; `place` goes into error texts."""
+        """Merge another grid's constraints into this one, in place; `place` goes into error texts.
+
+        Raises:
+            InvalidArgument: hard constraints of the two contradict each other.
+
+        >>> grid = ChunkGrid(shape=[100, None])
+        >>> grid.merge(ChunkGrid(shape=[None, 7], elements=700))
+        >>> grid
+        ChunkLayout.Grid({'elements': 700, 'shape': [100, 7]})
+        """
         for name in ("shape", "aspect_ratio", "elements"):
             found = getattr(other, f"_{name}")
             if found is None:
@@ -154,7 +233,11 @@ class ChunkGrid:
             self._set_rank(other._rank)
 
     def softened(self) -> ChunkGrid:
-        """Return the same constraints, all soft."""
+        """Return the same constraints, all soft.
+
+        >>> ChunkGrid(shape=[100, None], elements=700).softened()
+        ChunkLayout.Grid({'elements_soft_constraint': 700, 'shape_soft_constraint': [100, None]})
+        """
         made = self.copy()
         made._shape = made._shape and Row(made._shape.values)
         made._aspect_ratio = made._aspect_ratio and Row(made._aspect_ratio.values)
@@ -162,14 +245,25 @@ class ChunkGrid:
         return made
 
     def copy(self) -> ChunkGrid:
-        """Return a copy: `update` changes only one of them."""
+        """Return a copy: `update` changes only one of them.
+
+        >>> grid = ChunkGrid(elements=10)
+        >>> other = grid.copy()
+        >>> other.update(shape=[2, 5])
+        >>> grid.rank, other.rank
+        (None, 2)
+        """
         made = ChunkGrid.__new__(ChunkGrid)
         for name in ChunkGrid.__slots__:
             setattr(made, name, getattr(self, name))
         return made
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form; what is unset is left out."""
+        """Return the JSON form; what is unset is left out.
+
+        >>> ChunkGrid(aspect_ratio=[1, 2], elements_soft_constraint=50).to_json()
+        {'aspect_ratio': [1.0, 2.0], 'elements_soft_constraint': 50}
+        """
         found: dict[str, Any] = {}
         for name in ("aspect_ratio", "elements", "shape"):
             put(found, name, getattr(self, f"_{name}"))

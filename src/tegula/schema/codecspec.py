@@ -53,14 +53,22 @@ class CodecSpec:
 
     @staticmethod
     def of(json: dict[str, Any]) -> CodecSpec:
-        """Return the spec of an object that a format made itself, unchecked."""
+        """Return the spec of an object that a format made itself, unchecked.
+
+        >>> CodecSpec.of({"driver": "n5", "compression": {"type": "raw"}}).driver
+        'n5'
+        """
         made = CodecSpec.__new__(CodecSpec)
         made._json = json
         return made
 
     @property
     def driver(self) -> str:
-        """The name of the format whose codecs these are."""
+        """The name of the format whose codecs these are.
+
+        >>> CodecSpec({"driver": "zarr2", "compressor": None}).driver
+        'zarr'
+        """
         found: str = self._json["driver"]
         return found
 
@@ -82,7 +90,11 @@ class CodecSpec:
             return CodecSpec.of(merge(mine, theirs))
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:  # noqa: ARG002 - as in the drop-in
-        """Return the JSON object."""
+        """Return the JSON object, its members in order; as in the drop-in there are no defaults to include.
+
+        >>> CodecSpec({"codecs": ["crc32c"], "driver": "zarr3"}).to_json()
+        {'codecs': [{'name': 'crc32c'}], 'driver': 'zarr3'}
+        """
         found: dict[str, Any] = binding.ordered(self._json)
         return found
 

@@ -148,7 +148,29 @@ class DataType:
         TypeError: `dtype` is not something that names a type.
     """
 
-    __slots__ = ("_numpy", "digits", "itemsize", "kind", "name")
+    __slots__ = {
+        "_numpy": None,
+        "digits": """Binary digits of precision, without the sign; of a float its mantissa; 0 for text.
+
+        >>> dtype("int8").digits, dtype("uint8").digits, dtype("float32").digits
+        (7, 8, 24)
+        """,
+        "itemsize": """The size of an element in bytes; 0 for objects (string, ustring, json).
+
+        >>> dtype("complex64").itemsize, dtype("int4").itemsize
+        (8, 1)
+        """,
+        "kind": """What an element is: b(ool), i(nteger), u(nsigned), f(loat), c(omplex), r(aw), o(bject).
+
+        >>> [dtype(name).kind for name in ("int4", "bfloat16", "char", "json")]
+        ['i', 'f', 'r', 'o']
+        """,
+        "name": """The name, which is TensorStore's.
+
+        >>> dtype(bool).name, dtype("uint16").name
+        ('bool', 'uint16')
+        """,
+    }
 
     _interned: ClassVar[dict[str, DataType]] = {}
 
@@ -187,25 +209,47 @@ class DataType:
         """The NumPy dtype of arrays of this type; objects for string, ustring and json.
 
         As in the drop-in, char and byte are ``S`` and ``V`` without a size: `array_dtype` has it.
+
+        >>> dtype("uint16").numpy_dtype, dtype("bfloat16").numpy_dtype, dtype("ustring").numpy_dtype
+        (dtype('uint16'), dtype(bfloat16), dtype('O'))
         """
         return self._numpy if self._numpy is not None else _numpy_of(self)
 
     @property
     def array_dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype of one element, `itemsize` bytes: as `numpy_dtype`, but ``S1`` and ``V1``."""
+        """The NumPy dtype of one element, `itemsize` bytes: as `numpy_dtype`, but ``S1`` and ``V1``.
+
+        >>> dtype("char").numpy_dtype, dtype("char").array_dtype
+        (dtype('S'), dtype('S1'))
+        """
         return self.numpy_dtype if self.kind != "r" else np.dtype("S1" if self.name == "char" else "V1")
 
     @property
     def type(self) -> type:
-        """The Python type of one element: a NumPy scalar type, bytes, or str."""
+        """The Python type of one element: a NumPy scalar type, bytes, or str.
+
+        >>> dtype("int32").type, dtype("string").type, dtype("ustring").type
+        (<class 'numpy.int32'>, <class 'bytes'>, <class 'str'>)
+        """
         return _OBJECT_TYPES.get(self.name) or self.numpy_dtype.type
 
     def to_json(self) -> str:
-        """Return the name."""
+        """Return the name, which is how a data type stands in specifications.
+
+        >>> dtype(float).to_json()
+        'float64'
+        """
         return self.name
 
     def __call__(self, arg: Any) -> Any:
-        """Return one element of this type, converted from `arg` by the rules of its Python type."""
+        """Return one element of this type, converted from `arg` by the rules of its Python type.
+
+        Raises:
+            TypeError, ValueError, OverflowError: as NumPy, or Python, raises them for `arg`.
+
+        >>> dtype("uint8")(7), dtype("ustring")(7), dtype("json")({"a": [1]})
+        (np.uint8(7), '7', {'a': [1]})
+        """
         if self.name == "json":
             from tegula.binding import as_json
 

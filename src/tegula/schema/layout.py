@@ -78,67 +78,132 @@ class ChunkLayout:
 
     @property
     def rank(self) -> int:
-        """The number of dimensions; -1 where nothing says."""
+        """The number of dimensions; -1 where nothing says, as in the drop-in.
+
+        >>> ChunkLayout(inner_order=[1, 0]).rank, ChunkLayout(chunk_elements=100).rank
+        (2, -1)
+        """
         return -1 if self._rank is None else self._rank
 
     ndim = rank
 
     @property
     def inner_order(self) -> tuple[int, ...] | None:
-        """The order of elements within a chunk, outermost dimension first, where it is a hard constraint."""
+        """The order of elements within a chunk, outermost dimension first, where it is a hard constraint.
+
+        >>> ChunkLayout(inner_order=[1, 0]).inner_order, ChunkLayout(rank=2).inner_order
+        ((1, 0), None)
+        """
         return scalar_of(self._inner_order, True)  # type: ignore[no-any-return]
 
     @property
     def inner_order_soft_constraint(self) -> tuple[int, ...] | None:
-        """The order of elements within a chunk, where it is a soft constraint."""
+        """The order of elements within a chunk, outermost dimension first, where it is a soft constraint.
+
+        >>> ChunkLayout(inner_order_soft_constraint=[1, 0]).inner_order_soft_constraint
+        (1, 0)
+        """
         return scalar_of(self._inner_order, False)  # type: ignore[no-any-return]
 
     @property
     def grid_origin(self) -> tuple[int | None, ...] | None:
-        """The hard constraints on the origin of the chunk grid."""
+        """The hard constraints on the origin of the chunk grid, in coordinates; None for an open dimension.
+
+        >>> ChunkLayout(grid_origin=[0, None], grid_origin_soft_constraint=[None, 5]).grid_origin
+        (0, None)
+        """
         return part_of(self._grid_origin, True, self._rank)
 
     @property
     def grid_origin_soft_constraint(self) -> tuple[int | None, ...] | None:
-        """The soft constraints on the origin of the chunk grid."""
+        """The soft constraints on the origin of the chunk grid, in coordinates; None for an open dimension.
+
+        >>> layout = ChunkLayout(grid_origin=[0, None], grid_origin_soft_constraint=[None, 5])
+        >>> layout.grid_origin_soft_constraint
+        (None, 5)
+        """
         return part_of(self._grid_origin, False, self._rank)
 
     @property
     def write_chunk(self) -> ChunkGrid:
-        """The constraints on write chunks, as a copy."""
+        """The constraints on write chunks, as a copy; what is written at once costs no read.
+
+        >>> ChunkLayout(chunk_shape=[64, 64], write_chunk_elements_soft_constraint=10**6).write_chunk
+        ChunkLayout.Grid({'elements_soft_constraint': 1000000, 'shape': [64, 64]})
+        """
         return self.grid("write").copy()
 
     @property
     def read_chunk(self) -> ChunkGrid:
-        """The constraints on read chunks, as a copy."""
+        """The constraints on read chunks, as a copy: what has to be read for a single element.
+
+        >>> import tegula
+        >>> wanted = ChunkLayout(read_chunk_shape=[32, 32], write_chunk_shape=[256, 256])
+        >>> shards = tegula.open({"driver": "zarr3", "kvstore": "memory://"}, create=True,
+        ...                      dtype="uint8", shape=[512, 512], chunk_layout=wanted).result()
+        >>> layout = shards.chunk_layout
+        >>> layout.read_chunk.shape, layout.write_chunk.shape
+        ((32, 32), (256, 256))
+        """
         return self.grid("read").copy()
 
     @property
     def codec_chunk(self) -> ChunkGrid:
-        """The constraints on codec chunks, as a copy."""
+        """The constraints on codec chunks, as a copy: the blocks within which a codec such as
+        ``compressed_segmentation`` works.
+
+        >>> ChunkLayout(codec_chunk_shape=[8, 8, 8]).codec_chunk
+        ChunkLayout.Grid({'shape': [8, 8, 8]})
+        """
         return self.grid("codec").copy()
 
     @property
     def write_chunk_template(self) -> IndexDomain:
-        """The box of the write chunk at the grid origin; unbounded where either is no hard constraint."""
+        """The box of the write chunk at the grid origin; unbounded where either is no hard constraint.
+
+        Raises:
+            ValueError: the rank is open.
+
+        >>> ChunkLayout(grid_origin=[10, 0], write_chunk_shape=[64, None]).write_chunk_template
+        { [10, 74), (-inf, +inf) }
+        """
         return self._template("write")
 
     @property
     def read_chunk_template(self) -> IndexDomain:
-        """The box of the read chunk at the grid origin; unbounded where either is no hard constraint."""
+        """The box of the read chunk at the grid origin; unbounded where either is no hard constraint.
+
+        Raises:
+            ValueError: the rank is open.
+
+        >>> ChunkLayout(grid_origin=[10, 0], read_chunk_shape=[64, 32]).read_chunk_template
+        { [10, 74), [0, 32) }
+        """
         return self._template("read")
 
     def grid(self, usage: str) -> ChunkGrid:
-        """Return the constraints on the chunks of a usage: not a copy, not to be changed."""
+        """Return the constraints on the chunks of a usage (``"write" "read" "codec"``): not to be changed.
+
+        >>> ChunkLayout(chunk_shape=[64, 32]).grid("read").shape
+        (64, 32)
+        """
         found: ChunkGrid = getattr(self, f"_{usage}")
         return found
 
     def origin_row(self) -> Row | None:
-        """Return the constraints on the grid origin, hard and soft."""
+        """Return the constraints on the grid origin, hard and soft; None where there are none.
+
+        >>> ChunkLayout(grid_origin=[0, None]).origin_row().values
+        (0, None)
+        """
         return self._grid_origin
 
     def order_scalar(self) -> Scalar | None:
-        """Return the constraint on the inner order, hard or soft."""
+        """Return the constraint on the inner order, hard or soft; None where there is none.
+
+        >>> ChunkLayout(inner_order_soft_constraint=[1, 0]).order_scalar()
+        Scalar(value=(1, 0), hard=False)
+        """
         return self._inner_order
 
     def _template(self, usage: str) -> IndexDomain:
@@ -159,6 +224,15 @@ class ChunkLayout:
         """Merge further constraints in, in place: the keywords of the constructor.
 
         ``finalize=True``, applied last, makes the layout precise: see `finalize`.
+
+        Raises:
+            ValueError: one contradicts a hard constraint that is there.
+            TypeError: an argument is unknown, or of the wrong type.
+
+        >>> layout = ChunkLayout(chunk_shape=[64, None])
+        >>> layout.update(read_chunk_shape=[None, 32], inner_order=[1, 0])
+        >>> layout.read_chunk.shape, layout.write_chunk.shape
+        ((64, 32), (64, None))
         """
         for name, value in given(options, _LAYOUT_OPTIONS):
             with Naming(name):
@@ -192,7 +266,16 @@ class ChunkLayout:
                         self.set_grid_row(usage, kind, GRID_VECTORS[kind].row(value, hard, self._rank))
 
     def set_rank(self, rank: int) -> None:
-        """Fix the rank; -1 leaves it as it is."""
+        """Fix the rank, in place; -1 leaves it as it is.
+
+        Raises:
+            ValueError: it is fixed to another number, or the number is not within [0, 32].
+
+        >>> layout = ChunkLayout()
+        >>> layout.set_rank(2)
+        >>> layout.grid_origin
+        (None, None)
+        """
         if rank == -1 or rank == self._rank:
             return
         self._rank = check_rank(rank, self._rank)
@@ -200,32 +283,77 @@ class ChunkLayout:
             self.grid(usage)._set_rank(rank)
 
     def set_inner_order(self, found: Scalar) -> None:
-        """Merge an inner order."""
+        """Merge an inner order, in place.
+
+        Raises:
+            ValueError: a hard one is there already, and is another; or the rank is another.
+
+        >>> layout = ChunkLayout(inner_order_soft_constraint=[0, 1])
+        >>> layout.set_inner_order(order([1, 0], True))
+        >>> layout.inner_order
+        (1, 0)
+        """
         if found.value:
             self.set_rank(len(found.value))
             self._inner_order = merge_scalars(self._inner_order, found)
 
     def set_grid_origin(self, row: Row) -> None:
-        """Merge a grid origin."""
+        """Merge a grid origin, in place.
+
+        Raises:
+            ValueError: a hard coordinate contradicts one that is there, or the rank is another.
+
+        >>> layout = ChunkLayout(grid_origin=[3, None])
+        >>> layout.set_grid_origin(ORIGIN.row([None, 4], True))
+        >>> layout.grid_origin
+        (3, 4)
+        """
         if row.values:
             self.set_rank(len(row.values))
         if any(v is not None for v in row.values):
             self._grid_origin = merge_rows(self._grid_origin, row)
 
     def set_grid_row(self, usage: str, name: str, row: Row) -> None:
-        """Merge the shape or the aspect ratio of one usage."""
+        """Merge the shape or the aspect ratio of the chunks of one usage, in place.
+
+        Raises:
+            ValueError: a hard number contradicts one that is there, or the rank is another.
+
+        >>> layout = ChunkLayout()
+        >>> layout.set_grid_row("read", "shape", SHAPE.row([64, None], True))
+        >>> layout.read_chunk.shape
+        (64, None)
+        """
         if row.values:
             self.set_rank(len(row.values))
         self.grid(usage).set_row(name, row)
 
     def merge_grid(self, usage: str, grid: ChunkGrid) -> None:
-        """Merge the constraints on the chunks of one usage."""
+        """Merge the constraints on the chunks of one usage, in place.
+
+        Raises:
+            ValueError: hard constraints contradict each other.
+
+        >>> layout = ChunkLayout(read_chunk_shape=[64, None])
+        >>> layout.merge_grid("read", ChunkGrid(elements=4096))
+        >>> layout.read_chunk
+        ChunkLayout.Grid({'elements': 4096, 'shape': [64, None]})
+        """
         if grid._rank is not None:
             self.set_rank(grid._rank)
         self.grid(usage).merge(grid, f"{usage}_chunk")
 
     def merge(self, other: ChunkLayout) -> None:
-        """Merge every constraint of another layout into this one, in place."""
+        """Merge every constraint of another layout into this one, in place; soft ones of this one stay.
+
+        Raises:
+            ValueError: hard constraints contradict each other.
+
+        >>> layout = ChunkLayout(chunk_shape=[64, None])
+        >>> layout.merge(ChunkLayout(inner_order=[1, 0], chunk_shape=[None, 32]))
+        >>> layout.write_chunk.shape, layout.inner_order
+        ((64, 32), (1, 0))
+        """
         if other._rank is not None:  # as in the drop-in, the first vector is said to be at fault
             with binding.at(f"Error setting {'inner_order' if other._inner_order else 'grid_origin'}: "):
                 self.set_rank(other._rank)
@@ -242,7 +370,13 @@ class ChunkLayout:
         """Make the layout precise, in place: hard shapes and origins only; read chunks divide write chunks.
 
         Raises:
-            InvalidArgument: the rank or a dimension of the origin is open, or the shapes do not divide.
+            ValueError: the rank or a dimension of the origin is open, or the shapes do not divide.
+
+        >>> layout = ChunkLayout(grid_origin=[0, 0], write_chunk_shape=[64, 64], read_chunk_shape=[32, None],
+        ...                      chunk_elements_soft_constraint=100)
+        >>> layout.finalize()
+        >>> layout.read_chunk
+        ChunkLayout.Grid({'shape': [32, 64]})
         """
         if self._rank is None:
             raise InvalidArgument("rank must be specified")
@@ -265,7 +399,14 @@ class ChunkLayout:
             setattr(self, f"_{usage}", grid)
 
     def copy(self) -> ChunkLayout:
-        """Return a copy: `update` changes only one of them."""
+        """Return a copy: `update` changes only one of them.
+
+        >>> layout = ChunkLayout(rank=2)
+        >>> other = layout.copy()
+        >>> other.update(chunk_shape=[8, 8])
+        >>> layout == other, layout.write_chunk.shape
+        (False, (None, None))
+        """
         made = ChunkLayout.__new__(ChunkLayout)
         made._rank, made._inner_order, made._grid_origin = self._rank, self._inner_order, self._grid_origin
         made._write, made._read, made._codec = self._write.copy(), self._read.copy(), self._codec.copy()
@@ -274,7 +415,13 @@ class ChunkLayout:
     # ------------------------------------------------------------ JSON
 
     def members(self) -> dict[str, Any]:
-        """Return the parsers of the members of a layout, which merge into this one."""
+        """Return the parsers of the members of a layout's JSON, which merge into this one.
+
+        >>> layout = ChunkLayout()
+        >>> layout.members()["chunk"]({"shape": [64, 32]})
+        >>> layout.read_chunk.shape
+        (64, 32)
+        """
 
         def chunk(*usages: str) -> Any:
             def parse(value: Any) -> None:
@@ -318,7 +465,13 @@ class ChunkLayout:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form; what is unset is left out, and `rank` where a vector shows it."""
+        """Return the JSON form; what is unset is left out, and `rank` where a vector shows it.
+
+        >>> ChunkLayout(read_chunk_shape=[64, 32], grid_origin_soft_constraint=[0, None]).to_json()
+        {'grid_origin_soft_constraint': [0, None], 'read_chunk': {'shape': [64, 32]}}
+        >>> ChunkLayout(rank=3).to_json()
+        {'rank': 3}
+        """
         found: dict[str, Any] = {}
         put(found, "inner_order", self._inner_order)
         put(found, "grid_origin", self._grid_origin)

@@ -12,7 +12,7 @@ schema describes the view as well as it described the array (`through.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tegula import binding
 from tegula.errors import InvalidArgument, TegulaError
@@ -20,22 +20,21 @@ from tegula.schema import fill as fills
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.constraint import braced, sequence, whole
 from tegula.schema.dtypes import DataType
+from tegula.schema.facts import SchemaFacts
 from tegula.schema.fill import Fill
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.options import Naming, given
 from tegula.schema.units import Unit
-from tegula.space.domain import IndexDomain, check_labels, domain
+from tegula.space.domain import IndexDomain, domain
 from tegula.space.indexable import Indexable
 from tegula.space.interval import END, INF, MAX_RANK
+from tegula.space.labels import check_labels
 from tegula.space.transform import IndexTransform, identity
-
-if TYPE_CHECKING:
-    import numpy as np
 
 __all__ = ["Schema", "merge", "merge_domains"]
 
 
-class Schema(Indexable):
+class Schema(SchemaFacts, Indexable):
     """Constraints on an array; made from keywords, or from its JSON.
 
     >>> schema = Schema(dtype="uint8", shape=[100, 200], fill_value=7)
@@ -50,14 +49,6 @@ class Schema(Indexable):
 
     __slots__ = ("_codec", "_domain", "_dtype", "_fill", "_layout", "_rank", "_units")
 
-    _rank: int | None
-    _dtype: DataType | None
-    _domain: IndexDomain | None
-    _layout: ChunkLayout | None
-    _codec: CodecSpec | None
-    _fill: Fill | None
-    _units: tuple[Unit | None, ...] | None
-
     def __init__(self, json: Any = None, **options: Any) -> None:
         self._rank = self._dtype = self._domain = self._layout = None
         self._codec = self._fill = self._units = None
@@ -68,83 +59,20 @@ class Schema(Indexable):
         elif options:
             self.update(**options)
 
-    # ------------------------------------------------------------ reading
-
-    @property
-    def rank(self) -> int | None:
-        """The number of dimensions; None where nothing says."""
-        return self._rank
-
-    ndim = rank
-
-    @property
-    def dtype(self) -> DataType | None:
-        """The data type; None where it is not constrained."""
-        return self._dtype
-
-    @property
-    def domain(self) -> IndexDomain | None:
-        """The domain; None where it is not constrained."""
-        return self._domain
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The size of each dimension; raise InvalidArgument where not even the rank is known."""
-        return self._some_domain().shape
-
-    @property
-    def origin(self) -> tuple[int, ...]:
-        """The lower bound of each dimension; raise InvalidArgument where not even the rank is known."""
-        return self._some_domain().inclusive_min
-
-    @property
-    def size(self) -> int:
-        """The number of elements; raise InvalidArgument where not even the rank is known."""
-        return self._some_domain().size
-
-    @property
-    def chunk_layout(self) -> ChunkLayout:
-        """The chunk layout, as a copy; empty where it is not constrained."""
-        return ChunkLayout() if self._layout is None else self._layout.copy()
-
-    @property
-    def codec(self) -> CodecSpec | None:
-        """The codec; None where it is not constrained."""
-        return self._codec
-
-    @property
-    def fill_value(self) -> np.ndarray[Any, Any] | None:
-        """The fill value, as a read-only array no larger than it needs; None where it is not constrained."""
-        return None if self._fill is None else self._fill.array
-
-    @property
-    def dimension_units(self) -> tuple[Unit | None, ...] | None:
-        """The unit of each dimension, None where it is not known; None where not even the rank is known."""
-        if self._units is None:
-            return None if self._rank is None else (None,) * self._rank
-        return self._units
-
-    @property
-    def fill(self) -> Fill | None:
-        """The fill value with the data type of its elements."""
-        return self._fill
-
-    @property
-    def layout(self) -> ChunkLayout | None:
-        """The chunk layout itself, not to be changed; None where it is not constrained."""
-        return self._layout
-
-    def _some_domain(self) -> IndexDomain:
-        if self._domain is not None:
-            return self._domain
-        if self._rank is None:
-            raise InvalidArgument("Schema has unknown rank")
-        return IndexDomain(self._rank)
-
     # ------------------------------------------------------------ merging
 
     def update(self, **options: Any) -> None:
-        """Merge further constraints in, in place: the keywords of the constructor."""
+        """Merge further constraints in, in place: the keywords of the constructor.
+
+        Raises:
+            ValueError: one contradicts what the schema says already.
+            TypeError: an argument is unknown, or of the wrong type.
+
+        >>> schema = Schema(shape=[10, 20], dtype="uint8")
+        >>> schema.update(dimension_units=[None, "2nm"], fill_value=7)
+        >>> schema.dimension_units, schema.fill_value
+        ((None, Unit(2, "nm")), array(7, dtype=uint8))
+        """
         for name, value in given(options, _OPTIONS):
             if name == "fill_value":
                 # what cannot be an element is NumPy's error; what contradicts is ours
@@ -162,7 +90,16 @@ class Schema(Indexable):
                     _OPTIONS[name](self, value)
 
     def set_rank(self, rank: int, source: str = "rank") -> None:
-        """Merge the rank; -1 leaves it as it is."""
+        """Merge the rank, in place; -1 leaves it as it is.
+
+        Raises:
+            ValueError: it is another already, or not within [0, 32].
+
+        >>> schema = Schema()
+        >>> schema.set_rank(2)
+        >>> schema.dimension_units
+        (None, None)
+        """
         if rank == -1 or rank == self._rank:
             return
         if not 0 <= rank <= MAX_RANK:
@@ -180,7 +117,16 @@ class Schema(Indexable):
         self._rank = rank
 
     def set_dtype(self, dtype: DataType) -> None:
-        """Merge the data type."""
+        """Merge the data type, in place.
+
+        Raises:
+            ValueError: it is another already.
+
+        >>> schema = Schema(rank=1)
+        >>> schema.set_dtype(DataType("int8"))
+        >>> schema.to_json()
+        {'dtype': 'int8', 'rank': 1}
+        """
         if self._dtype is not None and self._dtype is not dtype:
             raise InvalidArgument(
                 f"Specified dtype ({dtype.name}) does not match existing value ({self._dtype.name})"
@@ -188,7 +134,16 @@ class Schema(Indexable):
         self._dtype = dtype
 
     def set_domain(self, domain: IndexDomain, source: str = "domain") -> None:
-        """Merge the domain."""
+        """Merge the domain, in place; an implicit infinite bound gives way to any, an empty label too.
+
+        Raises:
+            ValueError: it contradicts the domain, rank or fill value.
+
+        >>> schema = Schema(shape=[10, 20])
+        >>> schema.set_domain(IndexDomain(labels=["y", "x"]))
+        >>> schema.domain
+        { "y": [0, 10), "x": [0, 20) }
+        """
         self.set_rank(domain.rank, source)
         merged = domain if self._domain is None else merge_domains(self._domain, domain)
         if self._fill is not None:
@@ -196,7 +151,17 @@ class Schema(Indexable):
         self._domain = merged
 
     def set_layout(self, layout: ChunkLayout) -> None:
-        """Merge the chunk layout; a rank that it has must be that of the schema."""
+        """Merge the chunk layout, in place; a rank that it has must be that of the schema.
+
+        Raises:
+            ValueError: hard constraints contradict each other.
+
+        >>> schema = Schema(rank=2)
+        >>> schema.set_layout(ChunkLayout(chunk_shape=[64, None]))
+        >>> schema.set_layout(ChunkLayout(chunk_shape=[None, 32]))
+        >>> schema.chunk_layout.write_chunk.shape
+        (64, 32)
+        """
         merged = layout.copy() if self._layout is None else self._layout.copy()
         if merged.rank == -1:
             self.set_rank(layout.rank, "chunk_layout")
@@ -205,11 +170,29 @@ class Schema(Indexable):
         self._layout = merged
 
     def set_codec(self, codec: CodecSpec) -> None:
-        """Merge the codec."""
+        """Merge the codec, in place.
+
+        Raises:
+            ValueError: no codec satisfies both.
+
+        >>> schema = Schema(codec=CodecSpec({"driver": "zarr3"}))
+        >>> schema.set_codec(CodecSpec({"driver": "zarr3", "codecs": ["gzip"]}))
+        >>> schema.codec
+        CodecSpec({'codecs': [{'name': 'gzip'}], 'driver': 'zarr3'})
+        """
         self._codec = codec if self._codec is None else self._codec.merge(codec)
 
     def set_fill(self, fill: Fill) -> None:
-        """Merge the fill value."""
+        """Merge the fill value, in place.
+
+        Raises:
+            ValueError: it is another already, or does not broadcast to the domain.
+
+        >>> schema = Schema(shape=[4, 2])
+        >>> schema.set_fill(fills.fill_of([1, 2], DataType("int8")))
+        >>> schema.fill_value
+        array([1, 2], dtype=int8)
+        """
         if self._domain is not None:
             fills.check_fits(fill, self._domain, "fill_value is incompatible with domain")
         elif self._rank is not None and fill.array.ndim > self._rank:
@@ -222,7 +205,16 @@ class Schema(Indexable):
         self._fill = self._fill or fill._replace(given=None)
 
     def set_units(self, units: tuple[Unit | None, ...]) -> None:
-        """Merge the units of the dimensions."""
+        """Merge the units of the dimensions, in place; None leaves one open.
+
+        Raises:
+            ValueError: a dimension has another unit already, or the rank is another.
+
+        >>> schema = Schema(dimension_units=["4nm", None])
+        >>> schema.set_units((None, Unit("1s")))
+        >>> schema.dimension_units
+        (Unit(4, "nm"), Unit(1, "s"))
+        """
         if not units:
             return
         self.set_rank(len(units), "dimension_units")
@@ -233,7 +225,16 @@ class Schema(Indexable):
         self._units = merged if any(unit is not None for unit in merged) else None
 
     def set_schema(self, other: Schema) -> None:
-        """Merge every constraint of another schema."""
+        """Merge every constraint of another schema, in place.
+
+        Raises:
+            ValueError: a constraint contradicts one that is there.
+
+        >>> schema = Schema(dtype="int8")
+        >>> schema.set_schema(Schema(shape=[3]))
+        >>> schema.dtype, schema.shape
+        (dtype("int8"), (3,))
+        """
         if other._rank is not None:
             self.set_rank(other._rank)
         if other._dtype is not None:
@@ -250,7 +251,14 @@ class Schema(Indexable):
             self.set_units(other._units)
 
     def copy(self) -> Schema:
-        """Return a copy: `update` changes only one of them."""
+        """Return a copy: `update` changes only one of them.
+
+        >>> schema = Schema(rank=2)
+        >>> other = schema.copy()
+        >>> other.update(dtype="int8")
+        >>> schema.dtype, other.dtype
+        (None, dtype("int8"))
+        """
         made = Schema.__new__(Schema)
         for name in Schema.__slots__:
             setattr(made, name, getattr(self, name))
@@ -271,7 +279,12 @@ class Schema(Indexable):
         """Return the schema of the view that `transform` makes of an array of this schema.
 
         Raises:
-            InvalidArgument, OutOfRange: a constraint has no meaning there.
+            ValueError: a constraint has no meaning there.
+
+        >>> schema = Schema(shape=[10, 20], dimension_units=["4nm", "1s"])
+        >>> view = schema.through(IndexTransform(input_shape=[10, 20])[::2, 7])
+        >>> view.shape, view.dimension_units
+        ((5,), (Unit(8, "nm"),))
         """
         from tegula.schema.through import fill_through, layout_through, units_through
 
@@ -287,7 +300,12 @@ class Schema(Indexable):
         return made
 
     def reduced(self, factors: tuple[int, ...], domain: IndexDomain | None) -> Schema:
-        """Return the schema of the array reduced by one factor a dimension, whose domain is `domain`."""
+        """Return the schema of the array reduced by one factor a dimension, whose domain is `domain`.
+
+        >>> schema = Schema(shape=[10, 20], dimension_units=["4nm", "1s"])
+        >>> schema.reduced((2, 1), IndexDomain(shape=[5, 20])).dimension_units
+        (Unit(8, "nm"), Unit(1, "s"))
+        """
         from tegula.schema.through import layout_reduced
 
         made = self.copy()
@@ -304,7 +322,11 @@ class Schema(Indexable):
         return made
 
     def converted(self, dtype: DataType) -> Schema:
-        """Return the schema of the array with its elements converted to `dtype`."""
+        """Return the schema of the array with its elements converted to `dtype`, and its fill value.
+
+        >>> Schema(dtype="float32", fill_value=3.7).converted(DataType("int8")).fill_value
+        array(3, dtype=int8)
+        """
         made = self.copy()
         made._dtype = dtype
         if self._fill is not None:
@@ -362,7 +384,11 @@ class Schema(Indexable):
         self.set_units(tuple(units))
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:  # noqa: ARG002 - as in the drop-in
-        """Return the JSON form; what is unset is left out."""
+        """Return the JSON form; what is unset is left out, as in the drop-in whatever `include_defaults` is.
+
+        >>> Schema(shape=[10], fill_value=7).to_json()
+        {'domain': {'exclusive_max': [10], 'inclusive_min': [0]}, 'fill_value': 7, 'rank': 1}
+        """
         found: dict[str, Any] = {}
         layout = _without_rank(self._layout)
         if layout:

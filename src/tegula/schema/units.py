@@ -31,7 +31,18 @@ class Unit:
         InvalidArgument: `json` is not a unit.
     """
 
-    __slots__ = ("base_unit", "multiplier")
+    __slots__ = {
+        "base_unit": """The name of the unit, as it was written; empty for a number alone.
+
+        >>> Unit("4 nm").base_unit, Unit(3).base_unit
+        ('nm', '')
+        """,
+        "multiplier": """How many base units it is.
+
+        >>> Unit("4 nm").multiplier, Unit("nm").multiplier
+        (4.0, 1.0)
+        """,
+    }
 
     multiplier: float
     base_unit: str
@@ -45,14 +56,28 @@ class Unit:
         raise AttributeError(f"property of 'Unit' object has no setter: {name!r}")
 
     def to_json(self) -> list[Any]:
-        """Return ``[multiplier, base_unit]``."""
+        """Return ``[multiplier, base_unit]``.
+
+        >>> Unit("0.5 um").to_json(), Unit(3).to_json()
+        ([0.5, 'um'], [3.0, ''])
+        """
         return [self.multiplier, self.base_unit]
 
     def __mul__(self, factor: Any) -> Unit:
+        """Return the unit with its multiplier multiplied by a number.
+
+        >>> Unit("4nm") * 2.5
+        Unit(10, "nm")
+        """
         number = _number(factor)
         return NotImplemented if number is None else Unit(self.multiplier * number, self.base_unit)
 
     def __truediv__(self, divisor: Any) -> Unit:
+        """Return the unit with its multiplier divided by a number; by zero it is infinite.
+
+        >>> Unit("4nm") / 8, (Unit("4nm") / -0.0).multiplier
+        (Unit(0.5, "nm"), -inf)
+        """
         number = _number(divisor)
         if number is None:
             return NotImplemented

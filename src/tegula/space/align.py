@@ -18,8 +18,9 @@ from operator import ge, le
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.space.compose import compose, through
 from tegula.space.dimops import without_arrays
-from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, dimension_of_label, domain
+from tegula.space.domain import NO_LABELS, IndexDomain, domain
 from tegula.space.interval import END, INF, contains
+from tegula.space.labels import check_labels, dimension_of_label
 from tegula.space.maps import IDENTITY, OutputIndexMap, array_map, constant_map, single_map
 from tegula.space.transform import IndexTransform, columns, transform
 

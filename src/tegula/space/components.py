@@ -11,7 +11,7 @@ from typing import Any, SupportsIndex
 
 from tegula.errors import InvalidArgument
 from tegula.space.arguments import flag, label_of, number, row
-from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, domain, mask_of
+from tegula.space.domain import NO_LABELS, IndexDomain, domain, mask_of
 from tegula.space.interval import (
     END,
     INF,
@@ -24,6 +24,7 @@ from tegula.space.interval import (
     check_sized,
     wrapped,
 )
+from tegula.space.labels import check_labels
 
 _INTEGERS = {int}
 

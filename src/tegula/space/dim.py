@@ -53,16 +53,38 @@ class Frozen:
 
 
 class _RawDim:
-    __slots__ = ("exclusive_max", "implicit_lower", "implicit_upper", "inclusive_min", "label")
+    __slots__ = {
+        "exclusive_max": """One more than the greatest index (`inf + 1` where unbounded).
+
+        >>> Dim(inclusive_min=3, inclusive_max=7).exclusive_max
+        8
+        """,
+        "implicit_lower": """Whether the lower bound may move: indexing does not enforce it.
+
+        >>> Dim(5).implicit_lower, Dim(exclusive_max=5).implicit_lower
+        (False, True)
+        """,
+        "implicit_upper": """Whether the upper bound may move: indexing does not enforce it.
+
+        >>> Dim(5).implicit_upper, Dim("x").implicit_upper
+        (False, True)
+        """,
+        "inclusive_min": """The least index (`-inf` where unbounded).
+
+        >>> Dim(5).inclusive_min, Dim("x").inclusive_min
+        (0, -4611686018427387903)
+        """,
+        "label": """The label; empty for none.
+
+        >>> Dim(5, "x").label, Dim(5).label
+        ('x', '')
+        """,
+    }
 
     inclusive_min: int
-    """The least index (`-inf` where unbounded)."""
     exclusive_max: int
-    """One more than the greatest index (`inf + 1` where unbounded)."""
     label: str
-    """The label; empty for none."""
     implicit_lower: bool
-    """Whether the lower bound may move."""
     implicit_upper: bool
     """Whether the upper bound may move."""
 
@@ -209,14 +231,32 @@ class Dim(Frozen, _RawDim):
         return self.inclusive_min != -INF and self.exclusive_max != END
 
     def __len__(self) -> int:
+        """Return the number of indices.
+
+        >>> len(Dim(2, 7))
+        5
+        """
         return self.exclusive_max - self.inclusive_min
 
     def __iter__(self) -> Iterator[int]:
+        """Return an iterator of the indices.
+
+        Raises:
+            ValueError: an edge is unbounded.
+
+        >>> list(Dim(-1, 3, label="x"))
+        [-1, 0, 1, 2]
+        """
         if not self.finite:
             raise InvalidArgument("Cannot iterate over infinite interval")
         return iter(range(self.inclusive_min, self.exclusive_max))
 
     def __contains__(self, other: SupportsIndex | Dim) -> bool:
+        """Tell whether an index, or every index of another dimension, lies within; labels do not matter.
+
+        >>> 3 in Dim(3), -1 in Dim(3), Dim(1, 2) in Dim(3), Dim() in Dim(3)
+        (False, False, True, False)
+        """
         if type(other) is int and -END < other < END:
             return self.inclusive_min <= other < self.exclusive_max and -INF < other < INF
         if isinstance(other, Dim):

@@ -17,7 +17,7 @@ from operator import add, neg, sub
 from tegula.errors import InvalidArgument, TegulaError, annotated
 from tegula.space.columns import COUNT, stepped
 from tegula.space.compose import array_or_constant, through
-from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, check_rank, domain
+from tegula.space.domain import NO_LABELS, IndexDomain, check_rank, domain
 from tegula.space.interval import (
     END,
     INF,
@@ -27,6 +27,7 @@ from tegula.space.interval import (
     shifted,
     shifted_to,
 )
+from tegula.space.labels import check_labels
 from tegula.space.maps import IDENTITY, OutputIndexMap, array_map, constant_map, single_map
 from tegula.space.transform import (
     SMALL,

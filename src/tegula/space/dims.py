@@ -225,61 +225,159 @@ class DimExpression(Frozen, _RawExpression):
         return self._then(prefix, Expression(terms, _INDEXING[prefix], place))
 
     def __getitem__(self, terms: NumpyIndexingSpec) -> DimExpression:
-        """Add an indexing operation; it must take all selected dimensions."""
+        """Add an indexing operation of NumPy's kind; it must take all selected dimensions.
+
+        Raises:
+            IndexError: for a malformed expression at once; out of bounds when it is applied.
+
+        >>> from tegula import IndexDomain
+        >>> volume = IndexDomain(shape=[9, 8, 7], labels=["z", "y", "x"])
+        >>> volume[d["x", "z"][2:4, 5]]
+        { "y": [0, 8), "x": [2, 4) }
+        """
         return self._indexed(terms, "")
 
     @property
     def oindex(self) -> _Operation:
-        """Add an indexing operation with outer index arrays."""
+        """Add an indexing operation in which each list or mask picks along its own dimension.
+
+        >>> from tegula import IndexTransform
+        >>> volume = IndexTransform(input_shape=[9, 8, 7], input_labels=["z", "y", "x"])
+        >>> volume[d["x", "z"].oindex[[0, 6], [1, 2, 3]]].shape
+        (3, 8, 2)
+        """
         return _Operation(self, "oindex")
 
     @property
     def vindex(self) -> _Operation:
-        """Add an indexing operation with joint index arrays, their dimensions first."""
+        """Add an indexing operation in which lists are taken together, as points; their dimension is first.
+
+        >>> from tegula import IndexTransform
+        >>> volume = IndexTransform(input_shape=[9, 8, 7], input_labels=["z", "y", "x"])
+        >>> volume[d["x", "z"].vindex[[0, 6, 6], [1, 2, 3]]].shape
+        (3, 8)
+        """
         return _Operation(self, "vindex")
 
     @property
     def translate_to(self) -> _Operation:
-        """Move the selected dimensions to the given origins."""
+        """Move the selected dimensions, so that each lower bound becomes the given origin; None leaves one.
+
+        Raises, when it is applied:
+            IndexError: a dimension has no lower bound, or there are not as many origins as dimensions.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[9, 8], labels=["y", "x"])[d["x", "y"].translate_to[100, None]]
+        { "y": [0, 9), "x": [100, 108) }
+        """
         return _Operation(self, "translate_to")
 
     @property
     def translate_by(self) -> _Operation:
-        """Move the selected dimensions forward."""
+        """Move the selected dimensions forward by the given offsets, one for all or one for each.
+
+        Raises, when it is applied:
+            IndexError: a bound would leave its 62 bits, or there are not as many offsets as dimensions.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[9, 8], labels=["y", "x"])[d[:].translate_by[-1]]
+        { "y": [-1, 8), "x": [-1, 7) }
+        """
         return _Operation(self, "translate_by")
 
     @property
     def translate_backward_by(self) -> _Operation:
-        """Move the selected dimensions backward."""
+        """Move the selected dimensions backward by the given offsets, one for all or one for each.
+
+        Raises, when it is applied:
+            IndexError: a bound would leave its 62 bits, or there are not as many offsets as dimensions.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[9, 8], labels=["y", "x"])[d["x"].translate_backward_by[10]]
+        { "y": [0, 9), "x": [-10, -2) }
+        """
         return _Operation(self, "translate_backward_by")
 
     @property
     def stride(self) -> _Operation:
-        """Keep the multiples of the given strides, counted from 0."""
+        """Keep the multiples of the given strides, counted from coordinate 0, and divide coordinates by them.
+
+        Unlike a slice ``[::n]``, which counts from the lower bound.
+
+        Raises, when it is applied:
+            IndexError: a stride is 0, or there are not as many strides as dimensions.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(inclusive_min=[1, 1], shape=[9, 9], labels=["y", "x"])[d["x"].stride[4]]
+        { "y": [1, 10), "x": [1, 3) }
+        """
         return _Operation(self, "stride")
 
     @property
     def label(self) -> _Operation:
-        """Call the selected dimensions so."""
+        """Call the selected dimensions so; an empty label takes the old one away.
+
+        Raises, when it is applied:
+            IndexError: a label is used twice, or there are not as many labels as dimensions.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[9, 8, 7])[d[2, 0].label["x", "z"]]
+        { "z": [0, 9), [0, 8), "x": [0, 7) }
+        """
         return _Operation(self, "label")
 
     @property
     def transpose(self) -> _Operation:
-        """Put the selected dimensions at the given places."""
+        """Put the selected dimensions at the given places of the result; the others keep their order.
+
+        One number puts them there together, ``[:]`` at the front, in the order of the selection.
+
+        Raises, when it is applied:
+            IndexError: a place is named twice or does not exist, or there are not as many as dimensions.
+
+        >>> from tegula import IndexDomain
+        >>> volume = IndexDomain(shape=[9, 8, 7], labels=["z", "y", "x"])
+        >>> volume[d["x", "y"].transpose[0]]
+        { "x": [0, 7), "y": [0, 8), "z": [0, 9) }
+        >>> volume[d["z"].transpose[-1]]
+        { "y": [0, 8), "x": [0, 7), "z": [0, 9) }
+        """
         return _Operation(self, "transpose")
 
     @property
     def mark_bounds_implicit(self) -> _Operation:
-        """Make bounds of the selected dimensions implicit or explicit."""
+        """Make bounds of the selected dimensions implicit (True) or explicit (False); ``[lower:upper]``.
+
+        Raises, when it is applied:
+            IndexError: a dimension that an index array depends on would become implicit.
+
+        >>> from tegula import IndexDomain
+        >>> IndexDomain(shape=[9, 8], labels=["y", "x"])[d["x"].mark_bounds_implicit[:True]]
+        { "y": [0, 9), "x": [0, 8*) }
+        """
         return _Operation(self, "mark_bounds_implicit")
 
     @property
     def diagonal(self) -> DimExpression:
-        """Join the selected dimensions into a new first one."""
+        """Join the selected dimensions into a new first one, over the indices that all of them have.
+
+        >>> from tegula import IndexDomain
+        >>> volume = IndexDomain(shape=[9, 8, 7], labels=["z", "y", "x"])
+        >>> volume[d["z", "x"].diagonal.label["zx"]]
+        { "zx": [0, 7), "y": [0, 8) }
+        """
         return self._then("diagonal", None)
 
     def __call__(self, x: T) -> T:
-        """Return `x[self]`; raise `IndexingError`."""
+        """Return ``x[self]``: an expression is a function on whatever has a transform.
+
+        Raises:
+            IndexError: a dimension is not there, or an operation does not fit it.
+
+        >>> from tegula import IndexDomain
+        >>> d["x"].translate_to[5](IndexDomain(shape=[3], labels=["x"]))
+        { "x": [5, 8) }
+        """
         seen: T = x[self]  # type: ignore[index]
         return seen
 
@@ -346,7 +444,13 @@ class _Start:
     __iter__ = None
 
     def __getitem__(self, selection: DimSelectionLike) -> DimSelection:
-        """Return the selection of the given dimensions."""
+        """Return the selection of these dimensions, in this order.
+
+        >>> from tegula import IndexDomain, d
+        >>> domain = IndexDomain(labels=["x", "y", "z"], shape=[4, 6, 8])
+        >>> [domain[d[key].translate_to[1]].origin for key in (0, -1, slice(1, None), ("z", "x"))]
+        [(1, 0, 0), (0, 0, 1), (0, 1, 1), (1, 0, 1)]
+        """
         return _expression(specs_of(selection), ())  # type: ignore[return-value]
 
     def __repr__(self) -> str:

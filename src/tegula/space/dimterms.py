@@ -18,7 +18,8 @@ from tegula.errors import InvalidArgument
 from tegula.space import dimops
 from tegula.space.compose import compose
 from tegula.space.direct import true_positions
-from tegula.space.domain import check_rank, dimension_of_label
+from tegula.space.domain import check_rank
+from tegula.space.labels import dimension_of_label
 from tegula.space.plain import indexed
 from tegula.space.selection import Spec, in_range, new_dims, numbered
 from tegula.space.slicing import Expression

@@ -12,7 +12,6 @@ Python integers, implicit flags are bit masks.  Law: `IndexDomain(list(domain)) 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from math import prod
 from operator import attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
@@ -22,7 +21,8 @@ from tegula.space.arguments import int64, is_whole, label_of, row
 from tegula.space.columns import ZEROS
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.indexable import Movable, Operations
-from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, quoted
+from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE
+from tegula.space.labels import check_labels, dimension_of_label
 
 if TYPE_CHECKING:
     from tegula.space.keys import DimSelectionLike, IndexKey
@@ -39,40 +39,48 @@ def check_rank(rank: int) -> None:
         raise InvalidArgument(f"Rank {rank} is outside valid range [0, {MAX_RANK}]")
 
 
-def check_labels(labels: tuple[str, ...]) -> None:
-    """Raise `InvalidArgument` if a label, other than the empty one, is used twice."""
-    if len(set(labels)) == len(labels) or not any(labels):
-        return
-    named = sorted(label for label in labels if label)
-    if len(set(named)) != len(named):
-        twice = [a for a, b in pairwise(named) if a == b]
-        raise InvalidArgument(f"Dimension label(s) {', '.join(map(quoted, twice))} not unique")
-
-
 class _RawDomain:
-    __slots__ = (
-        "_shape",
-        "_size",
-        "exclusive_max",
-        "inclusive_min",
-        "labels",
-        "lower_mask",
-        "rank",
-        "upper_mask",
-    )
+    __slots__ = {
+        "_shape": None,
+        "_size": None,
+        "exclusive_max": """The upper bound of each dimension, exclusive (`inf + 1` where unbounded).
+
+        >>> IndexDomain(inclusive_min=[1, 2], shape=[3, 4]).exclusive_max
+        (4, 6)
+        """,
+        "inclusive_min": """The lower bound of each dimension (`-inf` where unbounded).
+
+        >>> IndexDomain(shape=[3, 4]).translate_to[10, -5].inclusive_min
+        (10, -5)
+        """,
+        "labels": """The label of each dimension; empty for none.
+
+        >>> IndexDomain([Dim(3, "x"), Dim(4)]).labels
+        ('x', '')
+        """,
+        "lower_mask": """The implicit lower bounds as a number: bit `i` is that of dimension `i`.
+
+        >>> bin(IndexDomain([Dim(3), Dim("x")]).lower_mask)
+        '0b10'
+        """,
+        "rank": """The number of dimensions, at most 32.
+
+        >>> IndexDomain(shape=[3, 4]).rank
+        2
+        """,
+        "upper_mask": """The implicit upper bounds as a number: bit `i` is that of dimension `i`.
+
+        >>> IndexDomain(shape=[3, 4]).mark_bounds_implicit[:True].upper_mask
+        3
+        """,
+    }
 
     rank: int
-    """The number of dimensions."""
     inclusive_min: tuple[int, ...]
-    """The lower bounds (`-inf` where unbounded)."""
     exclusive_max: tuple[int, ...]
-    """The upper bounds, exclusive (`inf + 1` where unbounded)."""
     labels: tuple[str, ...]
-    """The labels; empty for none."""
     lower_mask: int
-    """Bit `i` is set where lower bound `i` is implicit."""
     upper_mask: int
-    """Bit `i` is set where upper bound `i` is implicit."""
     _shape: tuple[int, ...]
     _size: int
 
@@ -181,8 +189,30 @@ class IndexDomain(Movable, Frozen, _RawDomain):
             labels,
         )
 
-    origin = property(attrgetter("inclusive_min"), doc="The lower bounds; alias of `inclusive_min`.")
-    ndim = property(attrgetter("rank"), doc="The number of dimensions; alias of `rank`.")
+    if TYPE_CHECKING:
+
+        @property
+        def origin(self) -> tuple[int, ...]: ...
+        @property
+        def ndim(self) -> int: ...
+
+    else:  # in C: looking at a view is what programs do most
+        origin = property(
+            attrgetter("inclusive_min"),
+            doc="""The lower bound of each dimension: `inclusive_min`.
+
+            >>> IndexDomain(shape=[3, 4]).translate_by[5, -1].origin
+            (5, -1)
+            """,
+        )
+        ndim = property(
+            attrgetter("rank"),
+            doc="""The number of dimensions, as NumPy calls it: `rank`.
+
+            >>> IndexDomain(shape=[3, 4], labels=["x", "y"]).ndim
+            2
+            """,
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -256,9 +286,19 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         return tuple(slices)
 
     def __len__(self) -> int:
+        """Return the number of dimensions.
+
+        >>> len(IndexDomain(shape=[3, 4]))
+        2
+        """
         return self.rank
 
     def __iter__(self) -> Iterator[Dim]:
+        """Return an iterator of the dimensions, as `Dim` values.
+
+        >>> [str(one) for one in IndexDomain(shape=[3, 4], labels=["x", ""])]
+        ['"x": [0, 3)', '[0, 4)']
+        """
         return map(self.dim, range(self.rank))
 
     def dim(self, i: int) -> Dim:
@@ -372,7 +412,11 @@ class IndexDomain(Movable, Frozen, _RawDomain):
 
     @property
     def T(self) -> IndexDomain:  # noqa: N802 - the name in NumPy and the drop-in
-        """The domain with its dimensions in reverse order."""
+        """The domain with its dimensions in reverse order.
+
+        >>> IndexDomain(shape=[3, 4], labels=["x", "y"]).T
+        { "y": [0, 4), "x": [0, 3) }
+        """
         if self.lower_mask or self.upper_mask:
             return self.take(range(self.rank - 1, -1, -1))
         labels = self.labels
@@ -389,7 +433,23 @@ class IndexDomain(Movable, Frozen, _RawDomain):
     def __getitem__(self, key: IndexKey | DimSelectionLike) -> IndexDomain: ...
 
     def __getitem__(self, key: IndexKey | DimSelectionLike) -> Dim | IndexDomain:
-        """Return one dimension (by number or label), several, or this domain indexed by another value."""
+        """Return one dimension (by number or label), several, or this domain indexed by another value.
+
+        A number from the end may be negative.  A range, list or tuple of numbers and labels gives a domain of
+        those dimensions; a domain restricts by its labels; a transform or dimension expression moves
+        the bounds.
+
+        Raises:
+            IndexError: there is no such dimension, or the other value leaves this domain.
+
+        >>> volume = IndexDomain(shape=[3, 4, 5], labels=["z", "y", "x"])
+        >>> volume["y"], volume[-1]
+        (Dim(inclusive_min=0, exclusive_max=4, label="y"), Dim(inclusive_min=0, exclusive_max=5, label="x"))
+        >>> volume["x", 0]
+        { "x": [0, 5), "z": [0, 3) }
+        >>> volume[IndexDomain(inclusive_min=[1], shape=[2], labels=["y"])]
+        { "z": [0, 3), "y": [1, 3), "x": [0, 5) }
+        """
         if type(key) is int and 0 <= key < self.rank:
             return self.dim(key)
         if isinstance(key, (str, bytes)):
@@ -429,17 +489,6 @@ class IndexDomain(Movable, Frozen, _RawDomain):
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.inclusive_min, self.exclusive_max, self.labels, self.lower_mask, self.upper_mask)
         return domain, fields
-
-
-def dimension_of_label(labels: tuple[str, ...], label: str) -> int:
-    """Return the position of `label`; raise `InvalidArgument` for the empty or an unknown one."""
-    if not label:
-        raise InvalidArgument("Dimension cannot be specified by empty label")
-    try:
-        return labels.index(label)
-    except ValueError:
-        known = ", ".join(map(quoted, labels))
-        raise InvalidArgument(f"Label {quoted(label)} does not match one of {{{known}}}") from None
 
 
 def plainly(rank: Any, inclusive_min: Any, exclusive_max: Any, shape: Any, labels: Any) -> IndexDomain | None:

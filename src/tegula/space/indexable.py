@@ -196,7 +196,19 @@ class Indexable(Movable):
     def __getitem__(self, key: IndexKey) -> Self:
         """Return the view through a NumPy-style expression, domain, transform or dimension expression.
 
-        Raise `IndexingError` for an expression that is wrong or leaves the explicit bounds.
+        Coordinates are kept: a slice does not start at 0 again, and a negative number is a coordinate.
+
+        Raises:
+            IndexError: the expression is malformed, or leaves the explicit bounds.
+
+        >>> from tegula import IndexDomain, IndexTransform, d
+        >>> image = IndexTransform(input_shape=[9, 7], input_labels=["y", "x"])
+        >>> image[2:5, 3].domain
+        { "y": [2, 5) }
+        >>> image[IndexDomain(shape=[4], labels=["x"])].domain
+        { "y": [0, 9), "x": [0, 4) }
+        >>> image[d["x"].translate_to[100]].domain
+        { "y": [0, 9), "x": [100, 107) }
         """
         me: Any = self
         seen: Self = me._with_transform(Operations.index(me._transform, key))

@@ -49,9 +49,19 @@ class OutputIndexMethod(Enum):
         return next((one for one in cls if one.value == number), None)
 
     def __int__(self) -> int:
+        """Return the number of the method, as in the drop-in.
+
+        >>> int(OutputIndexMethod.array)
+        2
+        """
         return self.value
 
     def __index__(self) -> int:
+        """Return the number of the method, as in the drop-in.
+
+        >>> ["constant", "single", "array"][OutputIndexMethod.single_input_dimension]
+        'single'
+        """
         return self.value
 
     def __hash__(self) -> int:
@@ -66,18 +76,49 @@ UNBOUNDED = dim(-INF, END)
 
 
 class _RawMap:
-    __slots__ = ("index_array", "index_range", "input_dimension", "method", "offset", "stride")
+    __slots__ = {
+        "index_array": """The read-only int64 array of an array map, one axis an input dimension; else None.
+
+        >>> from tegula import IndexTransform
+        >>> IndexTransform(input_shape=[5, 6]).oindex[:, [4, 0]].output[1].index_array
+        array([[4, 0]])
+        """,
+        "index_range": """The values that an array map may use, checked when it is used; None for other maps.
+
+        >>> from tegula import IndexTransform
+        >>> IndexTransform(input_shape=[5, 6]).oindex[:, [4, 0]].output[1].index_range
+        Dim(inclusive_min=0, exclusive_max=6)
+        """,
+        "input_dimension": """The input dimension of a single-input-dimension map, else None.
+
+        >>> from tegula import IndexTransform
+        >>> [one.input_dimension for one in IndexTransform(3)[:, 7].output]
+        [0, None, 1]
+        """,
+        "method": """The kind of the map: an `OutputIndexMethod`.
+
+        >>> OutputIndexMap(7).method, OutputIndexMap(input_dimension=0).method == OutputIndexMethod.constant
+        (<OutputIndexMethod.constant: 0>, False)
+        """,
+        "offset": """What is added to the product, or the constant itself.
+
+        >>> from tegula import IndexTransform
+        >>> IndexTransform(1).translate_by[10].output[0].offset
+        -10
+        """,
+        "stride": """What multiplies the input coordinate or the array's value; None for a constant.
+
+        >>> from tegula import IndexTransform
+        >>> [one.stride for one in IndexTransform(input_shape=[9, 9])[8, ::-2].output]
+        [None, -2]
+        """,
+    }
 
     method: OutputIndexMethod
-    """The kind of the map."""
     offset: int
-    """What is added."""
     stride: int | None
-    """What multiplies the input coordinate or the array's value; None for a constant."""
     input_dimension: int | None
-    """The input dimension of a single-input-dimension map, else None."""
     index_array: IndexArray | None
-    """The array of an array map, else None."""
     index_range: Dim | None
     """The values that an array map may use, checked when it is used; else None."""
 
@@ -304,9 +345,21 @@ class OutputIndexMaps:
         return len(self._maps)
 
     def __len__(self) -> int:
+        """Return the number of output dimensions.
+
+        >>> from tegula import IndexTransform
+        >>> len(IndexTransform(3)[0].output)
+        3
+        """
         return len(self._maps)
 
     def __iter__(self) -> Iterator[OutputIndexMap]:
+        """Return an iterator of the maps, by output dimension.
+
+        >>> from tegula import IndexTransform
+        >>> [one.offset for one in IndexTransform(2).translate_by[3, 4].output]
+        [-3, -4]
+        """
         return iter(self._maps)
 
     @overload
@@ -318,7 +371,14 @@ class OutputIndexMaps:
     def __getitem__(self, key: SupportsIndex | slice) -> OutputIndexMap | list[OutputIndexMap]:
         """Return the map of one output dimension, or a list of several.
 
-        Raise `IndexError` for a number, and `ValueError` for a range, that leaves the rank.
+        Raises:
+            IndexError: a number leaves the rank; -1 is the last.
+            ValueError: a range leaves the rank.
+
+        >>> from tegula import IndexTransform
+        >>> maps = IndexTransform(input_shape=[9, 9, 9])[:, 5, ::2].output
+        >>> maps[-1], maps[1:2]
+        (OutputIndexMap(offset=0, stride=2, input_dimension=1), [OutputIndexMap(offset=5)])
         """
         if isinstance(key, slice):
             from tegula.space.selection import in_range

@@ -15,8 +15,8 @@ from typing import Any
 
 from tegula.errors import InvalidArgument
 from tegula.space.arguments import int64, label_of
-from tegula.space.domain import dimension_of_label
 from tegula.space.interval import MAX_INT64, MIN_INT64, quoted
+from tegula.space.labels import dimension_of_label
 
 Spec = int | str | slice
 

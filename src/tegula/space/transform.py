@@ -21,7 +21,6 @@ Laws: `compose(f, g)(x) == f(g(x))`, `IndexTransform(json=t.to_json()) == t`, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -35,6 +34,7 @@ from tegula.space.dim import Frozen, dim
 from tegula.space.domain import IndexDomain, plainly, unbounded
 from tegula.space.image import image
 from tegula.space.indexable import Indexable
+from tegula.space.inputs import Inputs
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import (
     IDENTITY,
@@ -50,21 +50,28 @@ from tegula.space.text import plain_text, text
 
 
 class _RawTransform:
-    __slots__ = (
-        "_arrays",
-        "_box",
-        "_dims",
-        "_late",
-        "_near",
-        "_offsets",
-        "_reversed",
-        "_strides",
-        "domain",
-        "maps",
-    )
+    __slots__ = {
+        "_arrays": None,
+        "_box": None,
+        "_dims": None,
+        "_late": None,
+        "_near": None,
+        "_offsets": None,
+        "_reversed": None,
+        "_strides": None,
+        "domain": """The input domain: the coordinates that the transform takes.
+
+        >>> IndexTransform(input_shape=[5, 6])[1:3].domain
+        { [1, 3), [0, 6) }
+        """,
+        "maps": """The output index maps as a tuple: what `output` wraps, without the wrapping.
+
+        >>> IndexTransform(input_shape=[5])[::2].maps
+        (OutputIndexMap(offset=0, stride=2, input_dimension=0),)
+        """,
+    }
 
     domain: IndexDomain
-    """The input domain."""
     _dims: tuple[int, ...]
     """For each output the input dimension it follows; -1 for none."""
     _offsets: tuple[int, ...]
@@ -75,7 +82,6 @@ class _RawTransform:
     """For each output its index array and index range, None for none; None altogether where all are."""
     # worked out when somebody looks, and remembered
     maps: tuple[OutputIndexMap, ...]
-    """The output index maps; what `output` wraps, without the wrapping."""
     _near: bool | None
     """What `is_near` says, once it was asked."""
     _box: tuple[tuple[int, int, int], ...] | bool | None
@@ -183,7 +189,7 @@ def nowhere(domain: IndexDomain) -> IndexTransform:
     return columns(domain, (), (), ())
 
 
-class IndexTransform(Indexable, Frozen, Late, _RawTransform):
+class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
     """A function from the coordinates of an input domain to output coordinates.
 
     `IndexTransform(input_rank, output=...)`, by component vectors (`input_inclusive_min=`, `input_shape=`,
@@ -269,25 +275,6 @@ class IndexTransform(Indexable, Frozen, Late, _RawTransform):
         _put_offsets(self, made._offsets)
         _put_strides(self, made._strides)
         _put_arrays(self, made._arrays)
-
-    input_rank = property(attrgetter("domain.rank"), doc="The number of input dimensions.")
-    ndim = property(attrgetter("domain.rank"), doc="The number of input dimensions.")
-    rank = property(attrgetter("domain.rank"), doc="The number of input dimensions.")
-    origin = property(attrgetter("domain.inclusive_min"), doc="The lower bounds of the domain.")
-    input_origin = property(attrgetter("domain.inclusive_min"), doc="The lower bounds of the domain.")
-    input_inclusive_min = property(attrgetter("domain.inclusive_min"), doc="The lower bounds of the domain.")
-    input_exclusive_max = property(attrgetter("domain.exclusive_max"), doc="The upper bounds of the domain.")
-    input_inclusive_max = property(attrgetter("domain.inclusive_max"), doc="The upper bounds, inclusive.")
-    input_shape = property(attrgetter("domain.shape"), doc="The extents of the domain.")
-    shape = property(attrgetter("domain.shape"), doc="The extents of the domain.")
-    size = property(attrgetter("domain.size"), doc="The number of elements of the domain.")
-    input_labels = property(attrgetter("domain.labels"), doc="The labels of the input dimensions.")
-    implicit_lower_bounds = property(
-        attrgetter("domain.implicit_lower_bounds"), doc="Whether each lower bound may move."
-    )
-    implicit_upper_bounds = property(
-        attrgetter("domain.implicit_upper_bounds"), doc="Whether each upper bound may move."
-    )
 
     @property
     def output_rank(self) -> int:

@@ -21,7 +21,7 @@ from tegula.errors import InvalidArgument
 from tegula.space.columns import COUNT, ONES, ZEROS
 from tegula.space.components import bounded
 from tegula.space.dim import Dim, dim
-from tegula.space.domain import NO_LABELS, IndexDomain, check_labels, plainly
+from tegula.space.domain import NO_LABELS, IndexDomain, plainly
 from tegula.space.interval import (
     END,
     INF,
@@ -31,6 +31,7 @@ from tegula.space.interval import (
     check_closed,
     quoted,
 )
+from tegula.space.labels import check_labels
 from tegula.space.maps import (
     IDENTITY_MAPS,
     UNBOUNDED,

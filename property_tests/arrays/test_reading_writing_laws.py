@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import tegula as ts
 from property_tests.arrays.making import arrays, bits, data_for, picked, positions
 from property_tests.strategies import follow, view_steps
+from tegula.programs import writing_few
 
 
 @st.composite
@@ -98,6 +99,28 @@ def test_writing_a_view_is_assigning_with_numpy(data, made, options, where):
         assert bits(again.read().result()) == bits(model)
         if not keep and made.spec["metadata"]["fill_value"] is not None:
             assert stored_chunks(store) == chunks_that_differ(store, model, made)
+
+
+def held_by(store: Any) -> dict[bytes, bytes]:
+    return {key: store.kvstore[key] for key in store.kvstore.list().result()}
+
+
+@given(st.data(), arrays(), options())
+def test_writing_piece_by_piece_is_writing_by_columns(data, made, options):
+    """Law: the short way of writing stores what the long one does, byte for byte, and reads as much."""
+    spec = {**made.on({"driver": "memory", "path": "a/"}), **options}
+    spec["store_data_equal_to_fill_value"] = data.draw(st.booleans())
+    short, long = (ts.open(spec, create=True, context=ts.Context()).result() for _ in "ab")
+    for _ in range(3):
+        steps = data.draw(view_steps(made.shape))
+        mine = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 2, follow(short, steps).shape)
+        mine = mine.astype(made.fill.dtype)
+        follow(short, steps).write(mine).result()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(writing_few, "few_writes", lambda *_: None)
+            follow(long, steps).write(mine).result()
+        assert held_by(short) == held_by(long)
+        assert bits(follow(short, steps).read().result()) == bits(follow(long, steps).read().result())
 
 
 def stored_chunks(store: Any) -> int:

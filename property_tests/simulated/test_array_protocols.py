@@ -7,6 +7,7 @@ within the same seeds.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -17,15 +18,18 @@ from hypothesis import strategies as st
 
 import tegula as ts
 from tegula.effects.handler import handled, stacked
-from tegula.effects.storage import Write, WriteMany
+from tegula.effects.storage import Read, Write, WriteMany
 from tegula.errors import AlreadyExists, Indeterminate, NotFound
 from tegula.kv.spec import StoreRef
+from tegula.programs import writing, writing_few
 from tegula.programs.opening import OpenFlags, open_metadata
 from tegula.programs.reading import read
 from tegula.programs.retry import Retry
 from tegula.programs.writing import write
 from tegula.record import replace
 from tegula.registry import lookup
+from tegula.runtime.cache import ChunkPool
+from tegula.runtime.cached import handler
 from tegula.runtime.simulate import Faults, World, seeded
 from tegula.schema.schema import Schema
 from tegula.view import View
@@ -129,6 +133,83 @@ def test_disjoint_elements_under_drawn_schedules(data):
 @pytest.mark.parametrize("faults", [UNKIND, Faults()])
 def test_planted_partial_writes_without_condition_are_found(faults):
     assert any(attack_writes(seeded(seed), "zarr", faults=faults, plant=bare)[1] for seed in SEEDS)
+
+
+async def put_and_look(view: View, rounds: int, done: list[int], stale: list[str]) -> None:
+    """Write one's own elements and read them, round after round; what else is read goes to `stale`."""
+    for number in range(1, rounds + 1):
+        await write(view, np.full(view.shape, number, np.int16))
+        done[0] = number
+        seen = await read(view)
+        if not (seen == number).all():
+            stale.append(f"wrote {number}, read {seen.tolist()}")
+
+
+def attack_cached_writes(
+    draw: Any, *, faults: Faults = UNKIND, plant: Any = None, limit: int = 1 << 20
+) -> Any:
+    """Two programs of a process with a pool, one of another with its own, and one without, write elements.
+
+    Chunks that a pool knows are merged unread.  Return the world, what broke the law, the runs, and how many
+    chunks were read.
+    """
+    view = whole("zarr3")
+    pooled = replace(view, source=replace(view.source, cache="pool", recheck_before=-math.inf))
+    parts = [pooled.oindex[:, [0, 3]], pooled[::2, 1], pooled[1::2, 1], view[:, 2]]
+    pools = {process: handler(ChunkPool(limit)) for process in "ab"}
+    world = World(draw, faults=faults)
+    done, stale = [[0] for _ in parts], []
+    runs = []
+    for number, (part, process) in enumerate(zip(parts, "aabc", strict=True)):
+        program = put_and_look(part, 3, done[number], stale)
+        if plant is not None:
+            program = handled(plant, program)
+        handlers = [RETRY] if process == "c" else [RETRY, pools[process]]
+        runs.append(world.spawn(stacked(program, *handlers), process))
+    world.run()
+    broken = list(stale)
+    after = World(seeded(0), stores=world.stores)
+    for number, (part, run) in enumerate(zip(parts, runs, strict=True)):
+        mine = after.spawn(read(replace(part, source=view.source)))
+        after.run()
+        low, high = done[number][0], done[number][0] if run.state == "returned" else 3
+        if not ((mine.value >= low) & (mine.value <= high)).all():
+            broken.append(f"part {number} ({run.state}) acknowledged {low}, found {mine.value.tolist()}")
+    asked = sum(event.what == "asks" and isinstance(event.effect, Read) for event in world.trace)
+    return world, broken, runs, asked
+
+
+@pytest.mark.parametrize(("limit", "seeds"), [(1 << 20, SEEDS), (0, range(40))])
+def test_elements_written_from_cached_chunks_are_all_there(limit, seeds):
+    """Law: merging what a pool knows, unread, loses nothing; and each process reads what it wrote."""
+    states = Counter()
+    for seed in seeds:
+        world, broken, runs, _ = attack_cached_writes(seeded(seed), limit=limit)
+        assert broken == [], f"seed {seed}\n{world.script()}"
+        states.update(run.state for run in runs)
+    assert states["returned"] > 2.5 * len(seeds)  # the attack is no siege
+
+
+def test_cached_chunks_are_not_read_again():
+    asked = [
+        sum(attack_cached_writes(seeded(seed), faults=KIND, limit=limit)[3] for seed in range(20))
+        for limit in (1 << 20, 0)
+    ]
+    assert asked[0] < 0.7 * asked[1]
+
+
+def keeps_its_words(held: Any, row: int, value: Any) -> Any:
+    """The planted bug: what the pool knew is merged again though the store has said otherwise."""
+    return writing.UNCHANGED if held is None or held[row] is None else held[row][0]
+
+
+@pytest.mark.parametrize("bug", ["no condition", "stale words"])
+def test_planted_bugs_of_writing_from_cached_chunks_are_found(bug, monkeypatch):
+    if bug == "stale words":
+        monkeypatch.setattr(writing, "known_words", keeps_its_words)
+        monkeypatch.setattr(writing_few, "known_words", keeps_its_words)
+    plant = bare if bug == "no condition" else None
+    assert any(attack_cached_writes(seeded(seed), faults=KIND, plant=plant)[1] for seed in SEEDS)
 
 
 def attack_creation(

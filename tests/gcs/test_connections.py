@@ -331,6 +331,31 @@ def test_waiting_holds_no_thread(server: Running, path: str) -> None:
     assert server.counts()["peak"] > 32
 
 
+@pytest.mark.parametrize("bound", [True, "open"])
+def test_waiting_through_a_pool_holds_no_thread(server: Running, path: str, bound: object) -> None:
+    """The same for cached reads that must ask, for those who share their answers, and for partial writes."""
+    layout = ts.ChunkLayout(chunk_shape=[2])
+    spec = {"driver": "zarr3", "kvstore": gcs(path), "recheck_cached_data": bound}
+    context = ts.Context({"cache_pool": {"total_bytes_limit": 1 << 24}})
+    made = ts.open(spec, create=True, dtype="int32", shape=[240], chunk_layout=layout).result()
+    made.write(range(1, 241)).result()
+    store = ts.open(spec, context=context).result()
+    server.faults(delay=0.3)
+    server.reset()
+    twice = [store[number].read() for number in range(240)]
+    assert [int(future.result()) for future in twice] == list(range(1, 241))
+    assert server.counts()["peak"] > 40
+    assert len(server.log()) <= (120 if bound == "open" else 240)
+    server.reset()
+    for done in [store[number].write(number) for number in range(0, 240, 2)]:
+        done.result()
+    assert server.counts()["peak"] > 40
+    assert [entry["method"] for entry in server.log()] == ["POST"] * 120  # merged unread
+    server.faults()
+    wanted = [number if number % 2 == 0 else number + 1 for number in range(240)]
+    assert store.read().result().tolist() == made.read().result().tolist() == wanted
+
+
 def test_waiting_to_ask_again_keeps_nobody_from_working(server: Running, path: str) -> None:
     slow = {"max_retries": 3, "initial_delay": "30s", "max_delay": "30s"}
     stuck = ts.KvStore.open(gcs(path + "stuck/", gcs_request_retries=slow)).result()

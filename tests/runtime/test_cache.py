@@ -213,6 +213,29 @@ def test_what_was_written_is_kept_and_offered_to_the_store(counting: Counting) -
     assert counting.asked == ["c/0/0"] * 2
 
 
+@pytest.mark.parametrize("bound", [True, False, "open"])
+@pytest.mark.parametrize("index", [np.s_[1:3, 4], np.s_[[5, 2], 7]])
+def test_a_part_is_written_into_a_cached_chunk_unread(
+    counting: Counting, bound: object, index: object
+) -> None:
+    """As tensorstore 0.1.86 does: one conditional write, and a reading only where that is refused."""
+    store = chunked("memory://", pooled(), recheck_cached_data=bound)
+    other = chunked("memory://", ts.Context())
+    whole = np.arange(4096, dtype=np.int32).reshape(64, 64)
+    store.write(whole).result()
+    counting.asked.clear()
+    for value in (1, 2):
+        store[index] = whole[index] = value
+    assert counting.asked == []
+    raw = np.frombuffer(counting._data["c/0/0"][0], np.int32).reshape(8, 8).copy()
+    raw[6, 6] = whole[6, 6] = 99  # as another process would: no pool hears of it
+    counting._data["c/0/0"] = (raw.tobytes(), b"somebody else's")
+    store[index] = whole[index] = 3
+    assert counting.asked == ["c/0/0"]
+    assert (store.read().result() == whole).all()
+    assert (other.read().result() == whole).all()
+
+
 @pytest.mark.parametrize("limit", [0, 1 << 22])
 @pytest.mark.parametrize(("bound", "most"), [("open", 1), (True, 2)])
 def test_concurrent_reads_of_a_chunk_share_requests(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tegula.binding import as_json
 from tegula.errors import InvalidArgument, OutOfRange
-from tegula.plan.gather import Spot, locate
+from tegula.plan.gather import Pieces, Spot, locate
 from tegula.plan.grid import on_grid
 from tegula.programs.chunked import known, one, read_one
 from tegula.programs.reading import blank, read
@@ -178,14 +178,16 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
     if not isinstance(source, TensorStore):
         data = _array(source, view.dtype, view.transform.input_rank)
     try:
-        _check(view)
-        program = _copying(source, store) if data is None else _writing(view, data)
+        parts = None if data is None else _few(view)
+        if parts is None:
+            _check(view)
+        program = _copying(source, store) if data is None else _writing(view, data, parts)
     except ValueError as error:
         done = failed(error)
     else:
         if collected is not None:
             done = collected._defer(program, alone=True)
-        elif data is not None and _light_write(view):
+        elif data is not None and _light_write(view, parts):
             try:
                 done = ready(run(program))
             except ValueError as error:
@@ -195,15 +197,31 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
     return WriteFutures(done, done)
 
 
-def _writing(view: View, data: NDArray[Any]) -> Any:
-    from tegula.programs.writing import write
+def _few(view: View) -> Pieces | None:
+    """Return the pieces of a view that is written piece by piece: then it lies in its array, too."""
+    if not isinstance(view.source, Chunked):
+        return None
+    from tegula.programs.writing_few import few_writes
 
-    if data.shape != view.transform.input_shape:
+    return few_writes(view.source, view)
+
+
+def _writing(view: View, data: NDArray[Any], parts: Pieces | None) -> Any:
+    if data.shape != view.transform.input_shape and (data.ndim or parts is None):
         data = _broadcast(view, data)
-    return write(view, data, WIDTH)
+    if parts is None:
+        from tegula.programs.writing import write
+
+        return write(view, data, WIDTH)
+    from tegula.programs.writing_few import write_few
+
+    assert isinstance(view.source, Chunked)
+    return write_few(view.source, parts, data)
 
 
 def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
+    if not data.ndim:
+        return np.broadcast_to(data, view.transform.input_shape)
     from tegula.plan.gather import pick
     from tegula.space.align import align
 
@@ -241,9 +259,11 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
     return copy(aligned, target, WIDTH)
 
 
-def _light_write(view: View) -> bool:
+def _light_write(view: View, parts: Pieces | None) -> bool:
     source = view.source
     if isinstance(source, Chunked):
+        if parts is not None and len(parts.cells) * max(source.layout.chain.nbytes, 2048) <= LIGHT_BYTES:
+            return leaf(source.store).local_writes
         touched = _touched(view, source.layout.chunk_shape, source.layout.chain.nbytes)
         return touched <= LIGHT_BYTES and leaf(source.store).local_writes
     if isinstance(source, Whole):

@@ -1,7 +1,8 @@
 """Handlers: effects answered by programs over other effects; and the definition of every fast path.
 
 `expansion` says what each optimisation effect *means*: `ReadMany` is all of its `Read`s, `WriteMany`
-all of its `Write`s, `Children` a `List`, `Decoded` is loading, `Compute` and `Memo` are calls.  An
+all of its `Write`s, `Children` a `List`, `Decoded` is loading, nothing is `Remembered`, `Compute` and `Memo`
+are calls.  An
 interpreter, leaf or cache may answer them natively; the law "native equals expanded" is tested for
 each that does.
 
@@ -36,6 +37,7 @@ from tegula.effects.storage import (
     ReadColumns,
     ReadMany,
     ReadOutcome,
+    Remembered,
     Tried,
     TriedColumns,
     Unchanged,
@@ -58,6 +60,7 @@ __all__ = [
     "origin_of",
     "page_of",
     "read_each",
+    "remember_nothing",
     "stacked",
     "try_each",
     "write_each",
@@ -230,6 +233,11 @@ async def decode_each(effect: Decoded) -> list[Any]:
     return loaded.words
 
 
+async def remember_nothing(effect: Remembered) -> list[tuple[Any, bytes] | None]:
+    """What `Remembered` means: that nothing is known."""
+    return [None] * len(effect.cells)
+
+
 async def _compute(effect: Compute[T]) -> T:
     return effect.call()
 
@@ -248,6 +256,7 @@ _DEFINITIONS: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {
     WriteMany: write_each,
     Children: children_of,
     Decoded: decode_each,
+    Remembered: remember_nothing,
     Tried: try_each,
     ListPage: page_of,
     Compute: _compute,

@@ -38,6 +38,7 @@ __all__ = [
     "ReadColumns",
     "ReadMany",
     "ReadOutcome",
+    "Remembered",
     "Tried",
     "TriedColumns",
     "Unchanged",
@@ -297,3 +298,17 @@ class Decoded(Effect[list[Any]], eq=False):
     load: Call[Program[Loaded]]
     cache: object
     recheck_before: float
+
+
+class Remembered(Effect[list[tuple[Any, bytes] | None]], eq=False):
+    """What the pool that `cache` stands for knows of some cells, however old: words and a generation each.
+
+    `array` and `cells` are as of `Decoded`.  The words (None: no chunk) were the chunk's at that generation,
+    so whoever writes on condition of it may start from them unread; they must not be written to.
+
+    Means: nothing is known, None for each.
+    """
+
+    array: Any
+    cells: Any
+    cache: object

@@ -53,6 +53,7 @@ _READ_FLAGS = (
     os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 )
 _LOCK = LOCK_SUFFIX.encode()
+SLOW = 200e-6  # seconds
 
 if sys.platform == "win32":
 
@@ -78,8 +79,21 @@ class FileLeaf:
         sync = bool(ref.option("file_io_sync", True))
         timeout = ref.option("acquire_timeout", 60.0)
         self._how = Locking(mode, float(timeout) if isinstance(timeout, (int, float)) else 60.0, sync)
-        self.local_writes = not sync
+        self._cost = 0.0 if not sync else SLOW  # seconds that a write has taken of late, smoothed
         self.conditional_writes = mode in ("os", "lockfile")
+
+    @property
+    def local_writes(self) -> bool:
+        """Whether a small write is not worth a thread: nothing is synced, or soon enough.
+
+        A disk may take milliseconds to sync, in which its caller has better things to do; a file system in
+        memory, less time than it takes to hand the write to a thread.
+        """
+        return self._cost < SLOW
+
+    def _timed(self, seconds: float, count: int) -> None:
+        if self._how.sync and count:
+            self._cost += (min(4 * SLOW, seconds / count) - self._cost) / 4
 
     def describe(self, key: str) -> str:
         return f"local file {quoted(key)}"
@@ -90,8 +104,10 @@ class FileLeaf:
             return self._read(effect)
         if isinstance(effect, Write):
             check_key(effect.key)
-            now = time.time()
-            return WriteOutcome(commit(effect.key, effect.value, effect.if_equal, self._how), now)
+            now, start = time.time(), time.perf_counter()
+            generation = commit(effect.key, effect.value, effect.if_equal, self._how)
+            self._timed(time.perf_counter() - start, 1)
+            return WriteOutcome(generation, now)
         if isinstance(effect, List):
             return _list(effect.range)
         if isinstance(effect, DeleteRange):
@@ -130,7 +146,7 @@ class FileLeaf:
         """Answer a block of writes, one after the other."""
         for key in effect.keys:
             check_key(key)
-        now = time.time()
+        now, start = time.time(), time.perf_counter()
         conditions = effect.if_equal or (UNKNOWN,) * len(effect.keys)
         rows = zip(effect.keys, effect.values, conditions, strict=True)
         generations: list[bytes] = []
@@ -140,6 +156,7 @@ class FileLeaf:
         except TegulaError as error:
             error.row = len(generations)
             raise
+        self._timed(time.perf_counter() - start, len(generations))
         return WriteColumns(generations, now)
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple, TypeAlias, cast
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import (
+    UNCHANGED,
     Buffer,
     DecodedColumns,
     ReadColumns,
@@ -52,6 +53,7 @@ async def update_many(
     attempts: int = ATTEMPTS,
     within: object = None,
     decoded: Callable[[list[int]], DecodedColumns | None] | None = None,
+    unread: bool = False,
 ) -> WriteColumns:
     """Replace the values of `keys` (distinct) by ``merge(rows, values)``; return a generation a row.
 
@@ -59,7 +61,9 @@ async def update_many(
     function returns a new value for each: None deletes, `UNCHANGED` leaves the row as it is.  A
     `Call` gets `rows` and `values` before its own arguments.  With `known` (a generation a row,
     `UNKNOWN` for none) the value of a row whose generation still is that one is not read: `merge`
-    gets `UNCHANGED` for it.  ``decoded(rows)`` tells a cache what the values merged for some rows mean.
+    gets `UNCHANGED` for it; with `unread` such a row is not even asked for at first, since the write on
+    condition of that generation is refused if it is no longer the one.  ``decoded(rows)`` tells a cache what
+    the values merged for some rows mean.
 
     Raises:
         Aborted: some rows were refused `attempts` times; the others are written.
@@ -73,18 +77,23 @@ async def update_many(
     for attempt in range(attempts):
         if not rows:
             break
+        asked = _unknown(rows, known) if unread and not attempt else rows
         try:
             if attempt:
                 await pause(attempt, FIRST_PAUSE, LONGEST_PAUSE)
-            wanted = [keys[row] for row in rows]
-            seen = await ReadMany(store, wanted, if_not_equal=_conditions(known, rows, doubts))
+            seen = ReadColumns([], [], time)
+            if asked:
+                wanted = [keys[row] for row in asked]
+                seen = await ReadMany(store, wanted, if_not_equal=_conditions(known, asked, doubts))
         except TegulaError as error:
             if doubts:
                 raise _in_doubt(keys, doubts) from error
             if error.row is None:
                 raise
-            raise annotated(error, f"Error reading {describe(store, keys[rows[error.row]])}: ") from None
+            raise annotated(error, f"Error reading {describe(store, keys[asked[error.row]])}: ") from None
         time = seen.time
+        if known is not None and len(asked) < len(rows):
+            seen = _assumed(rows, asked, seen, known)
         block = _Block([], [], [])
         fresh = _settle(rows, seen, doubts, landed, generations, block)
         if fresh is None:
@@ -137,6 +146,17 @@ class _Block(NamedTuple):
         self.rows.append(row)
         self.values.append(value)
         self.conditions.append(condition)
+
+
+def _unknown(rows: list[int], known: Sequence[bytes] | None) -> list[int]:
+    return rows if known is None else [row for row in rows if known[row] == UNKNOWN]
+
+
+def _assumed(rows: list[int], asked: list[int], seen: ReadColumns, known: Sequence[bytes]) -> ReadColumns:
+    """Return the columns of `rows`: those `asked` as they were seen, the others as they were known."""
+    found = dict(zip(asked, zip(seen.values, seen.generations, strict=True), strict=True))
+    columns = [found.get(row, (UNCHANGED, known[row])) for row in rows]
+    return ReadColumns([value for value, _ in columns], [generation for _, generation in columns], seen.time)
 
 
 def _settle(

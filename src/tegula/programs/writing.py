@@ -3,7 +3,11 @@
 A chunk that the view covers from edge to edge is encoded and written without being read.  Any other
 is read with its generation, merged, and written back only if it is still what was read; the rows that
 lost that race are read and merged again, so writers of disjoint elements never lose each other's.  A
-chunk that comes to equal the fill value, bit by bit, is deleted instead of stored.
+chunk that comes to equal the fill value, bit by bit, is deleted instead of stored.  Where a pool knows the
+chunk, its words are merged unread, and written on condition that the chunk still is of their generation.
+
+A view in few chunks takes `tegula.programs.writing_few`, which needs no columns; its definition is what is
+here, and the two agree (tested).
 
 Law: writing then reading gives what was written, and elements outside the view keep their values.
 """
@@ -12,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +24,11 @@ from numpy.typing import NDArray
 from tegula.codecs.chain import CodecChain
 from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
-from tegula.effects.storage import DecodedColumns, WriteMany
+from tegula.effects.storage import UNCHANGED, DecodedColumns, Remembered, WriteMany
 from tegula.errors import Aborted, Indeterminate, InvalidArgument, TegulaError, annotated
 from tegula.kernels.copy import strided_copy
 from tegula.kernels.fill import all_equal
+from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
 from tegula.plan.blocks import block_rows, far_pace, span_count
@@ -39,7 +44,23 @@ from tegula.record import Record
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
-__all__ = ["Writing", "encode_rows", "merge_row", "placed", "write"]
+__all__ = [
+    "Held",
+    "Writing",
+    "decoded_of",
+    "encode_rows",
+    "encoded",
+    "generations_of",
+    "known_words",
+    "merge_row",
+    "placed",
+    "remembered",
+    "stored_words",
+    "write",
+]
+
+Held: TypeAlias = "list[tuple[Any, bytes] | None]"
+"""What a pool knows of some chunks: words and a generation each."""
 
 
 async def write(view: View, data: NDArray[Any], width: int = 8, counted: MemoryLimit | None = None) -> None:
@@ -106,6 +127,13 @@ async def _write_chunked(
 
         await write_sharded(source, view, data, width, counted)
         return
+    if counted is None:
+        from tegula.programs.writing_few import few_writes, write_few
+
+        parts = few_writes(source, view)
+        if parts is not None:
+            await write_few(source, parts, data)
+            return
     if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
         data = np.ascontiguousarray(data)
     origin = memory(data)
@@ -153,7 +181,7 @@ async def _write_rows(job: Writing, span: Table) -> None:
             words: list[Any] = []
             values = await Compute(Call(encode_rows, job, rows, block, whole, arena, words), source.compute)
             named = [keys[row] for row in whole]
-            decoded = _decoded(source, block, whole, words)
+            decoded = decoded_of(source, block.cells[whole], words)
             try:
                 await WriteMany(source.store, named, values, decoded=decoded)
             except TegulaError as error:
@@ -161,10 +189,19 @@ async def _write_rows(job: Writing, span: Table) -> None:
             del values, words, decoded  # what they look at is the arena's again
         if len(whole) != len(block):
             partial = np.flatnonzero(covered == 0).tolist()
-            merge = _Merge(job, rows, block, keys, partial, {})
+            held = await remembered(source, block.cells[partial])
+            merge = _Merge(job, rows, block, keys, partial, held, {})
             named = [keys[row] for row in partial]
             try:
-                await update_many(source.store, named, merge, decoded=merge.decoded, within=source.compute)
+                await update_many(
+                    source.store,
+                    named,
+                    merge,
+                    known=generations_of(held),
+                    decoded=merge.decoded,
+                    within=source.compute,
+                    unread=True,
+                )
             except TegulaError as error:
                 raise placed(error, source, named) from error
     job.arenas.append(arena)
@@ -178,13 +215,25 @@ def placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaEr
     return annotated(error, f"Error writing {describe(source.store, keys[row])}: ")
 
 
-def _decoded(
-    source: Chunked, block: Block, rows: Sequence[int], words: Sequence[Any]
-) -> DecodedColumns | None:
-    """Return what a cache is told of some rows of a block that are about to be written."""
+async def remembered(source: Chunked, cells: NDArray[np.int64]) -> Held | None:
+    """Return the words and generations that a pool knows of `cells`, None where it is of no use."""
+    if source.chunks is None or source.layout.chain.field is not None:  # words are not all of such a chunk
+        return None
+    return await Remembered(source.chunks, cells, source.cache)
+
+
+def generations_of(held: Held | None) -> list[bytes] | None:
+    """Return the generation of each chunk that is known."""
+    if held is None or not any(held):
+        return None
+    return [UNKNOWN if one is None else one[1] for one in held]
+
+
+def decoded_of(source: Chunked, cells: NDArray[np.int64], words: Sequence[Any]) -> DecodedColumns | None:
+    """Return what a cache is told of chunks that are about to be written."""
     if source.chunks is None:
         return None
-    return DecodedColumns(source.chunks, block.cells[rows], words, source.cache)
+    return DecodedColumns(source.chunks, cells, words, source.cache)
 
 
 def encode_rows(
@@ -199,23 +248,24 @@ def encode_rows(
 
     Where a cache keeps chunks, `words` is filled with theirs.
     """
-    keep = None if job.source.chunks is None else words
+    source = job.source
+    keep = None if source.chunks is None else words
     chain = job.chain
-    chains = job.source.layout.chains_of(block.cells[whole]) if job.clipped else None
+    chains = source.layout.chains_of(block.cells[whole]) if job.clipped else None
     if not job.slab or chains is not None:
         each = chains or [chain] * len(whole)
         return [
-            _encoded(job, _gathered(job, rows, block, row, arena), of, keep)
+            encoded(source, _gathered(job, rows, block, row, arena), of, keep)
             for row, of in zip(whole, each, strict=True)
         ]
     slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
     collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
     if not (chain.raw and not chain.swap) or keep is not None:
-        return [_encoded(job, chunk, chain, keep) for chunk in slab]
+        return [encoded(source, chunk, chain, keep) for chunk in slab]
     size, data = chain.nbytes, slab.tobytes()
     values: list[Any] = [data[at : at + size] for at in range(0, len(data), size)]
-    value = job.source.layout.fill_value
-    if value is not None and not job.source.keep_fill:
+    value = source.layout.fill_value
+    if value is not None and not source.keep_fill:
         unit = value.tobytes()
         empty = unit * (size // len(unit))
         values = [None if each == empty else each for each in values]
@@ -229,11 +279,11 @@ def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -
     return chunk
 
 
-def _encoded(job: Writing, chunk: NDArray[Any], chain: CodecChain, words: list[Any] | None = None) -> Any:
+def encoded(source: Chunked, chunk: NDArray[Any], chain: CodecChain, words: list[Any] | None = None) -> Any:
     """Return the encoded value of a chunk, None where it equals the fill value; add its words to `words`."""
-    value, keep = job.source.layout.fill_value, job.source.keep_fill
+    value, keep = source.layout.fill_value, source.keep_fill
     if value is not None and not keep:
-        same = np.array_equal(chunk, fill_words(job.source)) if value.ndim else None
+        same = np.array_equal(chunk, fill_words(source)) if value.ndim else None
         if all_equal(chunk, value.view(chunk.dtype)) if same is None else same:
             if words is not None:
                 words.append(None)
@@ -246,7 +296,7 @@ def _encoded(job: Writing, chunk: NDArray[Any], chain: CodecChain, words: list[A
 class _Merge(Record, eq=False):
     """Merge the elements of partial rows into what is stored: the pure half of read-modify-write.
 
-    `words` is filled with the words last merged for each row, for a cache.
+    `held` is what a pool knows of the rows; `words` is filled with the words last merged for each, for it.
     """
 
     job: Writing
@@ -254,24 +304,35 @@ class _Merge(Record, eq=False):
     block: Block
     keys: Sequence[str]
     partial: Sequence[int]
+    held: Held | None
     words: dict[int, Any]
 
     def decoded(self, rows: Sequence[int]) -> DecodedColumns | None:
         """Return what a cache is told of some of the partial rows, merged before."""
         where = [self.partial[row] for row in rows]
-        return _decoded(self.job.source, self.block, where, [self.words.get(row) for row in where])
+        return decoded_of(self.job.source, self.block.cells[where], [self.words.get(row) for row in where])
 
     def __call__(self, rows: Sequence[int], values: Sequence[Any]) -> list[Any]:
         """Return the new values of some of the partial rows, given the stored ones (None: missing)."""
-        return [self._merged(self.partial[row], value) for row, value in zip(rows, values, strict=True)]
+        return [self._merged(row, value) for row, value in zip(rows, values, strict=True)]
 
-    def _merged(self, row: int, value: Any) -> Any:
+    def _merged(self, at: int, value: Any) -> Any:
+        row = self.partial[at]
         where = describe(self.job.source.store, self.keys[row])
         words: list[Any] | None = None if self.job.source.chunks is None else []
-        found = merge_row(self.job, self.table, self.block, row, value, where, words)
+        held = known_words(self.held, at, value)
+        found = merge_row(self.job, self.table, self.block, row, value, where, words, held)
         if words:
             (self.words[row],) = words
         return found
+
+
+def known_words(held: Held | None, row: int, value: Any) -> Any:
+    """Return the words that are known of a row whose `value` was not read, else `UNCHANGED`."""
+    if value is not UNCHANGED or held is None:
+        return UNCHANGED
+    known = held[row]
+    return UNCHANGED if known is None else known[0]
 
 
 def merge_row(
@@ -282,30 +343,44 @@ def merge_row(
     value: Any,
     where: str,
     words: list[Any] | None = None,
+    held: Any = UNCHANGED,
 ) -> Any:
     """Return the new value of a chunk that one row changes a part of, None where it equals the fill value.
 
     `value` is what is stored, None where nothing is; `where` is how errors call its place.  The new words
-    are added to `words`.
+    are added to `words`.  `held`, unless it is `UNCHANGED`, are the words to start from instead (None:
+    nothing is stored).
     """
-    chain = job.source.layout.chain_of(block.cells[row].tolist()) if job.clipped else job.chain
-    if value is None:
-        filled = fill_value(job.source)
-        if filled.ndim:
-            chunk = fill_words(job.source)
-        else:
-            word = filled.reshape(1).view(job.memory.words.dtype)
-            chunk = np.empty(prod(chain.chunk_shape), word.dtype)
-            chunk[...] = word[0]
-    else:
-        try:
-            chunk = np.array(chain.words(value, None))
-        except TegulaError as error:
-            raise annotated(error, f"Error reading {where}: ") from None
+    source = job.source
+    chain = source.layout.chain_of(block.cells[row].tolist()) if job.clipped else job.chain
+    chunk = stored_words(source, chain, value, where, held)
     collect(table, block, row, chunk, job.memory)
     if chain.field is None:
-        return _encoded(job, chunk, chain, words)
+        return encoded(source, chunk, chain, words)
     if words is not None:
         words.append(chunk)
-    drop = job.source.layout.fill_value is not None and not job.source.keep_fill
+    drop = source.layout.fill_value is not None and not source.keep_fill
     return chain.encode_into(chunk, value, drop)
+
+
+def stored_words(
+    source: Chunked, chain: CodecChain, value: Any, where: str, held: Any = UNCHANGED
+) -> NDArray[Any]:
+    """Return the words of a stored chunk, or of what a missing one reads as, to be written to.
+
+    The arguments are those of `merge_row`.
+    """
+    if value is None or held is None:
+        filled = fill_value(source)
+        if filled.ndim:
+            return fill_words(source)
+        word = filled.reshape(1).view(chain.word)
+        chunk = np.empty(prod(chain.chunk_shape), word.dtype)
+        chunk[...] = word[0]
+        return chunk
+    if held is not UNCHANGED:
+        return np.array(held)
+    try:
+        return np.array(chain.words(value, None))
+    except TegulaError as error:
+        raise annotated(error, f"Error reading {where}: ") from None

@@ -184,6 +184,18 @@ class ChunkPool:
             chunks.append(entry.chunk)
         return chunks
 
+    def remembered(self, array: ChunkSet, numbers: Sequence[int]) -> list[tuple[Any, bytes] | None]:
+        """Return the words and the generation of each chunk that is here, however old."""
+        with self._lock:
+            table = self._tables.get(array)
+            if table is None:
+                return [None] * len(numbers)
+            entries = [table.entries.get(number) for number in numbers]
+            for entry in entries:
+                if entry is not None:
+                    self._recent.move_to_end(entry)
+            return [None if entry is None else (entry.words, entry.generation) for entry in entries]
+
     def claim(
         self, array: ChunkSet, numbers: Sequence[int], bound: float, flights: tuple[Flight, Flight]
     ) -> Claim:
@@ -369,6 +381,10 @@ class ChunkPool:
         places = self._places.get(store)
         if places is None:
             return []
+        if len(places) == 1:  # as a rule it is one array that is written and kept
+            (tables,) = places.values()
+            if len(tables) == 1 and (tables[0].array is known or tables[0].array == known):
+                return []
         found: dict[_Table, list[int]] = {}
         for key in keys:
             for path in _prefixes(key):

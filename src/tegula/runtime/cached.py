@@ -16,7 +16,7 @@ import numpy as np
 
 from tegula.effects.control import Wait
 from tegula.effects.effect import Effect, Program
-from tegula.effects.storage import UNCHANGED, Decoded, DeleteRange, Loaded, Write, WriteMany
+from tegula.effects.storage import UNCHANGED, Decoded, DeleteRange, Loaded, Remembered, Write, WriteMany
 from tegula.effects.world import Now
 from tegula.kv.generation import UNKNOWN
 from tegula.runtime.cache import ChunkPool, Entry, Flight, Kept, Marks
@@ -177,6 +177,10 @@ class _Written:
             pool.end(self.effect.store, self.keys, marks, kept if pool is self.keeper else None)
 
 
+async def _told(pool: ChunkPool, effect: Remembered) -> list[tuple[Any, bytes] | None]:
+    return pool.remembered(effect.array, effect.array.numbers(effect.cells))
+
+
 def handler(pool: ChunkPool) -> Callable[[Effect[Any]], Program[Any] | None]:
     """Return a handler that puts one pool in front of everything: for the simulator and for tests."""
     return _Handler(pool)
@@ -191,6 +195,8 @@ class _Handler:
     def __call__(self, effect: Effect[Any]) -> Program[Any] | None:
         if isinstance(effect, Decoded):
             return answered(self.pool, effect)
+        if isinstance(effect, Remembered):
+            return _told(self.pool, effect)
         if isinstance(effect, (Write, WriteMany, DeleteRange)):
             return self._write(effect)
         return None

@@ -1,9 +1,10 @@
 """The session of this process: who answers effects, and in which order handlers stand.
 
 From the program to the world: transaction (later), cache, adapter (later), retry, limit, leaf.  Today the
-cache answers `Decoded` and hears of every write, so that a read after a write of the same process never sees
+cache answers `Decoded` and `Remembered`, and hears of every write, so that a read after a write of the same
+process never sees
 what was there before.  What a store far away is asked is asked again as often as its policy says: on the
-shared threads by a handler around every program, so that waiting holds no thread, elsewhere where it is
+shared threads as part of the program that asks, so that waiting holds no thread, elsewhere where it is
 called.  Everything else goes to the performer.
 """
 
@@ -13,10 +14,10 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from tegula.chunkset import ChunkSet
-from tegula.effects.effect import Effect, Program
+from tegula.effects.effect import Call, Effect, Program
 from tegula.effects.handler import handled
 from tegula.effects.storage import (
     Children,
@@ -28,6 +29,7 @@ from tegula.effects.storage import (
     Origin,
     Read,
     ReadMany,
+    Remembered,
     Tried,
     Write,
     WriteMany,
@@ -46,6 +48,7 @@ __all__ = ["JOINED", "SESSION", "pool_of", "recall", "recall_one", "run", "submi
 T = TypeVar("T")
 
 _pools: WeakKeyDictionary[object, ChunkPool] = WeakKeyDictionary()
+_alive: dict[int, ChunkPool] = {}  # the same by their identities: they are listed at every write
 _lock = threading.Lock()
 
 
@@ -55,6 +58,9 @@ def pool_of(resource: Any) -> ChunkPool:
     if found is None:
         with _lock:
             found = _pools.setdefault(resource, ChunkPool(resource.total_bytes_limit))
+            if id(found) not in _alive:
+                _alive[id(found)] = found
+                finalize(resource, _alive.pop, id(found), None).atexit = False
     return found
 
 
@@ -71,8 +77,9 @@ def recall(resource: Any, array: ChunkSet, cells: Any, bound: float, shaped: boo
 class Session(Performer):
     """The performer with the cache in front of it.
 
-    `programs` are the effects that are answered by programs, which an interpreter may run as its own; `begin`
-    starts what holds no thread while it is under way.
+    `programs` are the effects that may be answered by programs, which an interpreter may run as its own: each
+    says which, or None where the effect is answered as others are; `begin` starts what holds no thread while
+    it is under way.
     """
 
     __slots__ = ("programs",)
@@ -83,8 +90,12 @@ class Session(Performer):
         self._table[Once] = _Once(bare)
         for kind in _RETRIED:
             self._table[kind] = _Retried(self._table[kind], bare)
-        self.programs: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {Decoded: _answered_again}
+        self.programs: dict[type[Effect[Any]], Callable[[Any], Call[Program[Any]] | None]] = dict.fromkeys(
+            _RETRIED, _asked_again
+        )
+        self.programs[Decoded] = _shared
         self._table[Decoded] = self._run_answer
+        self._table[Remembered] = _remembered
         for kind in (Write, WriteMany, DeleteRange):
             self._table[kind] = _Heard(self._table[kind])
 
@@ -142,12 +153,10 @@ class _Retried:
         return inline.run(program, self.bare)
 
 
-def _asked_again(effect: Effect[Any]) -> Program[Any] | None:
-    """The handler of effects of stores far away."""
-    if not isinstance(effect, _RETRIED):
-        return None
+def _asked_again(effect: Any) -> Call[Program[Any]] | None:
+    """Return the program that answers an effect of a store far away."""
     retry = policy(effect.store)
-    return None if retry is None else _far(effect, retry)
+    return None if retry is None else Call(_far, effect, retry)
 
 
 async def _far(effect: Any, retry: Retry) -> Any:
@@ -176,8 +185,12 @@ def _answered(effect: Decoded) -> Program[list[Any]]:
     return answered(pool_of(effect.cache), effect)
 
 
-def _answered_again(effect: Decoded) -> Program[list[Any]]:
-    return handled(_asked_again, _answered(effect))
+def _shared(effect: Decoded) -> Call[Program[list[Any]]]:
+    return Call(_answered, effect)
+
+
+def _remembered(effect: Remembered) -> list[tuple[Any, bytes] | None]:
+    return pool_of(effect.cache).remembered(effect.array, effect.array.numbers(effect.cells))
 
 
 JOINED: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {Decoded: _answered}
@@ -186,7 +199,7 @@ JOINED: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {Decoded: _answ
 
 def _heeded(effect: Any) -> bool:
     """Whether there is a pool to tell of a write."""
-    return bool(_pools) or getattr(effect, "decoded", None) is not None
+    return bool(_alive) or getattr(effect, "decoded", None) is not None
 
 
 class _Heard:
@@ -210,8 +223,7 @@ class _Heard:
 
 
 def _live() -> Sequence[ChunkPool]:
-    with _lock:
-        return list(_pools.values())
+    return list(_alive.values())
 
 
 SESSION = Session(leaf)
@@ -226,7 +238,7 @@ def submit(program: Program[T], abandon: bool = False) -> Future[T]:
     """Run a program on the shared threads; one to `abandon` ends when nobody waits for it."""
     from tegula.runtime import threads
 
-    return threads.submit(handled(_asked_again, program), SESSION, abandon=abandon)
+    return threads.submit(program, SESSION, abandon=abandon)
 
 
 def _after_fork() -> None:

@@ -63,8 +63,8 @@ class _Job(Machine):
         self.answer: Perform = perform if self.gate is None else perform.answer  # type: ignore[attr-defined]
         # and may start what holds no thread while it is under way
         self.begin: Callable[..., bool] | None = getattr(perform, "begin", None)
-        # and which effects are answered by programs, which are then run as part of the job
-        self.programs: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = getattr(
+        # and which effects may be answered by programs, which are then run as part of the job
+        self.programs: dict[type[Effect[Any]], Callable[[Any], Call[Program[Any]] | None]] = getattr(
             perform, "programs", {}
         )
         self.droppable = droppable
@@ -265,8 +265,10 @@ class Pool:
                 requests = feed(ticket, None)
                 continue
             if gate is None and type(effect) in programs:
-                requests = job.call(ticket, Call(programs[type(effect)], effect))
-                continue
+                call = programs[type(effect)](effect)
+                if call is not None:
+                    requests = job.call(ticket, call)
+                    continue
             if gate is None and gate_of is not None:
                 if type(effect) is Room:
                     held = room(effect, partial(self._resume, job, ticket))

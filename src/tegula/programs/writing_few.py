@@ -1,0 +1,197 @@
+"""Write a view that lies in a few small chunks: piece by piece, by NumPy's own indexing, with no columns.
+
+Planning columns costs as much as writing a small chunk.  Knows: how a piece of an array becomes the words of
+its chunk.  What is then encoded, written, merged and told to a cache is decided in `tegula.programs.writing`.
+
+Law: what is written is what `tegula.programs.writing` writes by columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.effects.control import Compute
+from tegula.effects.effect import Call
+from tegula.effects.storage import DecodedColumns, WriteMany
+from tegula.errors import TegulaError
+from tegula.formats.layout import KeyRule
+from tegula.kernels._jit import loaded
+from tegula.kv.spec import describe
+from tegula.plan.arena import Arena
+from tegula.plan.blocks import SPAN_BYTES
+from tegula.plan.gather import Pieces, pieces
+from tegula.plan.grid import on_grid
+from tegula.plan.transfer import slab_pays
+from tegula.programs.chunked import FEW, FEW_BYTES, FEW_COLD
+from tegula.programs.frontier import update_many
+from tegula.programs.writing import (
+    Held,
+    decoded_of,
+    encoded,
+    generations_of,
+    known_words,
+    placed,
+    remembered,
+    stored_words,
+)
+from tegula.record import Record
+from tegula.source import Chunked
+from tegula.view import View
+
+__all__ = ["few_writes", "write_few"]
+
+_idle: list[Arena] = []  # each is somebody's while it is not in here; after a fork both processes have copies
+
+
+def few_writes(source: Chunked, view: View) -> Pieces | None:
+    """Return the pieces of a view that is better written chunk by chunk than by columns, else None."""
+    layout = source.layout
+    chain = layout.chain
+    if source.memory is not None or layout.clipped is not None or layout.minishards is not None:
+        return None
+    if chain.levels or chain.field is not None or not isinstance(layout.keys, KeyRule):
+        return None
+    if not 0 < chain.nbytes <= SPAN_BYTES:
+        return None
+    most = max(1, min(FEW if loaded() else FEW_COLD, FEW_BYTES // chain.nbytes))
+    parts = pieces(on_grid(view), layout.shape, layout.chunk_shape, most)
+    if parts is not None and len(parts.cells) > FEW and slab_pays(len(parts.cells), chain.nbytes):
+        return None  # the kernels, once that has been done often enough
+    return parts
+
+
+async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any]) -> None:
+    """Write `data` into a view that was taken apart: of its shape, or one element for all of it."""
+    layout = source.layout
+    shape, rule = layout.chunk_shape, layout.keys
+    keys = [source.path + rule.key(cell) for cell in parts.cells]
+    arena = _idle.pop() if _idle else Arena(2)
+    job = _Job(source, parts, data.view(layout.chain.word), arena)
+    whole = [row for row, index in enumerate(parts.sources) if _covers(index, shape)]
+    if whole:
+        words: list[Any] | None = None if source.chunks is None else []
+        values = await Compute(Call(_encode, job, whole, words), source.compute)
+        named = keys if len(whole) == len(keys) else [keys[row] for row in whole]
+        meant = None if words is None else decoded_of(source, job.cells(whole), words)
+        try:
+            await WriteMany(source.store, named, values, decoded=meant)
+        except TegulaError as error:
+            raise placed(error, source, named) from error
+        del values, meant
+    if len(whole) < len(keys):
+        covered = set(whole)
+        rows = [row for row in range(len(keys)) if row not in covered]
+        named = [keys[row] for row in rows]
+        held = await remembered(source, job.cells(rows)) if source.chunks is not None else None
+        merge = _Merge(job, named, rows, held, {})
+        known = generations_of(held)
+        try:
+            await update_many(
+                source.store,
+                named,
+                merge,
+                known=known,
+                decoded=merge.decoded,
+                within=source.compute,
+                unread=True,
+            )
+        except TegulaError as error:
+            raise placed(error, source, named) from error
+    del job
+    _idle.append(arena)
+
+
+def _covers(index: Sequence[Any], shape: Sequence[int]) -> bool:
+    """Whether a piece is all of its chunk."""
+    for one, extent in zip(index, shape, strict=False):  # behind them is an ellipsis
+        if isinstance(one, slice):
+            step = one.step
+            if step == 1:
+                if one.start != 0 or one.stop != extent:
+                    return False
+            elif extent != 1 and not (step == -1 and one.start == extent - 1 and one.stop is None):
+                return False
+        elif extent != 1:
+            return False
+    return True
+
+
+class _Job(Record, eq=False):
+    """A write: `data` as words, taken apart, and the memory to work in."""
+
+    source: Chunked
+    parts: Pieces
+    data: NDArray[Any]
+    arena: Arena
+
+    def cells(self, rows: Sequence[int]) -> NDArray[np.int64]:
+        """Return the cells of some pieces, int64[n, rank]."""
+        cells = self.parts.cells
+        return np.array([cells[row] for row in rows], np.int64).reshape(
+            len(rows), len(self.source.layout.chunk_shape)
+        )
+
+    def put(self, row: int, chunk: NDArray[Any]) -> None:
+        """Copy one piece into the words of its chunk."""
+        parts, chain = self.parts, self.source.layout.chain
+        place = chain.array_of(chunk).view(chain.word)[parts.sources[row]]
+        if parts.axes is not None:
+            place = place.transpose(parts.axes)
+        place[...] = self.data[parts.targets[row]] if self.data.ndim else self.data
+
+
+def _encode(job: _Job, rows: Sequence[int], words: list[Any] | None) -> list[Any]:
+    """Return the encoded values of chunks that are covered; `words` is filled with theirs."""
+    chain = job.source.layout.chain
+    values = []
+    for row in rows:
+        count = prod(chain.chunk_shape)
+        # what a pool keeps is its own
+        held = None if words is not None else job.arena.take(count * chain.word.itemsize)
+        chunk = np.empty(count, chain.word) if held is None else np.frombuffer(held, chain.word)
+        job.put(row, chunk)
+        values.append(encoded(job.source, chunk, chain, words))
+    return values
+
+
+class _Merge(Record, eq=False):
+    """Merge pieces into what is stored: the pure half of read-modify-write.
+
+    `rows` are the pieces, `keys` theirs, `held` what a pool knows of them; `words` is filled with the words
+    last merged for each, for it.
+    """
+
+    job: _Job
+    keys: Sequence[str]
+    rows: Sequence[int]
+    held: Held | None
+    words: dict[int, Any]
+
+    def decoded(self, rows: Sequence[int]) -> DecodedColumns | None:
+        """Return what a cache is told of some of the rows, merged before."""
+        source = self.job.source
+        if source.chunks is None:
+            return None
+        cells = self.job.cells([self.rows[row] for row in rows])
+        return decoded_of(source, cells, [self.words.get(row) for row in rows])
+
+    def __call__(self, rows: Sequence[int], values: Sequence[Any]) -> list[Any]:
+        """Return the new values of some of the rows, given the stored ones (None: missing)."""
+        return [self._merged(row, value) for row, value in zip(rows, values, strict=True)]
+
+    def _merged(self, row: int, value: Any) -> Any:
+        source = self.job.source
+        chain = source.layout.chain
+        words: list[Any] | None = None if source.chunks is None else []
+        where = describe(source.store, self.keys[row])
+        chunk = stored_words(source, chain, value, where, known_words(self.held, row, value))
+        self.job.put(self.rows[row], chunk)
+        found = encoded(source, chunk, chain, words)
+        if words:
+            (self.words[row],) = words
+        return found

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--smoke] [--strict] [--only GROUP ...] [--rounds N] [--json FILE]``."""
+"""``python -m benchmarks [--smoke] [--strict] [--only GROUP ...] [--rounds N] [--cpu] [--json FILE]``."""
 
 from __future__ import annotations
 
@@ -54,13 +54,14 @@ def main(arguments: list[str] | None = None) -> int:
         help="one group, may be repeated: " + " ".join(g.name for g in GROUPS),
     )
     parser.add_argument("--rounds", type=int, help="rounds of every case (default: by the case)")
+    parser.add_argument("--cpu", action="store_true", help="processor time, for a machine that others use")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write tables of microseconds to FILE")
     parser.add_argument("--strict", action="store_true", help="fail where tegula cannot do a task, too")
     chosen = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwind, so that the data on tmpfs goes away
     warnings.simplefilter("ignore")  # zarr-python warns on formats it reads well
-    options = Options(chosen.smoke, chosen.rounds)
+    options = Options(chosen.smoke, chosen.rounds, chosen.cpu)
     print(machine_line(), flush=True)
     results = []
     for group, rows in run([g for g in GROUPS if not chosen.only or g.name in chosen.only], options):

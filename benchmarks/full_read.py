@@ -9,13 +9,13 @@ from typing import Any
 import tensorstore
 
 from benchmarks.harness import Case, Group, Options
-from benchmarks.peers import COMPRESSORS, SAME_LINES, attempt, open_zarr, scratch, spec, volume
+from benchmarks.peers import COMPRESSORS, SAME_LINES, attempt, contents, open_zarr, scratch, spec
 
 KINDS = [
     *(f"{driver} {codec}" for driver in ("zarr2", "zarr3") for codec in COMPRESSORS),
     "zarr3 shard",
-    "n5 gzip",
-    "precomputed raw",
+    *(f"n5 {codec}" for codec in COMPRESSORS),
+    *(f"precomputed {codec}" for codec in ("raw", "jpeg", "cseg", "sharded")),
 ]
 
 
@@ -31,8 +31,8 @@ def _zarr(path: Path, zarrs: bool) -> Callable[[], Any]:
 
 def _cases(options: Options) -> Iterator[Case]:
     edge, side = (64, 16) if options.smoke else (512, 64)
-    data = volume(edge)
     for kind in KINDS:
+        data = contents(kind, edge if "cseg" not in kind else edge // 2)
         with scratch() as folder:
             what = spec(kind, folder, data.shape, (side,) * 3)
             made = tensorstore.open(what, create=True).result()
@@ -49,4 +49,5 @@ def _cases(options: Options) -> Iterator[Case]:
             yield Case(kind, runs, size=data.nbytes)
 
 
-GROUP = Group("full_read", "a whole array of 512^3 uint16 in 64^3 chunks from files", _cases, (0.55, 0.80))
+SAYS = "a whole array of 512^3 uint16 (jpeg: uint8; cseg: 256^3 uint64) in 64^3 chunks from files"
+GROUP = Group("full_read", SAYS, _cases, (0.55, 0.80))

@@ -12,7 +12,7 @@ import tensorstore
 
 from benchmarks.full_read import KINDS
 from benchmarks.harness import Case, Group, Options
-from benchmarks.peers import SAME_LINES, open_zarr, scratch, spec, volume
+from benchmarks.peers import SAME_LINES, contents, open_zarr, scratch, spec
 
 
 class _Target:
@@ -48,16 +48,18 @@ class _Target:
         """Whether the tensorstore wheel reads back what was written."""
         what = spec(self.kind, self.path(peer), self.data.shape, (self.side,) * 3)
         store = tensorstore.open({"driver": what["driver"], "kvstore": what["kvstore"]}).result()
-        return np.array_equal(store.read().result().reshape(self.data.shape), self.data) or peer
+        found = store.read().result().reshape(self.data.shape)
+        # what a codec loses it loses alike; a jpeg is near what was written
+        near = self.kind.endswith("jpeg") and np.abs(found.astype(int) - self.data).max() < 64
+        return near or np.array_equal(found, self.data) or peer
 
 
 def _cases(options: Options) -> Iterator[Case]:
     edge, side = (64, 16) if options.smoke else (512, 64)
-    whole = volume(edge)
     for kind in KINDS:
         # codecs that compress for seconds get an eighth of the volume: a chunk costs what it costs
-        slow = kind.endswith(("gzip", "zstd", "shard"))
-        data = np.ascontiguousarray(whole[: edge // 2, : edge // 2, : edge // 2]) if slow else whole
+        slow = kind.endswith(("gzip", "zstd", "shard", "sharded", "cseg"))
+        data = contents(kind, edge // 2 if slow else edge)
         with scratch() as folder:
             target = _Target(kind, folder, data, side)
             peers = ["tegula", "tensorstore", *(("zarr", "zarrs") if kind.startswith("zarr") else ())]

@@ -35,6 +35,7 @@ class Options:
 
     smoke: bool = False
     rounds: int | None = None
+    cpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def measure(group: str, case: Case, options: Options) -> Row:
                 if not case.pure:
                     gc.collect()
                     prefault(PREFAULT >> 4 if options.smoke else PREFAULT)
-                clock = case.clock or time.perf_counter
+                clock = case.clock or (time.process_time if options.cpu else time.perf_counter)
                 start = clock()
                 for _ in range(number):
                     result = run()

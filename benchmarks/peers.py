@@ -69,8 +69,51 @@ def _zarr3_codecs(name: str) -> list[dict[str, Any]]:
     return [little, *more[name]]
 
 
+def contents(kind: str, edge: int) -> np.ndarray:
+    """What is stored in a `kind`: `volume`; as bytes for jpeg; boxes with labels for a segmentation."""
+    codec = kind.split()[1]
+    if codec == "jpeg":
+        # smooth along x: the codec loses, and peers are compared on what they decode
+        return (volume(edge) >> 3).astype(np.uint8)
+    if codec == "cseg":
+        # boxes of 16 x 12 x 20 voxels, each with its own label, as objects of a segmentation lie
+        z, y, x = np.ogrid[:edge, :edge, :edge]
+        labels: np.ndarray = (z // 16 * 1_000_003 + y // 12 * 1009 + x // 20 + 7).astype(np.uint64)
+        return labels
+    return volume(edge)
+
+
+def _precomputed(codec: str, store: Any, shape: tuple[int, ...], chunk: tuple[int, ...]) -> dict[str, Any]:
+    scale: dict[str, Any] = {"size": shape, "chunk_size": chunk, "encoding": codec, "resolution": [1, 1, 1]}
+    many = {"data_type": "uint16", "num_channels": 1, "type": "image"}
+    if codec == "sharded":
+        sharding = {
+            "@type": "neuroglancer_uint64_sharded_v1",
+            "preshift_bits": 3,
+            "minishard_bits": 3,
+            "shard_bits": 3,
+            "hash": "identity",
+            "minishard_index_encoding": "gzip",
+            "data_encoding": "gzip",
+        }
+        scale |= {"encoding": "raw", "sharding": sharding}
+    if codec == "jpeg":
+        many |= {"data_type": "uint8"}
+        scale |= {"jpeg_quality": 75}
+    if codec == "cseg":
+        many |= {"data_type": "uint64", "type": "segmentation"}
+        blocks = {"compressed_segmentation_block_size": [8, 8, 8]}
+        scale |= {"encoding": "compressed_segmentation", **blocks}
+    return {
+        "driver": "neuroglancer_precomputed",
+        "kvstore": store,
+        "multiscale_metadata": many,
+        "scale_metadata": scale,
+    }
+
+
 def spec(kind: str, path: Path, shape: tuple[int, ...], chunk: tuple[int, ...]) -> dict[str, Any]:
-    """The spec of a uint16 array; `kind` is such as "zarr2 zstd", "zarr3 shard", "n5 gzip"."""
+    """The spec of an array for `contents`; `kind` is such as "zarr2 zstd", "zarr3 shard", "n5 gzip"."""
     driver, codec = kind.split()
     store = {"driver": "file", "path": f"{path}/"}
     if driver == "zarr2":
@@ -83,18 +126,16 @@ def spec(kind: str, path: Path, shape: tuple[int, ...], chunk: tuple[int, ...]) 
         }
         return {"driver": "zarr", "kvstore": store, "metadata": metadata}
     if driver == "n5":
-        compression = {"raw": {"type": "raw"}, "gzip": {"type": "gzip", "level": 6}}[codec]
+        compression = {
+            "raw": {"type": "raw"},
+            "gzip": {"type": "gzip", "level": 6},
+            "zstd": {"type": "zstd", "level": 3},
+            "blosc": {"type": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1},
+        }[codec]
         metadata = {"dimensions": shape, "blockSize": chunk, "dataType": "uint16", "compression": compression}
         return {"driver": "n5", "kvstore": store, "metadata": metadata}
     if driver == "precomputed":
-        scale = {"size": shape, "chunk_size": chunk, "encoding": codec, "resolution": [1, 1, 1]}
-        many = {"data_type": "uint16", "num_channels": 1, "type": "image"}
-        return {
-            "driver": "neuroglancer_precomputed",
-            "kvstore": store,
-            "multiscale_metadata": many,
-            "scale_metadata": scale,
-        }
+        return _precomputed(codec, store, shape, chunk)
     outer, codecs = chunk, _zarr3_codecs("zstd" if codec == "shard" else codec)
     if codec == "shard":
         outer = tuple(4 * side for side in chunk)

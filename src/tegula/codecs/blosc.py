@@ -5,7 +5,9 @@ it must not know: chunks.
 
 Law: as of `codec.py`.  The native decoder trusts the sizes in the header and has crashed on a
 truncated buffer, so none of them reaches it unchecked.  Blosc's own threads are never used: threads
-are the interpreter's business.
+are the interpreter's business.  The library is imagecodecs': it makes the same bytes as numcodecs' at the
+same speed, is there in 2 ms instead of 65, and takes the number of threads as an argument, so that no
+setting of the process is changed.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ __all__ = ["COMPRESSORS", "N5", "ZARR2", "ZARR3", "Blosc"]
 COMPRESSORS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
 """The inner compressors that metadata may name."""
 
+_BUILT = ("blosclz", "lz4", "lz4hc", "zlib", "zstd")  # in the wheels of imagecodecs, as in those of numcodecs
 _HEADER = Struct("<BBBBIII")
 _OVERHEAD = 16
 _MAXIMUM = 2**31 - 1 - _OVERHEAD
@@ -34,11 +37,10 @@ _blosc: Any = None
 
 def _load() -> Any:
     global _blosc
-    from numcodecs import blosc
+    import imagecodecs
 
-    blosc.use_threads = False
-    _blosc = blosc
-    return blosc
+    _blosc = imagecodecs
+    return imagecodecs
 
 
 class Blosc(Record):
@@ -71,11 +73,16 @@ class Blosc(Record):
             raise InvalidArgument(
                 f"Blosc compression input of {len(data)} bytes exceeds maximum size of {_MAXIMUM}"
             )
-        blosc = _blosc or _load()
-        if self.cname not in blosc.list_compressors():
+        if self.cname not in _BUILT:
             raise Unimplemented(f"Blosc compressor {self.cname!r} is not in the installed library")
-        result: bytes = blosc.compress(
-            data, self.cname.encode(), self.clevel, self.shuffle, self.blocksize, self.typesize
+        result: bytes = (_blosc or _load()).blosc_encode(
+            data,
+            self.clevel,
+            compressor=self.cname,
+            shuffle=self.shuffle,
+            typesize=self.typesize,
+            blocksize=self.blocksize,
+            numthreads=1,
         )
         return result
 
@@ -100,7 +107,7 @@ class Blosc(Record):
         if out is None:
             out = destination(size)
         try:
-            (_blosc or _load()).decompress(data, out)
+            (_blosc or _load()).blosc_decode(data, numthreads=1, out=out)
         except (RuntimeError, ValueError):
             raise _invalid() from None
         return out

@@ -22,9 +22,6 @@ __all__ = ["N5", "ZARR2", "ZARR3", "Zstd", "declared_size"]
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _BLOCK = 128 << 10
 LARGE = 64 << 10  # from here on a buffer that is used again is worth a walk over the blocks
-_WORTH = 64 << 20
-_decoded = 0
-_library: Any = None
 
 # Contexts cost more than a small frame; they serve one call at a time, so idle ones wait here.
 _decoders: list[Any] = []
@@ -107,35 +104,13 @@ def _decompress_into(data: Buffer, out: Buffer) -> bool:
     """Decode a frame that fills `out` and ends there; False, with `out` spoilt, where it is not one."""
     if _extent(data) != len(data):
         return False
-    library = _bulk(len(out))
-    if library is not None:
-        try:
-            library.decompress(data, out)
-        except (RuntimeError, ValueError):
-            return False
-        return True
-    from zstandard import ZstdError
+    import imagecodecs
 
-    decoder = _decoder()
+    decode: Any = imagecodecs.zstd_decode  # takes any buffer; its types name three
     try:
-        count: int = decoder.stream_reader(data).readinto(out)
-    except ZstdError:
+        return len(decode(data, out=out)) == len(out)
+    except (RuntimeError, ValueError):
         return False
-    finally:
-        _decoders.append(decoder)
-    return count == len(out)
-
-
-def _bulk(size: int) -> Any:
-    """Return numcodecs, a few per cent faster on large frames, once importing it pays."""
-    global _decoded, _library
-    if _library is None:
-        _decoded += size
-        if _decoded > _WORTH:
-            from numcodecs import zstd
-
-            _library = zstd
-    return _library
 
 
 def _extent(data: Buffer) -> int:

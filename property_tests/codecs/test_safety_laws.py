@@ -21,14 +21,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tegula.codecs.base64 import Base64
 from tegula.codecs.blosc import Blosc
 from tegula.codecs.bz2 import Bz2
 from tegula.codecs.chain import CodecChain
+from tegula.codecs.checksums import Checksum
 from tegula.codecs.crc32c import Crc32c
 from tegula.codecs.deflate import GZIP, ZLIB, inflate
+from tegula.codecs.filters import Filter
 from tegula.codecs.gzip import Gzip
+from tegula.codecs.lz4 import Lz4
+from tegula.codecs.lz4_stream import Lz4Stream
+from tegula.codecs.lzma import Filters, Lzma
 from tegula.codecs.n5_block import N5Block
+from tegula.codecs.pcodec import Pcodec
+from tegula.codecs.shuffle import Shuffle
 from tegula.codecs.xz import Xz
+from tegula.codecs.zfp import Zfp
 from tegula.codecs.zlib import Zlib
 from tegula.codecs.zstd import Zstd
 from tegula.errors import TegulaError
@@ -54,8 +63,27 @@ STEPS = {
     "n5": (N5Block((100, 40), 4, None),),
     "n5_blosc": (N5Block((100, 40), 4, Blosc("lz4", 5, 1, 4)),),
     "n5_gzip": (N5Block((100, 40), 4, Gzip()),),
+    "n5_lz4": (N5Block((100, 40), 4, Lz4Stream(1024)),),
+    "lz4": (Lz4(),),
+    "lz4_stream": (Lz4Stream(1024),),
+    "lzma": (Lzma(),),
+    "lzma_alone": (Lzma(2),),
+    "lzma_raw": (Lzma(3, filters=Filters('[{"id": 33, "preset": 1}]')),),
+    "base64": (Base64(),),
+    "pcodec": (Pcodec("<i4"),),
+    "zfp": (Zfp("<i4", 3, 32, (40, 100)),),
+    "zfp_rate": (Zfp("<i4", 2, 40, (40, 100)),),
+    "shuffle_lz4": (Shuffle(4), Lz4()),
+    "delta_zlib": (Filter("delta", "<i4", "<i2"), Zlib()),
+    "astype_lzma": (Filter("astype", "<i4", "<i8"), Lzma()),
+    "scaled": (Filter("fixedscaleoffset", "<i4", "<f4", (("offset", 5), ("scale", 2))),),
+    "packbits": (Filter("packbits", "|b1", "|u1"),),
+    "crc32": (Checksum("crc32"),),
+    "adler32_gzip": (Checksum("adler32", False), Gzip()),
+    "fletcher32": (Checksum("fletcher32", False),),
+    "jenkins": (Checksum("jenkins_lookup3", False, 7),),
 }
-CHECKED = {"gzip", "zlib", "bz2", "zstd_checked", "crc32c", "xz"}
+CHECKED = {"gzip", "zlib", "bz2", "zstd_checked", "crc32c", "xz", "lz4_stream", "lzma", "crc32", "jenkins"}
 INT32 = np.dtype("int32")
 VALUES = (np.arange(4000, dtype="int32") // 7).reshape(40, 100)
 
@@ -196,6 +224,15 @@ def _blosc_bomb() -> bytes:
     return numcodecs.blosc.compress(np.zeros(BOMB, "u1"), b"zstd", 9, 0, typesize=1)
 
 
+def _lz4_bomb(declared: int) -> bytes:
+    return declared.to_bytes(4, "little") + Lz4().encode(bytes(BOMB))[4:]
+
+
+def _lz4_block(declared: int) -> bytes:
+    head = Lz4Stream().encode(bytes(1024))
+    return head[:13] + declared.to_bytes(4, "little") + head[17:]
+
+
 BOMBS = {
     "gzip": ("gzip", "Gzip", "(Gzip(),)", lambda: gzip.compress(bytes(BOMB), 9)),
     "zlib": ("zlib", "Zlib", "(Zlib(),)", lambda: zlib.compress(bytes(BOMB), 9)),
@@ -204,6 +241,16 @@ BOMBS = {
     "zstd undeclared": ("zstd", "Zstd", "(Zstd(),)", lambda: _zstd_bomb(False)),
     "zstd twice": ("zstd", "Zstd", "(Zstd(), Zstd())", lambda: _zstd_bomb(False)),
     "blosc": ("blosc", "Blosc", "(Blosc(),)", _blosc_bomb),
+    "lz4": ("lz4", "Lz4", "(Lz4(),)", lambda: _lz4_bomb(BOMB)),
+    "lz4 with a lying size": ("lz4", "Lz4", "(Lz4(),)", lambda: _lz4_bomb(1024)),
+    "lz4 blocks": ("lz4_stream", "Lz4Stream", "(Lz4Stream(),)", lambda: Lz4Stream().encode(bytes(BOMB))),
+    "lz4 block of a lying size": ("lz4_stream", "Lz4Stream", "(Lz4Stream(),)", lambda: _lz4_block(BOMB)),
+    "lzma": ("lzma", "Lzma", "(Lzma(),)", lambda: Lzma(preset=0).encode(bytes(BOMB))),
+    "lzma alone": ("lzma", "Lzma", "(Lzma(2),)", lambda: Lzma(2, preset=0).encode(bytes(BOMB))),
+    "xz": ("xz", "Xz", "(Xz(),)", lambda: Xz(0).encode(bytes(BOMB))),
+    "pcodec": ("pcodec", "Pcodec", "(Pcodec('<i4'),)", lambda: Pcodec("<i4").encode(bytes(BOMB))),
+    "zfp": ("zfp", "Zfp", "(Zfp('<i4', 3, 4),)", lambda: Zfp("<i4", 3, 4).encode(bytes(BOMB))),
+    "base64": ("base64", "Base64", "(Base64(),)", lambda: Base64().encode(bytes(BOMB // 16))),
 }
 
 

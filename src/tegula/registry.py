@@ -38,14 +38,32 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "blosc": "tegula.codecs.blosc:N5",
         "bzip2": "tegula.codecs.bz2:N5",
         "gzip": "tegula.codecs.gzip:N5",
+        "lz4": "tegula.codecs.lz4_stream:N5",
         "raw": "tegula.codecs.n5_block:RAW",
         "xz": "tegula.codecs.xz:N5",
         "zstd": "tegula.codecs.zstd:N5",
     },
     "codecs.zarr2": {
+        "adler32": "tegula.codecs.checksums:ZARR2:adler32",
+        "astype": "tegula.codecs.filters:ZARR2:astype",
+        "base64": "tegula.codecs.base64:ZARR2",
+        "bitround": "tegula.codecs.filters:ZARR2:bitround",
         "blosc": "tegula.codecs.blosc:ZARR2",
         "bz2": "tegula.codecs.bz2:ZARR2",
+        "crc32": "tegula.codecs.checksums:ZARR2:crc32",
+        "crc32c": "tegula.codecs.checksums:ZARR2:crc32c",
+        "delta": "tegula.codecs.filters:ZARR2:delta",
+        "fixedscaleoffset": "tegula.codecs.filters:ZARR2:fixedscaleoffset",
+        "fletcher32": "tegula.codecs.checksums:ZARR2:fletcher32",
         "gzip": "tegula.codecs.gzip:ZARR2",
+        "jenkins_lookup3": "tegula.codecs.checksums:ZARR2:jenkins_lookup3",
+        "lz4": "tegula.codecs.lz4:ZARR2",
+        "lzma": "tegula.codecs.lzma:ZARR2",
+        "packbits": "tegula.codecs.filters:ZARR2:packbits",
+        "pcodec": "tegula.codecs.pcodec:ZARR2",
+        "quantize": "tegula.codecs.filters:ZARR2:quantize",
+        "shuffle": "tegula.codecs.shuffle:ZARR2",
+        "zfpy": "tegula.codecs.zfp:ZARR2",
         "zlib": "tegula.codecs.zlib:ZARR2",
         "zstd": "tegula.codecs.zstd:ZARR2",
     },
@@ -54,6 +72,28 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "bytes": "tegula.codecs.bytes:ZARR3",
         "crc32c": "tegula.codecs.crc32c:ZARR3",
         "gzip": "tegula.codecs.gzip:ZARR3",
+        "numcodecs.adler32": "tegula.codecs.checksums:ZARR3:adler32",
+        "numcodecs.astype": "tegula.codecs.filters:ZARR3:astype",
+        "numcodecs.base64": "tegula.codecs.base64:ZARR3",
+        "numcodecs.bitround": "tegula.codecs.filters:ZARR3:bitround",
+        "numcodecs.blosc": "tegula.codecs.blosc:NUMCODECS",
+        "numcodecs.bz2": "tegula.codecs.bz2:NUMCODECS",
+        "numcodecs.crc32": "tegula.codecs.checksums:ZARR3:crc32",
+        "numcodecs.crc32c": "tegula.codecs.checksums:ZARR3:crc32c",
+        "numcodecs.delta": "tegula.codecs.filters:ZARR3:delta",
+        "numcodecs.fixedscaleoffset": "tegula.codecs.filters:ZARR3:fixedscaleoffset",
+        "numcodecs.fletcher32": "tegula.codecs.checksums:ZARR3:fletcher32",
+        "numcodecs.gzip": "tegula.codecs.gzip:NUMCODECS",
+        "numcodecs.jenkins_lookup3": "tegula.codecs.checksums:ZARR3:jenkins_lookup3",
+        "numcodecs.lz4": "tegula.codecs.lz4:ZARR3",
+        "numcodecs.lzma": "tegula.codecs.lzma:ZARR3",
+        "numcodecs.packbits": "tegula.codecs.filters:ZARR3:packbits",
+        "numcodecs.pcodec": "tegula.codecs.pcodec:ZARR3",
+        "numcodecs.quantize": "tegula.codecs.filters:ZARR3:quantize",
+        "numcodecs.shuffle": "tegula.codecs.shuffle:ZARR3",
+        "numcodecs.zfpy": "tegula.codecs.zfp:ZARR3",
+        "numcodecs.zlib": "tegula.codecs.zlib:NUMCODECS",
+        "numcodecs.zstd": "tegula.codecs.zstd:NUMCODECS",
         "sharding_indexed": "tegula.codecs.sharding:ZARR3",
         "transpose": "tegula.codecs.transpose:ZARR3",
         "zstd": "tegula.codecs.zstd:ZARR3",
@@ -114,8 +154,9 @@ def _found(kind: str, name: str) -> Any:
     if target is not None:
         from importlib import import_module
 
-        module, _, attribute = target.partition(":")
-        return getattr(import_module(module), attribute)
+        module, attribute, *key = target.split(":")
+        value = getattr(import_module(module), attribute)
+        return value[key[0]] if key else value
     return _plugins(kind)[name].load()
 
 

@@ -131,7 +131,7 @@ def _ours(driver: str, codec: object, chunk: bytes) -> object:
         made = parse3(codec).resolve(INT32, (10,))[1]
     else:
         found = parse2(codec)
-        steps = () if found is None else (step(found, 4),)
+        steps = () if found is None else (step(found, INT32),)
         made = CodecChain((10,), INT32, np.dtype("<i4"), (0,), steps)
     try:
         return made.decode(chunk)

@@ -22,7 +22,7 @@ from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from tegula.record import Record
 
-__all__ = ["COMPRESSORS", "N5", "ZARR2", "ZARR3", "Blosc"]
+__all__ = ["COMPRESSORS", "N5", "NUMCODECS", "ZARR2", "ZARR3", "Blosc"]
 
 COMPRESSORS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
 """The inner compressors that metadata may name."""
@@ -172,9 +172,9 @@ def _settle3(members: dict[str, Any], itemsize: int | None) -> tuple[dict[str, A
     return settled, made
 
 
-def _settle2(members: dict[str, Any], itemsize: int) -> tuple[dict[str, Any], Blosc]:
+def _settle2(members: dict[str, Any], given: Any) -> tuple[dict[str, Any], Blosc]:
     """Resolve shuffle -1 (by element size): bits for single bytes, bytes otherwise."""
-    shuffle = members["shuffle"]
+    shuffle, itemsize = members["shuffle"], given.itemsize
     if shuffle == -1:
         shuffle = 2 if itemsize == 1 else 1
     typesize = itemsize if itemsize <= 255 else 1
@@ -208,6 +208,30 @@ ZARR2 = Declaration(
         Member("blocksize", _blocksize, 0),
     ),
     _settle2,
+)
+
+
+def _settle_numcodecs(members: dict[str, Any], itemsize: int | None) -> tuple[dict[str, Any], Blosc]:
+    """Fill in the element size, 1 where the input is not elements, and the shuffle -1 as for zarr v2."""
+    typesize = members["typesize"] or (itemsize if itemsize is not None and itemsize <= 255 else 1)
+    shuffle = members["shuffle"]
+    if shuffle == -1:
+        shuffle = 2 if typesize == 1 else 1
+    made = Blosc(members["cname"], members["clevel"], shuffle, typesize, members["blocksize"])
+    return members, made
+
+
+NUMCODECS = Declaration(
+    "numcodecs.blosc",
+    BYTES,
+    (
+        Member("cname", _cname2, "lz4"),
+        integer_member("clevel", 0, 9, 5, stored=False),
+        integer_member("shuffle", -1, 2, 1, stored=False),
+        Member("blocksize", _blocksize, 0),
+        integer_member("typesize", 1, 255, None, stored=False),
+    ),
+    _settle_numcodecs,
 )
 _RANGE = "Expected integer in the range [0, {}], but received: <discarded>"
 N5 = Declaration(

@@ -14,10 +14,38 @@ from typing import Any
 import numpy as np
 
 from tegula import binding
+from tegula.codecs.codec import Buffer, not_enough, too_much
 from tegula.codecs.declare import LAYOUT, Declaration, Member
 from tegula.errors import InvalidArgument
+from tegula.record import Record
 
-__all__ = ["ZARR3", "in_byte_order"]
+__all__ = ["ZARR3", "Swap", "in_byte_order"]
+
+
+class Swap(Record):
+    """Words of `size` bytes in the other byte order: what filters leave where a document says another.
+
+    >>> bytes(Swap(2).encode(b"abcd"))
+    b'badc'
+    """
+
+    size: int
+
+    def encoded_size(self, size: int) -> int:
+        """Return `size`."""
+        return size
+
+    def encode(self, data: Buffer) -> memoryview:
+        """Return the swapped words."""
+        return np.frombuffer(data, f"u{self.size}").byteswap().view(np.uint8).data
+
+    def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> memoryview:  # noqa: ARG002
+        """Return the words; see `ByteCodec.decode`."""
+        if len(data) > size:
+            raise too_much(len(data) - size, f"; at byte {size}")
+        if len(data) % self.size or (exact and len(data) < size):
+            raise not_enough(size, len(data), f"; at byte {len(data)}")
+        return self.encode(data)
 
 
 def _endian(value: Any) -> str:

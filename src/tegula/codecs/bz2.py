@@ -14,7 +14,7 @@ from tegula.codecs.declare import BYTES, Declaration, integer_member
 from tegula.errors import FailedPrecondition
 from tegula.record import Record
 
-__all__ = ["N5", "ZARR2", "Bz2"]
+__all__ = ["N5", "NUMCODECS", "ZARR2", "Bz2"]
 
 
 class Bz2(Record):
@@ -66,6 +66,7 @@ def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Bz2
 
 
 ZARR2 = Declaration("bz2", BYTES, (integer_member("level", 1, 9, 1),), _settle)
+NUMCODECS = Declaration("numcodecs.bz2", BYTES, (integer_member("level", 1, 9, 1, stored=False),), _settle)
 
 
 def _settle5(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Bz2]:  # noqa: ARG001

@@ -1,25 +1,32 @@
-"""The compressor of a zarr v2 or N5 array: at most one byte codec, named by its `id` or `type`.
+"""The codecs of a zarr v2 or N5 array, named by their `id` or `type`: a compressor, in zarr v2 also filters.
 
-What this file knows: how such a document spells a codec.  What it must not know: any one codec.
+What this file knows: how such a document spells a codec, and what the next one is given.  What it must not
+know: any one codec.
 
-Law: parse(c.to_json) == c; a compressor has no member without a value.
+Law: parse(c.to_json) == c.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from tegula import binding
 from tegula.codecs.codec import ByteCodec
-from tegula.codecs.declare import Constraint
+from tegula.codecs.declare import Constraint, plain
 from tegula.errors import InvalidArgument
 from tegula.registry import lookup
 
-__all__ = ["DEFAULT", "N5", "ZARR2", "parse", "step", "to_json"]
+__all__ = ["DEFAULT", "N5", "ZARR2", "parse", "parse_filters", "step", "steps", "to_json"]
 
 
 ZARR2 = ("id", "codecs.zarr2")
 N5 = ("type", "codecs.n5")
+_OF_OBJECTS = frozenset(
+    ["categorize", "json", "json2", "msgpack", "msgpack2", "pickle", "vlen-array", "vlen-bytes", "vlen-utf8"]
+)
 
 
 def parse(value: Any, family: tuple[str, str] = ZARR2) -> Constraint | None:
@@ -42,7 +49,8 @@ def parse(value: Any, family: tuple[str, str] = ZARR2) -> Constraint | None:
         try:
             declaration = lookup(kind, name)
         except KeyError:
-            raise InvalidArgument(f"{binding.quoted(name)} is not registered") from None
+            why = ": it stores Python objects, which no data type here is" if name in _OF_OBJECTS else ""
+            raise InvalidArgument(f"{binding.quoted(name)} is not registered{why}") from None
     given = dict(declaration.parse(found).members)
     members = {each.name: given.get(each.name, each.default) for each in declaration.members}
     return Constraint(name, tuple(sorted(members.items())))
@@ -52,14 +60,46 @@ def to_json(compressor: Constraint | None, family: tuple[str, str] = ZARR2) -> d
     """Return the JSON form."""
     if compressor is None:
         return None
-    found = {family[0]: compressor.name, **dict(compressor.members)}
+    members = {name: plain(value) for name, value in compressor.members if value is not None}
+    found = {family[0]: compressor.name, **members}
     return found if family is ZARR2 else dict(sorted(found.items()))
 
 
-def step(compressor: Constraint, itemsize: int, family: tuple[str, str] = ZARR2) -> ByteCodec:
-    """Return the codec, for elements of `itemsize` bytes; of an N5 array that is raw, None."""
-    made: ByteCodec = lookup(family[1], compressor.name).resolve(compressor, itemsize)[1]
+def parse_filters(value: Any) -> tuple[Constraint, ...] | None:
+    """Return the filters that a JSON value states, None for none.
+
+    >>> parse_filters([{"id": "shuffle"}])
+    (Constraint(name='shuffle', members=(('elementsize', 4),)),)
+
+    Raises:
+        InvalidArgument: one is unknown or malformed.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise binding.expected("null or array", value)
+    found = []
+    for index, each in enumerate(value):
+        with binding.at_position(index):
+            made = parse(binding.mapping(each))
+            assert made is not None
+            found.append(made)
+    return tuple(found) or None
+
+
+def step(compressor: Constraint, dtype: np.dtype[Any], family: tuple[str, str] = ZARR2) -> ByteCodec:
+    """Return the codec, for elements stored as `dtype`; of an N5 array that is raw, None."""
+    made: ByteCodec = lookup(family[1], compressor.name).resolve(compressor, dtype)[1]
     return made
+
+
+def steps(found: Sequence[Constraint], dtype: np.dtype[Any]) -> tuple[ByteCodec, ...]:
+    """Return the codecs of an array, one after the other, for elements stored as `dtype`."""
+    made = []
+    for each in found:
+        made.append(step(each, dtype))
+        dtype = np.dtype(getattr(made[-1], "encoded", "u1"))  # a filter gives elements, anything else bytes
+    return tuple(made)
 
 
 DEFAULT = Constraint("blosc", (("blocksize", 0), ("clevel", 5), ("cname", "lz4"), ("shuffle", -1)))

@@ -24,6 +24,7 @@ from tegula.errors import FailedPrecondition, InvalidArgument
 __all__ = [
     "ARRAY",
     "BYTES",
+    "FILTER",
     "LAYOUT",
     "Constraint",
     "Declaration",
@@ -31,9 +32,12 @@ __all__ = [
     "Unfit",
     "integer_member",
     "merged",
+    "plain",
 ]
 
 ARRAY = "array -> array"
+FILTER = "elements -> elements"
+"""What zarr v3 calls array -> array, too: elements become others where they lie, however many they are."""
 LAYOUT = "array -> bytes"
 BYTES = "bytes -> bytes"
 
@@ -71,16 +75,18 @@ class Constraint(NamedTuple):
         {'name': 'gzip', 'configuration': {'level': 5}}
         """
         members = _listed(dict(self.members), brief)
-        return {"name": self.name, "configuration": members} if members else {"name": self.name}
+        if members or self.name.startswith("numcodecs."):  # zarr-python wants theirs, even if empty
+            return {"name": self.name, "configuration": members}
+        return {"name": self.name}
 
 
 class Declaration(NamedTuple):
     """What one codec may be told.
 
-    `stage` is one of `ARRAY`, `LAYOUT`, `BYTES`.  `settle` takes the members with their defaults and
-    what is known of the codec's input, and returns the members to store and what the codec does: a
-    `ByteCodec`, or for the first two stages what `sequence.py` makes of it.  `merge`, where it is not
-    `merged`, takes two constraints and whether nothing may be left out of either.
+    `stage` is one of `ARRAY`, `FILTER`, `LAYOUT`, `BYTES`.  `settle` takes the members with their defaults
+    and what is known of the codec's input, and returns the members to store and what the codec does: a
+    `ByteCodec`, or for arrays what `sequence.py` makes of it.  `merge`, where it is not `merged`, takes two
+    constraints and whether nothing may be left out of either.
     """
 
     name: str
@@ -149,10 +155,11 @@ def integer_member(name: str, low: int, high: int, default: int | None, stored: 
 def _listed(members: dict[str, Any], brief: bool) -> dict[str, Any]:
     if brief and members.get("index_location") == "end":
         members = {name: value for name, value in members.items() if name != "index_location"}
-    return {name: _plain(value, brief) for name, value in members.items()}
+    return {name: plain(value, brief) for name, value in members.items()}
 
 
-def _plain(value: Any, brief: bool) -> Any:
+def plain(value: Any, brief: bool = False) -> Any:
+    """Return the JSON value of a member."""
     if hasattr(value, "to_json"):
         return value.to_json(brief)
     return list(value) if isinstance(value, tuple) else value

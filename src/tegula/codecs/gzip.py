@@ -16,7 +16,7 @@ from tegula.codecs.deflate import GZIP, deflate, inflate
 from tegula.codecs.zlib import Zlib
 from tegula.record import Record
 
-__all__ = ["N5", "ZARR2", "ZARR3", "Gzip"]
+__all__ = ["N5", "NUMCODECS", "ZARR2", "ZARR3", "Gzip"]
 
 
 class Gzip(Record):
@@ -47,6 +47,7 @@ def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Gzi
 
 ZARR3 = Declaration("gzip", BYTES, (integer_member("level", 0, 9, 6),), _settle)
 ZARR2 = Declaration("gzip", BYTES, (integer_member("level", 0, 9, 1),), _settle)
+NUMCODECS = Declaration("numcodecs.gzip", BYTES, (integer_member("level", 0, 9, 1, stored=False),), _settle)
 
 
 def _settle5(members: dict[str, Any], given: object) -> tuple[dict[str, Any], ByteCodec]:  # noqa: ARG001

@@ -3,6 +3,9 @@
 What this file knows: array -> array codecs come first, then one array -> bytes codec, then
 bytes -> bytes codecs.  What it must not know: any one codec's members.
 
+An array -> array codec either permutes dimensions, or is a filter: a step on the elements as they lie in the
+order of the permutations before it.  So a filter that looks at neighbours bars those after it.
+
 Laws: parse(s.to_json()) == s; merge(s, s) == s; resolving twice gives the same sequence.
 """
 
@@ -14,9 +17,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tegula import binding
+from tegula.codecs.bytes import Swap
 from tegula.codecs.chain import CodecChain
 from tegula.codecs.codec import ByteCodec
-from tegula.codecs.declare import ARRAY, BYTES, LAYOUT, Constraint, Declaration, Unfit, merged
+from tegula.codecs.declare import ARRAY, BYTES, FILTER, LAYOUT, Constraint, Declaration, Unfit, merged
 from tegula.codecs.transpose import aligned, braced
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
 from tegula.registry import lookup
@@ -96,13 +100,17 @@ class Sequence3(NamedTuple):
         """How many shardings there are one in the other."""
         return 0 if self.inner is None else 1 + self.inner.height
 
+    def _permutations(self, rank: int) -> list[tuple[int, ...]]:
+        found = (each for each in self.array if _declaration(each.name).stage == ARRAY)
+        return [_resolved(constraint, rank)[1] for constraint in found]
+
     def order(self, rank: int) -> tuple[int, ...]:
         """Return the order of the dimensions in the smallest chunks: all transposes, one after the other."""
         found = tuple(range(rank))
         part: Sequence3 | None = self
         while part is not None:
-            for constraint in part.array:
-                found = tuple(found[axis] for axis in _resolved(constraint, rank)[1])
+            for permutation in part._permutations(rank):
+                found = tuple(found[axis] for axis in permutation)
             part = None if part.bytes else part.inner
         return found
 
@@ -115,8 +123,8 @@ class Sequence3(NamedTuple):
         found, order, part = None, tuple(range(rank)), self
         while part.inner is not None and not part.bytes:
             assert part.layout is not None
-            for constraint in part.array:
-                order = tuple(order[axis] for axis in _resolved(constraint, rank)[1])
+            for permutation in part._permutations(rank):
+                order = tuple(order[axis] for axis in permutation)
             shape = dict(part.layout.members).get("chunk_shape")
             found = None
             if shape is not None:
@@ -181,25 +189,41 @@ class Sequence3(NamedTuple):
     def resolved(self, given: Given) -> tuple[Sequence3, CodecChain]:
         """Return what `resolve` does, for what comes from the codecs before."""
         dtype, chunk_shape, rank, order = given.dtype, given.shape, len(given.shape), given.order
-        array = []
+        array, filters, kind = [], [], dtype
         for constraint in self.array:
-            settled, permutation = _resolved(constraint, rank)
+            if _declaration(constraint.name).stage == FILTER:
+                settled, made = _resolved(constraint, kind)
+                filters.append(made)
+                kind = np.dtype(made.encoded)
+            else:
+                if not all(each.alone for each in filters):
+                    raise Unfit(f"no transpose may follow the {filters[-1].name} filter")
+                settled, permutation = _resolved(constraint, rank)
+                order = tuple(order[axis] for axis in permutation)
             array.append(settled)
-            order = tuple(order[axis] for axis in permutation)
-        layout, made = _resolved(self.layout or Constraint("bytes"), given._replace(order=order))
+        layout, made = _resolved(self.layout or Constraint("bytes"), given._replace(order=order, dtype=kind))
         if prod(chunk_shape) * dtype.itemsize > 2**63 - 1:
             raise InvalidArgument(
                 f"Integer overflow computing encoded size of array of shape {braced(chunk_shape)}"
             )
+        plain, packed = isinstance(made, np.dtype), hasattr(made, "encoded_size")
+        if filters and not (plain or packed):
+            raise Unfit(f"the {filters[-1].name} filter must be among the codecs of the inner chunks")
         last, steps = [], []
-        itemsize: int | None = dtype.itemsize if isinstance(made, np.dtype) else None
+        itemsize: int | None = kind.itemsize if plain else None
         for constraint in self.bytes:
             settled, step = _resolved(constraint, itemsize)
             last.append(settled)
             steps.append(step)
             itemsize = None
         byte_codecs: tuple[ByteCodec, ...] = tuple(steps)
-        if isinstance(made, np.dtype):
+        if packed:
+            chain = CodecChain(chunk_shape, dtype, dtype, order, (*filters, made, *byte_codecs))
+        elif filters:
+            if made.byteorder != kind.byteorder:
+                filters.append(Swap(made.itemsize // (2 if made.kind == "c" else 1)))
+            chain = CodecChain(chunk_shape, dtype, dtype, order, (*filters, *byte_codecs))
+        elif plain:
             chain = CodecChain(chunk_shape, dtype, made, order, byte_codecs)
         else:
             chain = CodecChain(chunk_shape, dtype, dtype, order, byte_codecs, made)

@@ -14,7 +14,7 @@ from tegula.codecs.declare import BYTES, Declaration, integer_member
 from tegula.codecs.deflate import ZLIB, deflate, inflate
 from tegula.record import Record
 
-__all__ = ["ZARR2", "Zlib"]
+__all__ = ["NUMCODECS", "ZARR2", "Zlib"]
 
 
 class Zlib(Record):
@@ -44,3 +44,4 @@ def _settle(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Zli
 
 
 ZARR2 = Declaration("zlib", BYTES, (integer_member("level", 0, 9, 1),), _settle)
+NUMCODECS = Declaration("numcodecs.zlib", BYTES, (integer_member("level", 0, 9, 1, stored=False),), _settle)

@@ -17,7 +17,7 @@ from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition
 from tegula.record import Record
 
-__all__ = ["N5", "ZARR2", "ZARR3", "Zstd", "declared_size"]
+__all__ = ["N5", "NUMCODECS", "ZARR2", "ZARR3", "Zstd", "declared_size"]
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _BLOCK = 128 << 10
@@ -201,5 +201,19 @@ ZARR3 = Declaration(
     ),
     _settle,
 )
-ZARR2 = Declaration("zstd", BYTES, (integer_member("level", -131072, 22, 1),), _settle)
+
+
+def _settle2(members: dict[str, Any], given: object) -> tuple[dict[str, Any], Zstd]:  # noqa: ARG001
+    return members, Zstd(members["level"], bool(members["checksum"]))
+
+
+ZARR2 = Declaration(
+    "zstd", BYTES, (integer_member("level", -131072, 22, 1), Member("checksum", binding.boolean)), _settle2
+)
+NUMCODECS = Declaration(
+    "numcodecs.zstd",
+    BYTES,
+    (integer_member("level", -131072, 22, 0, stored=False), Member("checksum", binding.boolean, False)),
+    _settle,
+)
 N5 = Declaration("zstd", BYTES, (integer_member("level", -131072, 22, 0, stored=False),), _settle)

@@ -114,7 +114,7 @@ def complete(parts: Constraints) -> Metadata:
     native = dtype.array_dtype
     if prod(block) * native.itemsize > 2**63 - 1:
         raise InvalidArgument(f"Product of sizes of blockSize {list(block)} exceeds the largest size")
-    step = compressor.step(compression, native.itemsize, N5)  # None where it is raw
+    step = compressor.step(compression, native, N5)  # None where it is raw
     order = tuple(range(len(block)))[::-1]
     steps = (N5Block(block, native.itemsize, step),)
     return Metadata(parts, CodecChain(block, native, in_byte_order(native, True), order, steps))

@@ -181,7 +181,7 @@ def wanted(members: Members, schema: Schema) -> Schema:
     if parts.order is not None and made.rank is not None:
         order = _orders(made.rank, len(inner))[parts.order]
     chunks = parts.chunks if parts.chunks is None else (*parts.chunks, *inner)
-    codec = CodecSpec.of(_codec_json(parts.compressor))
+    codec = CodecSpec.of(_codec_json(parts.compressor, parts.filters))
     fill: Any = None if parts.fill is UNSET else parts.fill
     fill = fill if field is not None and parts.item is not None and parts.item.plain else None
     fill = None if members.open_as_void else fill
@@ -242,6 +242,7 @@ def _created(members: Members, schema: Schema) -> Metadata:
     if _has_units(schema):
         raise InvalidArgument(_NO_UNITS)
     chunks, order = _chunks(parts, schema, wanted, inner)
+    compression, filters = _codecs(parts, schema)
     filled: Any = parts.fill
     if schema.fill is not None and not item.plain:
         if item.named or members.open_as_void:
@@ -262,10 +263,10 @@ def _created(members: Members, schema: Schema) -> Metadata:
             shape,
             chunks,
             text,
-            _compressor(parts, schema),
+            compression,
             filled,
             order,
-            None,
+            filters,
             parts.separator or ".",
             None,
         )
@@ -330,13 +331,14 @@ def _agree_order(schema: Schema, order: tuple[int, ...]) -> None:
         )
 
 
-def _compressor(parts: Constraints, schema: Schema) -> Any:
-    """Return the compressor asked for, or the usual one."""
-    spec = CodecSpec.of(_codec_json(parts.compressor))
+def _codecs(parts: Constraints, schema: Schema) -> tuple[Any, Any]:
+    """Return the compressor asked for, or the usual one, and the filters."""
+    spec = CodecSpec.of(_codec_json(parts.compressor, parts.filters))
     if schema.codec is not None:
         spec = spec.merge(schema.codec)
     found = spec.to_json()
-    return compressor.parse(found["compressor"]) if "compressor" in found else compressor.DEFAULT
+    compression = compressor.parse(found["compressor"]) if "compressor" in found else compressor.DEFAULT
+    return compression, compressor.parse_filters(found.get("filters"))
 
 
 # ---------------------------------------------------------------- an existing array
@@ -439,8 +441,10 @@ def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
 # ---------------------------------------------------------------- codec specs
 
 
-def _codec_json(compression: Any, filters: list[Any] | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = {"driver": "zarr", "filters": filters}
+def _codec_json(compression: Any, filters: Any = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"driver": "zarr", "filters": None}
+    if filters is not UNSET:
+        found["filters"] = zarr2_document.filters_json(filters)
     if compression is not UNSET:
         found["compressor"] = compressor.to_json(compression)
     return found
@@ -448,20 +452,21 @@ def _codec_json(compression: Any, filters: list[Any] | None = None) -> dict[str,
 
 def codec_spec(md: Metadata) -> CodecSpec:
     """Return the codec spec of an array."""
-    return CodecSpec.of(_codec_json(md.compressor))
+    return CodecSpec.of(_codec_json(md.compressor, md.filters))
 
 
 def codec_parse(json: dict[str, Any]) -> dict[str, Any]:
     """Return a zarr codec spec, checked and spelled out."""
     compression: Any = UNSET
+    filters: Any = UNSET
     if "compressor" in json:
         with binding.at_member("compressor"):
             compression = compressor.parse(json["compressor"])
-    if json.get("filters"):
+    if "filters" in json:
         with binding.at_member("filters"):
-            raise InvalidArgument("filters are not supported")
+            filters = compressor.parse_filters(json["filters"])
     binding.members(json, ("driver", "compressor", "filters"))
-    return _codec_json(compression, json.get("filters"))
+    return _codec_json(compression, filters)
 
 
 def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

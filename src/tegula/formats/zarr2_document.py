@@ -51,7 +51,7 @@ UNSET = _Unset()
 class Constraints(NamedTuple):
     """What a request states of the document; None (or `UNSET`, where None means null) for what it does not.
 
-    `dtype` is what the document spells; `filters` can only be none.
+    `dtype` is what the document spells.
     """
 
     zarr_format: int | None = None
@@ -61,7 +61,7 @@ class Constraints(NamedTuple):
     compressor: Constraint | _Unset | None = UNSET
     fill: bytes | _Unset | None = UNSET
     order: str | None = None
-    filters: Any = UNSET
+    filters: tuple[Constraint, ...] | _Unset | None = UNSET
     separator: str | None = None
     extra: dict[str, Any] | None = None
 
@@ -90,6 +90,7 @@ class Metadata(Record):
     compressor: Constraint | None
     fill: bytes | None
     order: str
+    filters: tuple[Constraint, ...] | None
     separator: str | None
     extra: dict[str, Any]
     item: Item
@@ -108,14 +109,18 @@ class Metadata(Record):
         """Return how a chunk is stored, of items that are one field."""
         rank, native = len(self.chunks), field.dtype.array_dtype
         order = (*self.axes, *range(rank, rank + len(field.inner)))
-        size = self.item.nbytes if self.item.nbytes < 256 else 1
+        stored = in_byte_order(native, field.big)
+        whole = field.nbytes == self.item.nbytes and not field.inner
         steps: tuple[ByteCodec, ...] = ()
         if field.nbytes != self.item.nbytes:
             blank = bytes(self.item.nbytes) if self.fill is None else self.fill
             steps = (FieldStep(field.offset, field.nbytes, blank),)
-        if self.compressor is not None:
-            steps = (*steps, compressor.step(self.compressor, size))
-        stored = in_byte_order(native, field.big)
+        codecs = (*(self.filters or ()), *(() if self.compressor is None else (self.compressor,)))
+        if codecs:
+            steps = (
+                *steps,
+                *compressor.steps(codecs, stored if whole else np.dtype((np.void, self.item.nbytes))),
+            )
         return CodecChain((*self.chunks, *field.inner), native, stored, order, steps)
 
     def filling(self, field: Field) -> NDArray[Any] | None:
@@ -177,6 +182,7 @@ def complete(parts: Constraints) -> Metadata:
     text, chunks, order = parts.dtype, _given(parts.chunks), _given(parts.order)
     assert not isinstance(parts.compressor, _Unset)
     assert not isinstance(parts.fill, _Unset)
+    assert not isinstance(parts.filters, _Unset)
     item = zarr2_item.item(text)
     if prod(chunks) * item.nbytes > 2**63 - 1:
         raise InvalidArgument("Total number of bytes per chunk is too large")
@@ -187,6 +193,7 @@ def complete(parts: Constraints) -> Metadata:
         parts.compressor,
         parts.fill,
         order,
+        parts.filters,
         parts.separator,
         parts.extra or {},
         item,
@@ -222,7 +229,9 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
             raise InvalidArgument('must be specified in conjunction with "dtype"')
     filled = member("fill_value", lambda value: _fill(value, dtype), _no_fill(dtype), UNSET)
     order = member("order", _one_of("C", "F"), 'Expected one of "C", "F", but member is missing')
-    filters = member("filters", _filters, "Expected null or array, but member is missing", UNSET)
+    filters = member(
+        "filters", compressor.parse_filters, "Expected null or array, but member is missing", UNSET
+    )
     separator = member("dimension_separator", _one_of(".", "/"))
     return Constraints(
         zarr_format, shape, chunks, dtype, compression, filled, order, filters, separator, rest or None
@@ -263,13 +272,6 @@ def _no_fill(text: Spelled | None) -> str:
     return ""
 
 
-def _filters(value: Any) -> None:
-    if value is not None and not isinstance(value, list):
-        raise binding.expected("null or array", value)
-    if value:
-        raise InvalidArgument("filters are not supported")
-
-
 # ---------------------------------------------------------------- printing
 
 
@@ -291,10 +293,15 @@ def constraints_json(parts: Constraints) -> dict[str, Any]:
     if parts.order is not None:
         found["order"] = parts.order
     if not isinstance(parts.filters, _Unset):
-        found["filters"] = None
+        found["filters"] = filters_json(parts.filters)
     if parts.separator is not None:
         found["dimension_separator"] = parts.separator
     return found
+
+
+def filters_json(filters: tuple[Constraint, ...] | None) -> list[Any] | None:
+    """Return filters as JSON, None for none."""
+    return None if filters is None else [compressor.to_json(each) for each in filters]
 
 
 def fill_json(data: bytes | None, item: Item) -> Any:
@@ -317,7 +324,7 @@ def to_json(md: Metadata) -> dict[str, Any]:
             md.compressor,
             md.fill,
             md.order,
-            None,
+            md.filters,
             md.separator,
             md.extra,
         )

@@ -100,6 +100,8 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
     "groups": {
         "n5": "tegula.formats.groups.n5:N5",
+        "neuroglancer-precomputed": "tegula.formats.groups.precomputed:PRECOMPUTED",
+        "neuroglancer_precomputed": "tegula.formats.groups.precomputed:PRECOMPUTED",
         "zarr": "tegula.formats.groups.zarr2:ZARR2",
         "zarr2": "tegula.formats.groups.zarr2:ZARR2",
         "zarr3": "tegula.formats.groups.zarr3:ZARR3",

@@ -1,4 +1,4 @@
-"""Groups as handles: hierarchies of arrays in zarr v2, zarr v3 and N5.
+"""Groups as handles: hierarchies of arrays in zarr v2, zarr v3 and N5, and the scales of a volume.
 
 Knows: which program each method is, and how a child's path stands behind the group's.  Must not know: any
 format.  Handles hold no logic.
@@ -38,7 +38,8 @@ T = TypeVar("T")
 class Group(Mapping[str, "TensorStore | Group"]):
     """Arrays and groups by name, with attributes; opened by `open_group`.
 
-    Indexing by a name or a path opens what is there; iterating gives the names.
+    Indexing by a name or a path opens what is there; iterating gives the names.  The scales of a precomputed
+    volume are named by their keys; there an index is a number, too.
 
     >>> import tegula
     >>> group = tegula.open_group("memory://volumes/", create=True, attributes={"by": "me"}).result()
@@ -69,7 +70,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
 
     @property
     def driver(self) -> str:
-        """The format: "zarr3", "zarr" or "n5".
+        """The format: "zarr3", "zarr", "n5" or "neuroglancer_precomputed".
 
         >>> import tegula
         >>> tegula.open_group("memory://a/|zarr2:", create=True).result().driver
@@ -154,7 +155,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
 
     # ------------------------------------------------------------ what is in it
 
-    def __getitem__(self, name: str) -> TensorStore | Group:
+    def __getitem__(self, name: str | int) -> TensorStore | Group:
         """Open the array or group of a name or path.
 
         Raises:
@@ -205,7 +206,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
         (True, False, False)
         """
         try:
-            path = check_name(name)
+            path = self._named(name)
         except (InvalidArgument, TypeError):
             return False
         return run(hierarchy.descend(self._place, self._node, path)) is not None
@@ -236,8 +237,12 @@ class Group(Mapping[str, "TensorStore | Group"]):
         found = run(hierarchy.children(self._place, self._node))
         return [name for name, node in found.items() if node.kind == kind]
 
-    def open(self, name: str, **options: Any) -> Future[Any]:
+    def open(self, name: str | int, **options: Any) -> Future[Any]:
         """Open the array or group of a name or path; `options` are those of `tegula.open`, for an array.
+
+        Args:
+            name: a name or a path; of the scales of a precomputed volume a key, or a number.
+            options: the arguments of `tegula.open`.
 
         Returns:
             A future of a `TensorStore` or a `Group`.
@@ -251,12 +256,24 @@ class Group(Mapping[str, "TensorStore | Group"]):
         >>> group.open("raw", read=True, write=False).result().mode
         'r'
         """
-        return self._start(self._opened(check_name(name), options))
+        return self._start(self._opened(self._named(name), options))
 
-    async def _opened(self, path: str, options: dict[str, Any]) -> TensorStore | Group:
+    def _named(self, name: object) -> str | int:
+        if self._place.form.inside is None:
+            return check_name(name)
+        if not isinstance(name, str | int) or isinstance(name, bool):
+            raise TypeError(f"the name of a scale is a str or an int, not {type(name).__name__}")
+        return name
+
+    async def _opened(self, path: str | int, options: dict[str, Any]) -> TensorStore | Group:
         node = await hierarchy.descend(self._place, self._node, path)
         if node is None:
-            raise NotFound(f"There is no node at {self._place.below(path).describe()}")
+            raise NotFound(f"There is no node at {self._place.below(str(path)).describe()}")
+        inside = self._place.form.inside
+        if inside is not None:
+            spec = {"driver": self.driver, **inside.address(node)}
+            return await opening(spec, {**self._common(""), **options})
+        path = str(path)
         if node.kind == "group":
             return self._child(path, node)
         return await opening({"driver": self.driver}, {**self._common(path), **options})
@@ -315,13 +332,13 @@ class Group(Mapping[str, "TensorStore | Group"]):
         metadata: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Future[TensorStore]:
-        """Make an array of a name or path, and the groups between.
+        """Make an array of a name or path, and the groups between; or a scale, of the volume's data type.
 
         Args:
-            name: a name, or a path of names with slashes.
+            name: a name, or a path of names with slashes; the key of a scale.
             attributes: those of a new array.
             chunks, shards: the shapes of what is read and written at once, in place of a `chunk_layout`.
-            metadata: members of the format's document.
+            metadata: members of the format's document; those of a scale.
             options: the arguments of `open`.  ``open=True`` accepts an array that is there,
                 ``delete_existing=True`` replaces it.
 
@@ -341,9 +358,23 @@ class Group(Mapping[str, "TensorStore | Group"]):
             read = None if chunks is None else tuple(chunks)
             write = read if shards is None else tuple(shards)
             options["chunk_layout"] = ChunkLayout(read_chunk_shape=read, write_chunk_shape=write)
-        spec = {"driver": self.driver, **({"metadata": dict(metadata)} if metadata else {})}
-        program = self._array_created(check_name(name), spec, dict(attributes or {}), options)
+        if self._place.form.inside is not None:
+            if attributes:
+                raise InvalidArgument("A scale has no attributes: they are the volume's")
+            program = self._created_inside(str(name), dict(metadata or {}), options)
+        else:
+            spec = {"driver": self.driver, **({"metadata": dict(metadata)} if metadata else {})}
+            program = self._array_created(check_name(name), spec, dict(attributes or {}), options)
         return self._start(program, writes=True)
+
+    async def _created_inside(
+        self, name: str, metadata: dict[str, Any], options: dict[str, Any]
+    ) -> TensorStore:
+        inside = self._place.form.inside
+        assert inside is not None
+        spec = inside.beginning(await hierarchy.document(self._place), name, metadata)
+        flags = {"create": True, "open": False}
+        return await opening({"driver": self.driver, **spec}, {**self._common(""), **flags, **options})
 
     async def _array_created(
         self, path: str, spec: dict[str, Any], attributes: dict[str, Any], options: dict[str, Any]
@@ -360,7 +391,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
         return made
 
     def delete(self, name: str) -> Future[None]:
-        """Remove an array or a group with all that is below it.
+        """Remove an array or a group with all that is below it; or a scale with its chunks, and no other.
 
         Raises (from the future):
             NotFound: there is nothing of that name.
@@ -372,6 +403,8 @@ class Group(Mapping[str, "TensorStore | Group"]):
         >>> list(group)
         []
         """
+        if self._place.form.inside is not None:
+            return self._start(hierarchy.remove_inside(self._place, str(self._named(name))), writes=True)
         return self._start(self._deleted(check_name(name)), writes=True)
 
     async def _deleted(self, path: str) -> None:
@@ -459,7 +492,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
         return {"kvstore": self._at(path), "context": self._context}
 
     def _at(self, path: str) -> KvStore:
-        return self._kvstore + f"{path}/"
+        return self._kvstore + f"{path}/" if path else self._kvstore
 
     def _child(self, path: str, node: Node) -> Group:
         root = self._root

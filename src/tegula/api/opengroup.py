@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "attributes_of", "open_group"]
 
-FORMATS = ("zarr3", "zarr", "n5")
+FORMATS = ("zarr3", "zarr", "n5", "neuroglancer_precomputed")
 
 
 def open_group(
@@ -48,7 +48,8 @@ def open_group(
     Args:
         spec: a URL such as ``"file:///tmp/a/"`` or ``"file:///tmp/a/|zarr2:"``, a `KvStore` or its spec, or
             ``{"driver": "zarr3", "kvstore": ...}``.  Without a format an existing group's is found out
-            (zarr3, then zarr, then n5), and a new one is zarr3.
+            (zarr3, then zarr, n5, and the scales of a precomputed volume), and a new one is zarr3.  A new
+            volume needs the attribute `data_type`.
         open: whether one that exists may be opened; by default unless `create`.
         create: whether one that does not exist is made.
         delete_existing: whether what is there is removed first, with all that is below it.
@@ -140,7 +141,7 @@ async def _opening(
 
 
 def attributes_of(store: TensorStore) -> Attributes:
-    """Return the attributes of an array, as a mapping whose assignments write.
+    """Return the attributes of an array, as a mapping whose assignments write; of a scale, its volume's.
 
     Raises:
         Unimplemented: its format has none.

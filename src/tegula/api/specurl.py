@@ -22,6 +22,8 @@ FORMATS = {
     "n5": "n5",
     "neuroglancer-precomputed": "neuroglancer_precomputed",
 }
+VIEWER = "precomputed://"
+"""What Neuroglancer and its users write before the URL of a volume, in place of a component behind it."""
 PATHLESS = ("auto", "avif", "bmp", "jpeg", "neuroglancer-precomputed", "png", "tiff", "webp")
 
 
@@ -30,6 +32,8 @@ def from_url(url: str) -> dict[str, Any]:
 
     >>> from_url("memory://a/|zarr3:b|cast:int8")["base"]
     {'driver': 'zarr3', 'kvstore': 'memory://a/', 'path': 'b'}
+    >>> from_url("precomputed://memory://a/")
+    {'driver': 'neuroglancer_precomputed', 'kvstore': 'memory://a/'}
 
     Raises:
         InvalidArgument: a component is unknown or in the wrong place.
@@ -42,6 +46,9 @@ def from_url(url: str) -> dict[str, Any]:
 
 def _parsed(url: str) -> dict[str, Any]:
     first, *later = url.split("|")
+    if first.startswith(VIEWER):
+        first, later = first.removeprefix(VIEWER), ["neuroglancer-precomputed:", *later]
+        url = "|".join([first, *later])
     if ":" not in first:
         raise InvalidArgument(f"unsupported URL scheme: {quoted(first)}")
     (scheme, _), *rest = split_pipeline(url)

@@ -13,6 +13,7 @@ from typing import Any
 from tegula.errors import TegulaError
 from tegula.formats.groups.group import Node
 from tegula.registry import lookup
+from tegula.schema.schema import Schema
 
 __all__ = ["Tree"]
 
@@ -87,8 +88,10 @@ class Tree:
 def _below(nodes: dict[str, Node]) -> dict[str, list[str]]:
     """Return the names directly below each path."""
     found: dict[str, list[str]] = {}
-    for path in sorted(nodes):
+    for path in nodes:
         above, _, name = path.rpartition("/")
+        if above and above not in nodes:  # the name of a scale may hold slashes
+            above, name = "", path
         found.setdefault(above, []).append(name)
     return found
 
@@ -96,17 +99,26 @@ def _below(nodes: dict[str, Node]) -> dict[str, list[str]]:
 def described(driver: str, array: dict[str, Any]) -> str:
     """Return the shape and data type that an array's document states, as far as it can be read.
 
+    Of a scale of a volume the resolution, too: it is what tells it from the others.
+
     >>> described("n5", {"dimensions": [3, 4], "dataType": "uint8"})
     '(3, 4) uint8'
     """
     from tegula.binding import compact
 
+    units = ""
     try:
         form = lookup("formats", driver)
-        schema = form.schema(form.decode_metadata(compact(array), "metadata"), form.parse_members({}), None)
+        members = form.parse_members({})
+        metadata = form.decode_metadata(compact(array), "metadata")
+        if form.several is not None:  # the document says no more than this one
+            metadata = form.several.found(metadata, members, Schema())
+        schema = form.schema(metadata, members, None)
         shape, dtype = schema.domain.shape, schema.dtype.name
+        if form.several is not None and any(schema.dimension_units):
+            units = " " + " x ".join(str(unit) for unit in schema.dimension_units if unit is not None)
     except (KeyError, TegulaError):  # a format, a type or a codec that is not known here
         shape = tuple(array.get("shape", array.get("dimensions", ())))
         dtype = array.get("data_type", array.get("dtype", array.get("dataType", "")))
         dtype = dtype if isinstance(dtype, str) else compact(dtype).decode()
-    return f"{shape} {dtype}"
+    return f"{shape} {dtype}{units}"

@@ -17,11 +17,21 @@ from typing import Any
 
 from tegula.effects.control import All
 from tegula.effects.effect import Call
-from tegula.effects.storage import UNCHANGED, Buffer, Children, DeleteRange, ReadMany, Unchanged, Write
-from tegula.errors import AlreadyExists, FailedPrecondition, NotFound, TegulaError
+from tegula.effects.storage import (
+    UNCHANGED,
+    Buffer,
+    Children,
+    DeleteRange,
+    Read,
+    ReadMany,
+    Unchanged,
+    Write,
+)
+from tegula.errors import AlreadyExists, FailedPrecondition, NotFound, TegulaError, Unimplemented
 from tegula.formats.groups.group import Documents, GroupFormat, Node
 from tegula.kv.generation import NO_VALUE
 from tegula.kv.spec import KeyRange, StoreRef, describe
+from tegula.programs.several import delete_parts
 from tegula.programs.update import same, update
 from tegula.record import Record
 
@@ -32,10 +42,12 @@ __all__ = [
     "consolidate",
     "create_group",
     "descend",
+    "document",
     "find",
     "note",
     "read_node",
     "remove",
+    "remove_inside",
     "walk",
 ]
 
@@ -118,8 +130,25 @@ async def _read_nodes(place: Place, prefixes: Sequence[str], filled: Sequence[bo
     return nodes
 
 
+async def _inside(place: Place) -> dict[str, Node]:
+    """Return the arrays that a group's own document describes, in its order; nothing where it is gone."""
+    data = await document(place)
+    try:
+        return place.form.below(data) or {}
+    except TegulaError as error:
+        raise FailedPrecondition(f"Error reading metadata at {place.describe()}: {error.message}") from None
+
+
+async def document(place: Place) -> bytes | None:
+    """Return the first document of a node, None where it is not there."""
+    found = await Read(place.store, place.prefix + place.form.documents[0])
+    return bytes(found.value) if found.state == "value" else None
+
+
 async def children(place: Place, node: Node) -> dict[str, Node]:
-    """Return the nodes directly below a group by name, in order of name."""
+    """Return the nodes directly below a group by name, in order of name, or of the group's document."""
+    if place.form.inside is not None:
+        return await _inside(place)
     if node.below is not None:
         return {path: _with_below(node, path) for path in sorted(node.below) if "/" not in path}
     names = [name for name in await Children(place.store, place.prefix) if _may_be(place.form, name)]
@@ -148,8 +177,16 @@ def _with_below(node: Node, path: str) -> Node:
     return Node("group", found.attributes, {}, below)
 
 
-async def descend(place: Place, node: Node, path: str) -> Node | None:
-    """Return the node at a path below a group; None where there is none."""
+async def descend(place: Place, node: Node, path: str | int) -> Node | None:
+    """Return the node at a path below a group; None where there is none.
+
+    Where arrays are in their group's document, a number is the place in it, negative from its end.
+    """
+    if place.form.inside is not None or isinstance(path, int):
+        found = await _inside(place)
+        if isinstance(path, str):
+            return found.get(path)
+        return list(found.values())[path] if -len(found) <= path < len(found) else None
     if node.below is not None:
         return _with_below(node, path) if path in node.below else None
     return await read_node(place.below(path))
@@ -178,6 +215,8 @@ async def create_group(root: Place, path: str, attributes: dict[str, Any], open_
         AlreadyExists: there is a group and `open_existing` is False, or there is an array.
         FailedPrecondition: something above it is an array.
     """
+    if path and root.form.inside is not None:
+        raise Unimplemented(f"Groups of {root.form.name} hold arrays, no groups")
     names = path.split("/") if path else []
     for depth in range(len(names)):
         above = root.below("/".join(names[:depth])) if depth else root
@@ -186,7 +225,9 @@ async def create_group(root: Place, path: str, attributes: dict[str, Any], open_
     found = await read_node(place)
     if found is None or (place.form.implicit and found.kind == "group"):
         if await _make(place, attributes):
-            return Node("group", attributes, {})
+            made = _described(place, place.form.created(attributes))
+            assert made is not None
+            return made
         found = await read_node(place)
     if found is None or not open_existing or found.kind != "group":
         raise AlreadyExists(f"There is {'an array' if _array(found) else 'a group'} at {place.describe()}")
@@ -232,6 +273,29 @@ def _attributed(
     before = _bytes(data)
     after = form.with_attributes(before, attributes, merge)
     return UNCHANGED if after == before else after
+
+
+async def remove_inside(place: Place, path: str) -> None:
+    """Remove an array of a group's own document: its chunks, then what the document says of it.
+
+    In this order, so that after a crash the array is still there to be removed, and what is created by the
+    same name later never shows old chunks.
+    """
+    inside = place.form.inside
+    assert inside is not None
+    nodes = await _inside(place)
+    if path not in nodes:
+        raise NotFound(f"There is no node at {place.below(path).describe()}")
+    for prefix in inside.owned(place.prefix, path, nodes):
+        await delete_parts(place.store, prefix, inside.part)
+    edit: Call[Buffer | Unchanged | None] = Call(_without, place.form, path)
+    await update(place.store, place.prefix + place.form.documents[0], edit, landed=same)
+
+
+def _without(data: Buffer | None, form: GroupFormat, path: str) -> Buffer | Unchanged:
+    assert form.inside is not None
+    before = _bytes(data)
+    return UNCHANGED if before is None else form.inside.without(before, path)
 
 
 async def remove(place: Place) -> None:

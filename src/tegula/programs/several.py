@@ -12,6 +12,7 @@ Law: however many create at once, the document holds every array whose creation 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tegula.effects.storage import List, Read, Write, WriteMany
@@ -20,7 +21,7 @@ from tegula.kv.spec import KeyRange, StoreRef, describe
 from tegula.programs.retry import pause
 from tegula.programs.update import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE
 
-__all__ = ["open_one"]
+__all__ = ["delete_parts", "open_one"]
 
 DELETED = 1024  # keys that are deleted at once
 
@@ -69,7 +70,8 @@ async def open_one(form: Any, store: StoreRef, path: str, members: Any, schema: 
             if made is None:
                 made = _described(form, where, members, schema)
             if flags.delete_existing and not attempt:
-                await _delete(form, store, several.owned(held, made, members, path))
+                for prefix in several.owned(held, made, members, path):
+                    await delete_parts(store, prefix, several.part)
             try:
                 new = (several.put if flags.delete_existing else several.added)(held, made, members)
             except TegulaError as error:
@@ -102,11 +104,10 @@ def _in_doubt(where: str) -> Indeterminate:
     return Indeterminate(f"Error writing {where}: whether it took place can not be told")
 
 
-async def _delete(form: Any, store: StoreRef, prefixes: list[str]) -> None:
-    """Delete the chunks of one array, and nothing else that lies beside or below them."""
-    for prefix in prefixes:
-        listing = await List(store, KeyRange.prefix(prefix))
-        keys = [key for key in listing.keys if form.several.part(key[len(prefix) :])]
-        for at in range(0, len(keys), DELETED):
-            some = keys[at : at + DELETED]
-            await WriteMany(store, some, [None] * len(some))
+async def delete_parts(store: StoreRef, prefix: str, part: Callable[[str], bool]) -> None:
+    """Delete the chunks of one array (`part` of the rest of a key), nothing beside or below them."""
+    listing = await List(store, KeyRange.prefix(prefix))
+    keys = [key for key in listing.keys if part(key[len(prefix) :])]
+    for at in range(0, len(keys), DELETED):
+        some = keys[at : at + DELETED]
+        await WriteMany(store, some, [None] * len(some))

@@ -22,7 +22,7 @@ from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError
 from tegula.formats.document import parse_json
 from tegula.record import Record
 
-__all__ = ["Documents", "GroupFormat", "Node", "check_name", "encode", "members"]
+__all__ = ["Documents", "GroupFormat", "Inside", "Node", "check_name", "encode", "members"]
 
 Documents = Mapping[str, bytes | None]
 """The documents of one node by name, None for those that are not there."""
@@ -43,6 +43,23 @@ class Node(Record):
     below: dict[str, Node] | None = None
 
 
+class Inside(NamedTuple):
+    """Functions of a format whose groups have their arrays in their own document, and hold no groups.
+
+    address    (node) -> members of a specification that name the array; its store has the group's prefix
+    beginning  (data, name, metadata) -> members of a specification of a new array in that document
+    without    (data, name) -> the document without an array
+    owned      (prefix, name, nodes by name) -> prefixes of the keys of one array and of no other
+    part       (the rest of a key after such a prefix) -> whether a chunk, or a shard, is called so
+    """
+
+    address: Callable[[Node], dict[str, Any]]
+    beginning: Callable[[bytes | None, str, dict[str, Any]], dict[str, Any]]
+    without: Callable[[bytes | None, str], bytes]
+    owned: Callable[[str, str, dict[str, Node]], list[str]]
+    part: Callable[[str], bool]
+
+
 class GroupFormat(NamedTuple):
     """One format of hierarchies.
 
@@ -56,6 +73,7 @@ class GroupFormat(NamedTuple):
     consolidating  the document that consolidated metadata is kept in
     below          (data) -> the nodes in it by path, None where there are none; the group itself by ""
     with_below     (data, nodes by path) -> that document with the nodes, or without any (None)
+    inside         for a format whose arrays are in their group's own document, by names of any form
     """
 
     name: str
@@ -68,6 +86,7 @@ class GroupFormat(NamedTuple):
     consolidating: str
     below: Callable[[bytes | None], dict[str, Node] | None]
     with_below: Callable[[bytes | None, dict[str, Node] | None], bytes | None]
+    inside: Inside | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _named, (self.name,)

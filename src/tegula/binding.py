@@ -23,6 +23,7 @@ from typing import Any
 from tegula.errors import InvalidArgument, TegulaError, annotated
 
 __all__ = [
+    "ABSENT",
     "array",
     "as_json",
     "at",
@@ -43,6 +44,16 @@ __all__ = [
 ]
 
 _INT_LOW, _INT_HIGH = -(2**63), 2**64 - 1
+
+
+class _Absent:
+    """Stands for an argument that was left out where None is a JSON value."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Any = _Absent()
 
 
 # ---------------------------------------------------------------- Python values to JSON values

@@ -126,4 +126,5 @@ def statistics(
 
 
 async def _statistics(store: TensorStore, missing: bool, there: bool) -> StorageStatistics:
-    return StorageStatistics(*await stats.stored(store._view, missing, there))
+    not_stored, fully_stored = await stats.stored(store._view, missing, there)
+    return StorageStatistics(not_stored=not_stored, fully_stored=fully_stored)

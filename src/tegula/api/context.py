@@ -15,9 +15,9 @@ from __future__ import annotations
 import os
 import threading
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
-from tegula.binding import as_json, expected, pretty
+from tegula.binding import ABSENT, as_json, expected, pretty
 from tegula.errors import InvalidArgument
 from tegula.kv.paths import quoted
 from tegula.kv.resources import KINDS, Kind, parse_reference
@@ -25,7 +25,6 @@ from tegula.kv.resources import KINDS, Kind, parse_reference
 __all__ = ["Collector", "Context", "ContextResource", "ContextSpec", "parse_member"]
 
 _lock = threading.RLock()
-_ABSENT: Any = object()
 
 
 class ContextResource:
@@ -191,6 +190,27 @@ def dump_member(kind: str, item: str | InPlace, include_defaults: bool) -> Any:
     return item if isinstance(item, str) else KINDS[kind].dump(item.value, include_defaults)
 
 
+def _arguments(given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Context | None]:
+    """Return the specification (`ABSENT` where there is none) and the parent that a context is made from.
+
+    A specification that is named and None is none, as in the drop-in; as a position it is JSON's null.
+
+    Raises:
+        TypeError: the arguments fit no form.
+    """
+    named = {**dict(zip(("spec", "parent"), given, strict=False)), **named}
+    form = [name for name in ("spec", "json") if name in named]
+    wrong = named.keys() - {"spec", "json", "parent"} or len(given) > 2 or len(form) > 1
+    if wrong or (named and not form):
+        raise TypeError("a context is made from nothing, or from a specification and perhaps a parent")
+    parent = named.get("parent")
+    if parent is not None and not isinstance(parent, Context):
+        raise TypeError(f"parent must be a Context, not {type(parent).__name__}")
+    if not form or (not given and named.get("spec", form) is None):
+        return ABSENT, parent
+    return named[form[0]], parent
+
+
 class Context:
     """Resources that stores share: caches, limits on concurrency, stores in memory.
 
@@ -211,14 +231,17 @@ class Context:
     Spec = ContextSpec
     Resource = ContextResource
 
-    def __init__(self, spec: Any = _ABSENT, parent: Context | None = None) -> None:
-        if spec is _ABSENT and parent is not None:
-            raise TypeError("a context with a parent needs a specification")
-        if parent is not None and not isinstance(parent, Context):
-            raise TypeError(f"parent must be a Context, not {type(parent).__name__}")
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, spec: Any, parent: Context | None = None) -> None: ...
+    @overload
+    def __init__(self, *, json: Any, parent: Context | None = None) -> None: ...
+    def __init__(self, *given: Any, **named: Any) -> None:
+        spec, parent = _arguments(given, named)
         self._spec: ContextSpec | None = None
         self._parent = parent
-        if spec is not _ABSENT:
+        if spec is not ABSENT:
             self._spec = spec if isinstance(spec, ContextSpec) else ContextSpec(spec)
             self._parent = parent if parent is not None else Context()
         self._alone = parent is None

@@ -72,7 +72,7 @@ def array(
     """
     del context
     kind = None if dtype is None else to_dtype(dtype)
-    data = np.asarray(array) if kind is None else np.asarray(array, kind.array_dtype)
+    data = np.array(array, None if kind is None else kind.array_dtype, copy=False if copy is False else None)
     if kind is None:
         kind = json_ if data.dtype == object else to_dtype(data.dtype)
     if kind.kind == "o":
@@ -85,7 +85,7 @@ def array(
         data = data.copy()
     writable = data.flags.writeable if write is None else write
     if writable and not data.flags.writeable:
-        raise InvalidArgument("Unable to avoid copy while creating a writable array")
+        raise InvalidArgument("Unable to avoid copy while creating an array that can be written.")
     return TensorStore(
         View(InMemory(data, kind), IndexTransform(IndexDomain(shape=data.shape))), None, True, writable
     )

@@ -491,4 +491,4 @@ def _byte_range(wanted: object) -> ByteRange | None:
 
 def _no_transaction(transaction: object) -> None:
     if transaction is not None:
-        raise Unimplemented("transactions on key-value stores are not supported yet")
+        raise TypeError(f"transaction must be None, not {type(transaction).__name__}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tegula.space.arguments import flag
+
 __all__ = ["OpenMode"]
 
 _NAMES = ("open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata")
@@ -69,6 +71,9 @@ class OpenMode:
         self.delete_existing = delete_existing
         self.assume_metadata = assume_metadata
         self.assume_cached_metadata = assume_cached_metadata
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, flag(value, name))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OpenMode):

@@ -41,6 +41,7 @@ from tegula.late import Late
 from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
 from tegula.schema.through import schema_back
+from tegula.space.dims import check_key
 from tegula.space.domain import IndexDomain
 from tegula.space.indexable import Indexable
 from tegula.space.interval import MAX_RANK
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from tegula.schema.keys import DTypeLike
     from tegula.schema.layout import ChunkLayout
     from tegula.schema.units import Unit
+    from tegula.space.keys import IndexKey
 
 __all__ = ["FLAGS", "Spec"]
 
@@ -176,6 +178,12 @@ class Spec(SpecFacts, Late, Indexable):
         if self._schema.rank is None:
             raise InvalidArgument("Cannot perform indexing operations on Spec with unspecified rank")
         return IndexTransform(input_rank=self._schema.rank)
+
+    def __getitem__(self, key: IndexKey) -> Spec:
+        """Return the specification seen through an expression, a domain or a transform."""
+        if self._seen is None and self._schema.rank is None:
+            check_key(key)
+        return super().__getitem__(key)
 
     def _with_transform(self, transform: IndexTransform) -> Spec:
         made = self.copy()

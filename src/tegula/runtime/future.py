@@ -19,7 +19,7 @@ import threading
 import time
 from _thread import RLock, allocate_lock
 from collections.abc import Callable, Coroutine, Generator
-from types import CoroutineType, TracebackType
+from types import CoroutineType, GenericAlias, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, SupportsFloat, SupportsIndex, TypeVar, cast, final
 
 from tegula.errors import Aborted, InvalidArgument
@@ -52,6 +52,8 @@ class Future(Generic[T]):
     """
 
     __slots__ = ("__weakref__", "_callbacks", "_on_cancel", "_on_force", "_outcome", "_state")
+    if not TYPE_CHECKING:
+        __class_getitem__ = classmethod(GenericAlias)
 
     _state: int
     _outcome: Any
@@ -440,6 +442,8 @@ class Promise(Generic[T]):
     """
 
     __slots__ = ("__weakref__", "_future")
+    if not TYPE_CHECKING:
+        __class_getitem__ = classmethod(GenericAlias)
 
     _future: Future[T]
 

@@ -49,9 +49,9 @@ class ChunkGrid:
     _aspect_ratio: Row | None
     _elements: Scalar | None
 
-    def __init__(self, json: Any = None, **options: Any) -> None:
+    def __init__(self, json: Any = binding.ABSENT, **options: Any) -> None:
         self._rank = self._shape = self._aspect_ratio = self._elements = None
-        if json is not None:
+        if json is not binding.ABSENT:
             if options:
                 raise TypeError("a grid is made from JSON or from keyword arguments, not from both")
             binding.take(binding.as_json(json), grid_members([self], [self]))
@@ -258,12 +258,13 @@ class ChunkGrid:
             setattr(made, name, getattr(self, name))
         return made
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form; what is unset is left out.
+    def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
+        """Return the JSON form; what is unset is left out, since no member has a default.
 
-        >>> ChunkGrid(aspect_ratio=[1, 2], elements_soft_constraint=50).to_json()
-        {'aspect_ratio': [1.0, 2.0], 'elements_soft_constraint': 50}
+        >>> ChunkGrid(shape=[2, 3]).to_json(include_defaults=True)
+        {'shape': [2, 3]}
         """
+        del include_defaults
         found: dict[str, Any] = {}
         for name in ("aspect_ratio", "elements", "shape"):
             put(found, name, getattr(self, f"_{name}"))

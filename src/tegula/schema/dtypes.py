@@ -204,6 +204,9 @@ class DataType:
             f"but received: {dtype!r}"
         )
 
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name!r} of a data type cannot be set")
+
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of arrays of this type; objects for string, ustring and json.
@@ -290,8 +293,11 @@ DataType.__name__ = DataType.__qualname__ = "dtype"  # as the drop-in calls it
 
 def _intern(row: _Row) -> DataType:
     made: DataType = object.__new__(DataType)
-    made.name, made.kind, made.itemsize, made.digits = row[:4]
-    made._numpy = np.dtype(row.name) if row.name in _NUMPY_NAMES else None
+    numpy_dtype = np.dtype(row.name) if row.name in _NUMPY_NAMES else None
+    for slot, value in zip(
+        ("name", "kind", "itemsize", "digits", "_numpy"), (*row[:4], numpy_dtype), strict=True
+    ):
+        object.__setattr__(made, slot, value)
     DataType._interned[row.name] = made
     return made
 
@@ -321,7 +327,7 @@ def _numpy_of(data_type: DataType) -> np.dtype[Any]:
         import ml_dtypes
 
         made = np.dtype(getattr(ml_dtypes, data_type.name))
-    data_type._numpy = made
+    object.__setattr__(data_type, "_numpy", made)
     return made
 
 

@@ -65,10 +65,10 @@ class ChunkLayout:
     _read: ChunkGrid
     _codec: ChunkGrid
 
-    def __init__(self, json: Any = None, **options: Any) -> None:
+    def __init__(self, json: Any = binding.ABSENT, **options: Any) -> None:
         self._rank = self._inner_order = self._grid_origin = None
         self._write, self._read, self._codec = ChunkGrid(), ChunkGrid(), ChunkGrid()
-        if json is not None:
+        if json is not binding.ABSENT:
             if options:
                 raise TypeError("a layout is made from JSON or from keyword arguments, not from both")
             binding.take(binding.as_json(json), self.members())

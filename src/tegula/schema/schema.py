@@ -49,10 +49,10 @@ class Schema(SchemaFacts, Indexable):
 
     __slots__ = ("_codec", "_domain", "_dtype", "_fill", "_layout", "_rank", "_units")
 
-    def __init__(self, json: Any = None, **options: Any) -> None:
+    def __init__(self, json: Any = binding.ABSENT, **options: Any) -> None:
         self._rank = self._dtype = self._domain = self._layout = None
         self._codec = self._fill = self._units = None
-        if json is not None:
+        if json is not binding.ABSENT:
             if options:
                 raise TypeError("a schema is made from JSON or from keyword arguments, not from both")
             binding.take(binding.as_json(json), self._members())

@@ -4,7 +4,8 @@ What this file knows: `Dim`, how it is built from its four forms, printed, joine
 not know:
 rows of dimensions (`domain`).
 
-A `Dim` is an immutable value: it prints, compares, hashes and pickles.  An *implicit* edge (printed `*`) is a
+A `Dim` is a value: it prints, compares and pickles.  Its label and its two flags can be set, as the drop-in's
+can; so it has no hash, and nobody keeps one that was given away.  An *implicit* edge (printed `*`) is a
 present fact, not a promise: it may be resized, and indexing does not enforce it.
 Law: `eval(repr(x)) == x`.
 """
@@ -101,7 +102,7 @@ def dim(lo: int, hi: int, label: str = "", implicit_lower: bool = False, implici
     return raw  # type: ignore[return-value]
 
 
-class Dim(Frozen, _RawDim):
+class Dim(_RawDim):
     """One dimension: an interval whose edges may be implicit, and a label.
 
     `Dim(label)`, `Dim(size, label)`, `Dim(inclusive_min, exclusive_max)` or by keywords.  A flag defaults to
@@ -112,8 +113,10 @@ class Dim(Frozen, _RawDim):
     Dim(inclusive_min=0, exclusive_max=5)
     >>> print(Dim("x", implicit_upper=False))
     "x": (-inf*, +inf)
-    >>> Dim(inclusive_min=3, inclusive_max=7, label="y").size
-    5
+    >>> dim = Dim(inclusive_min=3, inclusive_max=7, label="y")
+    >>> dim.label = "z"
+    >>> dim, dim.size
+    (Dim(inclusive_min=3, exclusive_max=8, label="z"), 5)
     """
 
     __slots__ = ()
@@ -184,6 +187,21 @@ class Dim(Frozen, _RawDim):
             ):
                 return dim(lo, hi, label)
         return _matched(args, kwargs)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set the label or a flag; the bounds stay what they are."""
+        if name in ("implicit_lower", "implicit_upper"):
+            value = flag(value, name)
+        elif name != "label":
+            raise AttributeError(f"{name!r} of a Dim cannot be set")
+        elif value is None:
+            raise TypeError("label must be a string, not NoneType")
+        else:
+            value = label_of(value)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{name!r} of a Dim cannot be deleted")
 
     @property
     def inclusive_max(self) -> int:
@@ -293,10 +311,7 @@ class Dim(Frozen, _RawDim):
             and self.implicit_upper == other.implicit_upper
         )
 
-    def __hash__(self) -> int:
-        return hash(
-            (self.inclusive_min, self.exclusive_max, self.implicit_lower, self.implicit_upper, self.label)
-        )
+    __hash__ = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
         text = interval_text(*_fields(self))
@@ -332,13 +347,28 @@ def _matched(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Dim:
     implicit_lower = _optional_flag(given.pop("implicit_lower", None))
     implicit_upper = _optional_flag(given.pop("implicit_upper", None))
     first = args[0] if args else None
-    if len(args) <= 1 and (first is None or isinstance(first, (str, bytes))) and given.keys() <= {"label"}:
+    # a flag that is given as None is none of the first forms, where the form of two bounds fits
+    unsaid = {name for name in ("implicit_lower", "implicit_upper") if kwargs.get(name, 0) is None}
+    if (
+        len(args) <= 1
+        and (isinstance(first, (str, bytes)) or (first is None and not unsaid))
+        and given.keys() <= {"label"}
+    ):
         if not (args and "label" in given):
             label = label_of(first if args else given.get("label"))
-            return dim(-INF, END, label, implicit_lower is not False, implicit_upper is not False)
+            lower, upper = (
+                given_flag is not False and name not in unsaid
+                for name, given_flag in (
+                    ("implicit_lower", implicit_lower),
+                    ("implicit_upper", implicit_upper),
+                )
+            )
+            return dim(-INF, END, label, lower, upper)
     elif (
-        len(args) == 1 or (len(args) == 2 and (args[1] is None or isinstance(args[1], (str, bytes))))
-    ) and not (given.keys() - ({"inclusive_min", "label"} if len(args) == 1 else {"inclusive_min"})):
+        (len(args) == 1 or (len(args) == 2 and (args[1] is None or isinstance(args[1], (str, bytes)))))
+        and not (given.keys() - ({"inclusive_min", "label"} if len(args) == 1 else {"inclusive_min"}))
+        and not ("implicit_lower" in unsaid and args[1:] in ((), (None,)) and given.keys() <= {"label"})
+    ):
         label = label_of(args[1] if len(args) == 2 else given.get("label"))
         return _sized(first, given.get("inclusive_min"), label, bool(implicit_lower), implicit_upper)
     elif not args and "size" in given and given.keys() <= {"size", "label", "inclusive_min"}:

@@ -509,6 +509,12 @@ def index_transform(t: IndexTransform, key: Any) -> IndexTransform:
         raise indexing(error) from None
 
 
+def check_key(key: Any) -> None:
+    """Raise `IndexingError` for a key by which nothing can be indexed, whatever its rank."""
+    if type(key) not in _APPLY:
+        Expression(key)
+
+
 _APPLY: dict[type, Callable[[IndexTransform, Any], IndexTransform]] = {
     IndexTransform: compose,
     IndexDomain: restricted,

@@ -16,6 +16,7 @@ from math import prod
 from operator import attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
+from tegula.binding import ABSENT
 from tegula.errors import IndexingError, InvalidArgument
 from tegula.space.arguments import int64, is_whole, label_of, row
 from tegula.space.columns import ZEROS
@@ -149,7 +150,7 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         implicit_upper_bounds: Iterable[bool] | None = None,
         labels: Iterable[str | None] | None = None,
         dimensions: Iterable[Dim] | None = None,
-        json: Any = None,
+        json: Any = ABSENT,
     ) -> IndexDomain:
         """Build from whichever form was given."""
         if (
@@ -164,7 +165,7 @@ class IndexDomain(Movable, Frozen, _RawDomain):
             and implicit_lower_bounds is implicit_upper_bounds is None
             and labels is None
         )
-        if json is not None:
+        if json is not ABSENT:
             if rank is not None or dimensions is not None or not bare:
                 raise TypeError("incompatible arguments for IndexDomain: json stands alone")
             from tegula.space.wire import domain_from_json

@@ -25,13 +25,14 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
+from tegula.binding import ABSENT
 from tegula.errors import InvalidArgument
 from tegula.late import Late
 from tegula.space.arguments import is_whole, row
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
 from tegula.space.components import of_components
-from tegula.space.dim import Frozen, dim
-from tegula.space.domain import IndexDomain, plainly, unbounded
+from tegula.space.dim import Dim, Frozen, dim
+from tegula.space.domain import IndexDomain, of_dims, plainly, unbounded
 from tegula.space.image import image
 from tegula.space.indexable import Indexable
 from tegula.space.inputs import Inputs
@@ -209,7 +210,7 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
         input_rank: SupportsIndex | IndexDomain | None = None,
         output: Iterable[OutputIndexMap] | None = None,
         *,
-        domain: IndexDomain | None = None,
+        domain: IndexDomain | Iterable[Dim] | None = None,
         input_inclusive_min: Iterable[SupportsIndex] | None = None,
         implicit_lower_bounds: Iterable[bool] | None = None,
         input_exclusive_max: Iterable[SupportsIndex] | None = None,
@@ -217,7 +218,7 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
         input_shape: Iterable[SupportsIndex] | None = None,
         implicit_upper_bounds: Iterable[bool] | None = None,
         input_labels: Iterable[str | None] | None = None,
-        json: Any = None,
+        json: Any = ABSENT,
     ) -> IndexTransform:
         """Build from whichever form was given."""
         bare = (  # nothing but a domain, a rank or JSON
@@ -225,7 +226,7 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
             and implicit_lower_bounds is implicit_upper_bounds is None
             and input_labels is None
         )
-        if json is not None:
+        if json is not ABSENT:
             if not bare or input_rank is not None or output is not None or domain is not None:
                 raise TypeError("incompatible arguments for IndexTransform: json stands alone")
             from tegula.space.wire import transform_from_json
@@ -240,14 +241,14 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
             if domain is not None:
                 return identity(domain) if output is None else fitted(domain, _maps(output))
         rank: Any = None
-        if domain is not None and not isinstance(domain, IndexDomain):
-            raise TypeError(f"domain must be an IndexDomain, not {type(domain).__name__}")
         if input_rank is not None and not is_whole(input_rank):
             if domain is not None:
                 raise TypeError("incompatible arguments for IndexTransform: two domains")
-            domain = input_rank if isinstance(input_rank, IndexDomain) else IndexDomain(input_rank)
+            domain = input_rank  # type: ignore[assignment]
         else:
             rank = input_rank
+        if domain is not None and not isinstance(domain, IndexDomain):
+            domain = of_dims(domain)
         if domain is not None:
             if rank is not None or not bare:
                 raise TypeError("incompatible arguments for IndexTransform: domain stands for all bounds")

@@ -53,6 +53,7 @@ def test_a_public_name_has_a_docstring_with_an_example(name):
 OBVIOUS = {
     *("__init__", "__new__", "__init_subclass__", "__del__", "__setattr__", "__delattr__"),  # making
     *("__eq__", "__hash__", "__repr__", "__str__"),  # comparing, printing
+    "__class_getitem__",  # the type of a future in an annotation
     *("__copy__", "__deepcopy__", "__reduce__", "__setstate__", "__weakref__"),  # copying, pickling
 }
 # how values are made late and records are made at all: no business of users

@@ -180,7 +180,12 @@ class Spec(SpecFacts, Late, Indexable):
         return IndexTransform(input_rank=self._schema.rank)
 
     def __getitem__(self, key: IndexKey) -> Spec:
-        """Return the specification seen through an expression, a domain or a transform."""
+        """Return the specification seen through an expression, a domain or a transform.
+
+        >>> whole = {"domain": {"shape": [9]}}
+        >>> Spec({"driver": "zarr3", "kvstore": "memory://", "schema": whole})[2:5].domain
+        { [2, 5) }
+        """
         if self._seen is None and self._schema.rank is None:
             check_key(key)
         return super().__getitem__(key)

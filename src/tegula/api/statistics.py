@@ -19,7 +19,18 @@ class StorageStatistics:
     TensorStore.StorageStatistics(not_stored=True, fully_stored=None)
     """
 
-    __slots__ = ("fully_stored", "not_stored")
+    __slots__ = {  # noqa: RUF023 - the order in which they are printed
+        "not_stored": """Whether no chunk of the view is stored; None where it was not asked.
+
+        >>> StorageStatistics(not_stored=True).not_stored
+        True
+        """,
+        "fully_stored": """Whether every chunk of the view is stored; None where it was not asked.
+
+        >>> StorageStatistics(not_stored=True).fully_stored is None
+        True
+        """,
+    }
     __hash__ = None  # type: ignore[assignment]
 
     not_stored: bool | None

@@ -52,6 +52,7 @@ class Future(Generic[T]):
     """
 
     __slots__ = ("__weakref__", "_callbacks", "_on_cancel", "_on_force", "_outcome", "_state")
+
     if not TYPE_CHECKING:
         __class_getitem__ = classmethod(GenericAlias)
 
@@ -442,6 +443,7 @@ class Promise(Generic[T]):
     """
 
     __slots__ = ("__weakref__", "_future")
+
     if not TYPE_CHECKING:
         __class_getitem__ = classmethod(GenericAlias)
 

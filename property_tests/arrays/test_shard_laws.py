@@ -20,7 +20,7 @@ from property_tests.arrays.making import bits, data_for, filled, picked, zarr3_a
 from property_tests.strategies import follow, view_steps
 from tegula.codecs.shard import MISSING
 from tegula.errors import TegulaError
-from tegula.programs import sharded
+from tegula.programs import entries
 
 SOAK = int(os.environ.get("TEGULA_SOAK", "0"))
 MANY = settings(max_examples=max(SOAK, 60) if SOAK else 60, deadline=None)
@@ -52,13 +52,13 @@ def test_reading_by_ranges_is_decoding_whole_shards(data, made, small):
     store = opened(made)
     values = data.draw(data_for(made))
     store.write(values).result()
-    before, sharded.SMALL = sharded.SMALL, small
+    before, entries.SMALL = entries.SMALL, small
     try:
         for _ in range(3):
             view = follow(store, data.draw(view_steps(made.shape)))
             assert bits(view.read().result()) == bits(picked(values, view))
     finally:
-        sharded.SMALL = before
+        entries.SMALL = before
     chain = store._view.source.layout.chain
     decoded = np.full([-(-n // c) * c for n, c in zip(made.shape, made.chunks, strict=True)], made.fill)
     for key, value in shards_of(store).items():

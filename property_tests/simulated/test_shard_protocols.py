@@ -2,12 +2,15 @@
 
 Writers of different inner chunks, and of different elements of one, share shards whose inner chunks are
 compressed, so that every write moves its neighbours; readers fetch indices and entries by byte range
-while that happens.  Then the condition is taken from the writes, and the generation from the reads, and
-each must be found within the same seeds.  ``TEGULA_SOAK=1``: all seeds for every law.
+while that happens: with no memory, with indices that are remembered, and with a pool of decoded inner chunks.
+Then the condition is taken from the writes, the generation from the reads, the second question from what an
+old index says is not there, and each must be found within the same seeds.  ``TEGULA_SOAK=1``: all seeds for
+every law.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
@@ -15,14 +18,16 @@ import numpy as np
 import pytest
 
 import tegula as ts
-from tegula.effects.handler import handled, stacked
-from tegula.effects.storage import Read, ReadMany
+from tegula.effects.handler import decode_each, handled, stacked
+from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.kv.spec import StoreRef
-from tegula.programs import sharded
+from tegula.programs import entries, entry
 from tegula.programs.reading import read
 from tegula.programs.retry import Retry
 from tegula.programs.writing import write
 from tegula.record import replace
+from tegula.runtime.cache import ChunkPool
+from tegula.runtime.cached import handler
 from tegula.runtime.simulate import Faults, World, seeded
 from tegula.view import View
 
@@ -37,8 +42,8 @@ ROUNDS = 3
 @pytest.fixture(autouse=True)
 def by_range(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read even the smallest shard by ranges."""
-    monkeypatch.setattr(sharded, "SMALL", 0)
-    monkeypatch.setattr(sharded, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(entries, "SMALL", 0)
+    monkeypatch.setattr(entries, "BLOCK_BYTES", 64)
 
 
 def whole() -> View:
@@ -101,6 +106,11 @@ def forgetful(effect: Any) -> Any:
     return many() if isinstance(effect, ReadMany) else None
 
 
+def unremembered(effect: Any) -> Any:
+    """Nothing is kept of what is decoded."""
+    return decode_each(effect) if isinstance(effect, Decoded) else None
+
+
 def unconditional(effect: Any) -> Any:
     """The planted bug: writes lose their condition."""
     from property_tests.simulated.test_array_protocols import bare
@@ -108,11 +118,31 @@ def unconditional(effect: Any) -> Any:
     return bare(effect)
 
 
+class Resource:
+    """Stands for a pool with room."""
+
+    total_bytes_limit = 1 << 20
+
+
 def attack(
-    draw: Any, *, faults: Faults, writers: Any = None, readers: Any = None, native: bool = False
+    draw: Any,
+    *,
+    faults: Faults,
+    writers: Any = None,
+    readers: Any = None,
+    native: bool = False,
+    memory: str = "none",
+    pool_type: type[ChunkPool] = ChunkPool,
 ) -> Any:
-    """Return the world, and how it broke the laws."""
+    """Return the world, and how it broke the laws.
+
+    `memory`: what the reader has, "none", "indices" or "chunks"; with "chunks" three writers share its pool.
+    """
     view = whole()
+    if memory == "chunks":
+        view = replace(view, source=replace(view.source, cache=Resource()))
+    pool = handler(pool_type(1 << 20))
+    kept = unremembered if memory == "none" else pool
     # each in inner chunks of its own, so that a reader's answer is one round's, but in shared shards
     parts = [view[0:4], view[4:8], view[12:16], view[20:24], view[24:28]]
     # and two that share an inner chunk
@@ -125,9 +155,12 @@ def attack(
         program = put(part, done[number])
         if writers is not None:
             program = handled(writers, program)
-        runs.append(world.spawn(stacked(program, RETRY), f"w{number}"))
+        ours = memory == "chunks" and number % 2 == 0
+        stack = (RETRY, pool) if ours else (RETRY,)
+        runs.append(world.spawn(stacked(program, *stack), "reader" if ours else f"w{number}"))
     seen = look(view, done, parts, wrong)
-    reader = world.spawn(stacked(seen if readers is None else handled(readers, seen), RETRY), "reader")
+    stack = (RETRY, kept) if readers is None else (RETRY, readers, kept)
+    reader = world.spawn(stacked(seen, *stack), "reader")
     world.run()
     if reader.state == "raised" and "Error reading" in str(reader.error):
         wrong.append(f"reader: {reader.error}")
@@ -144,10 +177,13 @@ def attack(
 
 
 @pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("memory", ["none", "indices", "chunks"])
 @pytest.mark.parametrize("faults", [Faults(latency=20), UNKIND], ids=["kind", "unkind"])
-def test_no_element_of_a_shard_is_lost_and_no_reader_sees_a_torn_one(faults: Faults, native: bool) -> None:
-    for seed in SEEDS[: 200 if SOAK else 50 if native else 20]:
-        world, wrong = attack(seeded(seed), faults=faults, native=native)
+def test_no_element_of_a_shard_is_lost_and_no_reader_sees_a_torn_one(
+    faults: Faults, memory: str, native: bool
+) -> None:
+    for seed in SEEDS[: 200 if SOAK else 30 if native else 12]:
+        world, wrong = attack(seeded(seed), faults=faults, native=native, memory=memory)
         assert wrong == [], f"seed {seed}\n{world.script()}"
 
 
@@ -157,5 +193,36 @@ def test_planted_partial_writes_of_shards_without_condition_are_found() -> None:
     )
 
 
-def test_planted_reads_that_trust_an_old_index_are_found() -> None:
-    assert any(attack(seeded(s), faults=Faults(latency=20), readers=forgetful, native=True)[1] for s in SEEDS)
+@pytest.mark.parametrize("memory", ["none", "indices", "chunks"])
+def test_planted_reads_that_trust_an_old_index_are_found(memory: str) -> None:
+    kind = Faults(latency=20)
+    assert any(
+        attack(seeded(s), faults=kind, readers=forgetful, native=True, memory=memory)[1] for s in SEEDS
+    )
+
+
+def test_planted_trust_in_what_an_old_index_lacks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: that an inner chunk is not there is believed of an index however old."""
+
+    def current(source: Any, key: str, cell: Any, index: Any, _: float) -> Any:
+        return by_range(source, key, cell, index, math.inf)
+
+    by_range = entry._entry_by_range
+    monkeypatch.setattr(entry, "_entry_by_range", current)
+    kind = Faults(latency=20)
+    assert any(attack(seeded(s), faults=kind, native=True, memory="indices")[1] for s in SEEDS)
+
+
+class Deaf(ChunkPool):
+    """The planted bug: writes do not touch what is kept, and what is kept answers however old it is."""
+
+    def _cut(self, table: Any, number: int) -> None:
+        pass
+
+    def recall(self, array: Any, numbers: Any, bound: float, shaped: bool = False) -> Any:
+        return super().recall(array, numbers, -math.inf, shaped)
+
+
+def test_planted_pools_that_hear_nothing_are_found() -> None:
+    kind = Faults(latency=20)
+    assert any(attack(seeded(s), faults=kind, native=True, memory="chunks", pool_type=Deaf)[1] for s in SEEDS)

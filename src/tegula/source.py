@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
     from tegula.schema.units import Unit
     from tegula.view import View
 
-__all__ = ["Cast", "Chunked", "Downsample", "InMemory", "MemoryLimit", "Source", "Whole"]
+__all__ = ["Cast", "Chunked", "Downsample", "InMemory", "MemoryLimit", "Shelf", "Source", "Whole"]
 
 ALWAYS = float("inf")
 
@@ -37,6 +37,13 @@ class MemoryLimit(NamedTuple):
     pool: object
 
 
+class Shelf:
+    """Stands for where the views of one handle keep the indices of shards that they saw last."""
+
+    __slots__ = ("__weakref__",)
+    total_bytes_limit = 4 << 20
+
+
 class Chunked(Record, eq=False):
     """An array stored as one value a chunk.
 
@@ -45,7 +52,8 @@ class Chunked(Record, eq=False):
     infinity: always) is asked for again.  `fill_missing`: a missing chunk reads as the fill value.
     `keep_fill`: chunks equal to the fill value are stored all the same.  `memory` bounds the bytes in
     flight; `compute` stands for the limit on encoding and decoding (None: what the process shares).
-    `chunks` names the chunks for caches, None where none are kept: nor of shards, nor of volumes.
+    `chunks` names the chunks for caches, those that can be read without their neighbours; None where none
+    are kept.  `indices` names the indices of an array's shards, and `shelf` stands for what keeps them.
     """
 
     store: StoreRef
@@ -58,16 +66,26 @@ class Chunked(Record, eq=False):
     memory: MemoryLimit | None = None
     compute: object = None
     chunks: ChunkSet | None = derived()
+    indices: ChunkSet | None = derived()
+    shelf: object = derived()
 
     def __post_init__(self) -> None:
-        made = None
+        chunks = indices = None
         layout = self.layout
-        rule = layout.keys
+        rule, levels, finest = layout.keys, layout.chain.levels, layout.chain.finest
         # what is called after its voxels is not found again by its key: no cache keeps it
-        if self.cache is not None and not layout.chain.levels and isinstance(rule, KeyRule):
-            bits = grid_bits(layout.shape, layout.chunk_shape)
-            made = ChunkSet(self.store, self.path, rule, layout.chain, bits)
-        object.__setattr__(self, "chunks", made)
+        if self.cache is not None and isinstance(rule, KeyRule):
+            bits = grid_bits(layout.shape, finest.chunk_shape)
+            chunks = ChunkSet(self.store, self.path, rule, finest, bits, levels[0].within if levels else ())
+        shelf: object = None
+        if levels and isinstance(rule, KeyRule):
+            indices = ChunkSet(
+                self.store, self.path, rule, layout.chain, grid_bits(layout.shape, layout.chunk_shape)
+            )
+            shelf = self.cache if getattr(self.cache, "total_bytes_limit", 0) else Shelf()
+        object.__setattr__(self, "chunks", chunks)
+        object.__setattr__(self, "indices", indices)
+        object.__setattr__(self, "shelf", shelf)
 
     @property
     def dtype(self) -> DataType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -13,10 +14,11 @@ import numpy as np
 import pytest
 
 import tegula as ts
-from tegula.effects.storage import Read, ReadMany
+from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.programs.reading import read
 from tegula.runtime import inline
-from tegula.runtime.session import SESSION
+from tegula.runtime.cached import answered
+from tegula.runtime.session import SESSION, pool_of
 
 
 def sharded(folder: Path, shape: list[int], shard: list[int], inner: list[int], **more: Any) -> Any:
@@ -44,6 +46,8 @@ def asked(view: Any) -> list[Any]:
             found.append([effect.byte_range])
         elif isinstance(effect, ReadMany):
             found.append(list(effect.ranges or [None] * len(effect.keys)))
+        elif isinstance(effect, Decoded):
+            return inline.run(answered(pool_of(effect.cache), effect), perform)
         return SESSION(effect)
 
     inline.run(read(view._view), perform)
@@ -179,3 +183,42 @@ def test_the_document_of_a_sharded_array_is_as_the_wheel_writes_it(tmp_path: Pat
     document = json.loads((tmp_path / "a" / "zarr.json").read_bytes())
     assert "index_location" not in document["codecs"][0]["configuration"]
     assert store.spec().to_json()["metadata"]["codecs"][0]["configuration"]["index_location"] == "end"
+
+
+POOL = {"cache_pool": {"total_bytes_limit": 1 << 20}}
+
+
+@pytest.mark.parametrize("pool", [{}, POOL], ids=["handle", "pool"])
+@pytest.mark.parametrize("bound", [True, False, "open"])
+def test_what_others_write_into_a_shard_is_seen(tmp_path: Path, pool: Any, bound: Any) -> None:
+    """A handle that remembers an index sees what another process writes, as its bound says."""
+    codecs = [{"name": "bytes"}, {"name": "gzip"}]
+    other = sharded(tmp_path / "other", [256, 256], [256, 256], [32, 32], codecs=codecs)
+    sharded(tmp_path, [256, 256], [256, 256], [32, 32], codecs=codecs)[:32, :32] = 1
+    spec = {"driver": "zarr3", "kvstore": f"file://{tmp_path}/a/", "recheck_cached_data": bound}
+    ours = ts.open(spec, context=ts.Context(pool)).result()
+    assert ours[0, 0].read().result() == 1
+    assert not ours[64:128, 64:128].read().result().any()  # not there, says an index that is remembered
+    now = np.random.default_rng(0).integers(2, 1000, (256, 256)).astype("uint16")
+    other[...] = now  # every inner chunk moves
+    os.replace(tmp_path / "other" / "a" / "c" / "0" / "0", tmp_path / "a" / "c" / "0" / "0")
+    old = bool(pool) and bound is not True  # what is cached may be answered
+    assert ours[0, 0].read().result() == (1 if old else now[0, 0])
+    assert (ours[64:128, 64:128].read().result() == (0 if old else now[64:128, 64:128])).all()
+    assert ours[100, 200].read().result() == now[100, 200]  # never seen before: as it is stored
+    assert (ours[128:, :96].read().result() == now[128:, :96]).all()
+    os.unlink(tmp_path / "a" / "c" / "0" / "0")
+    assert ours[100, 200].read().result() == (now[100, 200] if old else 0)
+    assert not ours[200, 200].read().result()
+    assert not ours[160:, 160:].read().result().any()
+
+
+def test_an_index_is_read_once(tmp_path: Path) -> None:
+    """As long as a shard stays as it is, a handle reads its index once; what is not there is asked after."""
+    store = sharded(tmp_path, [256, 256], [256, 256], [32, 32])
+    store[:128] = 7
+    assert [len(each) for each in asked(store[0, 0])] == [1, 1]
+    assert [stop - start for ((start, stop),) in asked(store[40, 70])] == [2048]
+    (entries,) = asked(store[:64, :64])
+    assert [stop - start for start, stop in entries] == [4096, 4096]
+    assert asked(store[200, 200]) == [[(-(64 * 16 + 4), None)]]

@@ -77,11 +77,11 @@ FEW, FEW_COLD, FEW_BYTES = 128, 2048, 1 << 20  # chunks read one by one: with ke
 async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str = "C") -> NDArray[Any]:
     """Return the elements, of `shape`, of a view that lies in one chunk."""
     layout = source.layout
-    if layout.chain.levels:
-        from tegula.programs.sharded import entry_place, read_entry
+    if layout.chain.levels and source.chunks is None:
+        from tegula.programs.entry import read_entry
 
         inner = await read_entry(source, spot.cell)
-        place = entry_place(source, spot.cell) if inner is None else (spot.cell, "")
+        place = _missing_place(source, spot.cell) if inner is None else (spot.cell, "")
         return _elements(source, inner, spot, shape, order, *place)
     if source.chunks is not None:
         cells = np.array([spot.cell], np.int64).reshape(1, len(spot.cell))
@@ -120,14 +120,18 @@ async def _member(source: Chunked, cell: Sequence[int], chain: CodecChain) -> tu
 
 def one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str, words: Any) -> NDArray[Any]:
     """Return the elements, of `shape`, of a view that lies in a chunk of `words` (None: there is none)."""
-    chunk = None if words is None else source.layout.chain.array_of(words)
-    where = "" if chunk is not None else _called(source, spot.cell)
-    return _elements(source, chunk, spot, shape, order, spot.cell, where)
+    if words is None:
+        return _elements(source, None, spot, shape, order, *_missing_place(source, spot.cell))
+    return _elements(source, source.layout.chain.finest.array_of(words), spot, shape, order, spot.cell, "")
 
 
-def _called(source: Chunked, cell: Sequence[int]) -> str:
-    """Return how errors call a chunk."""
-    return describe(source.store, source.path + source.layout.keys.key(tuple(cell)))
+def _missing_place(source: Chunked, cell: Sequence[int]) -> tuple[Sequence[int], str]:
+    """Return the cell of a chunk, in its shard where it lies in one, and how errors call its place."""
+    if source.layout.chain.levels:
+        from tegula.programs.shard_index import entry_place
+
+        return entry_place(source, cell)
+    return cell, describe(source.store, source.path + source.layout.keys.key(tuple(cell)))
 
 
 def _elements(
@@ -144,7 +148,13 @@ def _elements(
         value = missing(source, cell, where)
         if value.ndim:
             return _elements(
-                source, source.layout.chain.array_of(fill_words(source)), spot, shape, order, cell, where
+                source,
+                source.layout.chain.finest.array_of(fill_words(source)),
+                spot,
+                shape,
+                order,
+                cell,
+                where,
             )
         return np.full(shape, value, value.dtype, order="F" if order == "F" else "C")
     elements = chunk[spot.index]
@@ -162,6 +172,10 @@ async def load(source: Chunked, cells: NDArray[np.int64], known: Sequence[bytes]
 
     The words of a chunk that still has the generation `known` are `UNCHANGED`.
     """
+    if source.layout.chain.levels:
+        from tegula.programs.entries import load_entries
+
+        return await load_entries(source, cells, known)
     keys = source.layout.keys.keys(cells, source.path)
     columns = await _columns(source, keys, known)
     if all(value is None or value is UNCHANGED for value in columns.values):
@@ -246,12 +260,11 @@ class CellNames(Record, eq=False):
 
     def where(self, row: int) -> str:
         """Return how errors call the value of a row."""
-        return _called(self.source, self.cell(row))
+        return _missing_place(self.source, self.cells[row].tolist())[1]
 
     def cell(self, row: int) -> list[int]:
-        """Return the cell of a row."""
-        found: list[int] = self.cells[row].tolist()
-        return found
+        """Return the cell of a row, in its shard where it lies in one."""
+        return list(_missing_place(self.source, self.cells[row].tolist())[0])
 
 
 class Names(Record, eq=False):
@@ -274,9 +287,10 @@ class Names(Record, eq=False):
 def few(source: Chunked, view: View) -> Pieces | None:
     """Return the pieces of a view that is better read chunk by chunk than by columns, else None."""
     layout = source.layout
-    size = max(1, layout.chain.nbytes)
+    finest = layout.chain.finest
+    size = max(1, finest.nbytes)
     most = min(FEW if loaded() else FEW_COLD, FEW_BYTES // size)
-    parts = pieces(on_grid(view), layout.shape, layout.chunk_shape, most) if most > 1 else None
+    parts = pieces(on_grid(view), layout.shape, finest.chunk_shape, most) if most > 1 else None
     if parts is not None and len(parts.cells) > FEW:
         rows = len(parts.cells)
         return None if slab_pays(rows, size) else parts  # the kernels, once that has been done often enough
@@ -293,7 +307,7 @@ async def read_few(source: Chunked, parts: Pieces, out: NDArray[Any]) -> None:
         keys = source.layout.keys.keys(cells, source.path)
         values = (await _columns(source, keys)).values
         chunks = await Compute(Call(_words, source, keys, values), source.compute)
-    shape = source.layout.chain.array_of
+    shape = source.layout.chain.finest.array_of
     _place_few(source, parts, [None if words is None else shape(words) for words in chunks], out)
 
 
@@ -301,11 +315,11 @@ def _place_few(source: Chunked, parts: Pieces, chunks: Sequence[Any], out: NDArr
     axes = parts.axes
     for cell, index, target, chunk in zip(parts.cells, parts.sources, parts.targets, chunks, strict=True):
         if chunk is None:
-            value = missing(source, cell, _called(source, cell))
+            value = missing(source, *_missing_place(source, cell))
             if not value.ndim:
                 out[target] = value
                 continue
-            chunk = source.layout.chain.array_of(fill_words(source))
+            chunk = source.layout.chain.finest.array_of(fill_words(source))
         if axes is None:
             out[target] = chunk[index]
         else:
@@ -325,10 +339,10 @@ async def read_chunked(
         if parts is not None:
             await read_few(source, parts, out)
             return
-    if not source.layout.chain.raw:
+    if not source.layout.chain.finest.raw:
         width = max(1, width - 1)  # decoding keeps the cores busy: no task to spare for waiting
     job = _reading(source, view, out, counted)
-    size = source.layout.chain.nbytes
+    size = job.chain.nbytes
     count = span_count(len(job.table), size, width)
     if is_far(source.store):
         limit = counted or source.memory
@@ -342,11 +356,12 @@ async def read_chunked(
 
 def _reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimit | None = None) -> Reading:
     layout = source.layout
+    chain = layout.chain.finest
     target = memory(out)
-    part = partition(on_grid(view), layout.chunk_shape)
-    table = bind(part, c_strides(layout.chunk_shape, layout.chain.order), target.strides)
-    chunk_bytes = layout.chain.nbytes
-    bare = source.chunks is not None or (layout.chain.raw and not layout.chain.swap)
+    part = partition(on_grid(view), chain.chunk_shape)
+    table = bind(part, c_strides(chain.chunk_shape, chain.order), target.strides)
+    chunk_bytes = chain.nbytes
+    bare = source.chunks is not None or (chain.raw and not chain.swap)
     slab = bare and slab_pays(len(table), chunk_bytes)
     stream = None if chunk_bytes % 8 else stream_of(table, target)
     limit = counted or source.memory
@@ -357,7 +372,7 @@ def _reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimi
     if limit is not None and counted is None:
         room = Room(limit.pool, limit.size, reading_bytes(layout.chain, min(rows, len(table)), slab))
     clipped = layout.clipped is not None
-    return Reading(source, layout.chain, target, table, rows, slab, stream, room, clipped)
+    return Reading(source, chain, target, table, rows, slab, stream, room, clipped)
 
 
 def known(source: Chunked, view: View, order: str, recall: Recall) -> NDArray[Any] | None:
@@ -402,8 +417,8 @@ async def _read_span(job: Reading, span: Table) -> None:
 async def _read_rows(job: Reading, span: Table) -> None:
     source = job.source
     layout = source.layout
-    spare = not layout.chain.raw or job.clipped
-    scratch = np.empty(layout.chain.nbytes if spare else 0, np.uint8)
+    spare = not job.chain.raw or job.clipped
+    scratch = np.empty(job.chain.nbytes if spare else 0, np.uint8)
     for rows in span.blocks(EXPANDED_ROWS):
         columns = rows.expand()
         lines = None if job.stream is None else stream_rows(job.stream, columns, job.memory)
@@ -468,7 +483,7 @@ def _place_missing(job: Reading, block: Block, row: int, names: Naming, boxes: A
 
 def fill_words(source: Chunked) -> NDArray[Any]:
     """Return the words of a chunk of fill values that have dimensions: those of an element lie together."""
-    chain = source.layout.chain
+    chain = source.layout.chain.finest
     value = fill_value(source)
     words = np.frombuffer(value.tobytes(), chain.word)
     return np.tile(words, prod(chain.chunk_shape) // value.size)

@@ -73,7 +73,7 @@ async def read_into(
     if prod(view.shape) == 0:
         return
     match source:
-        case Chunked() if source.layout.chain.levels:
+        case Chunked() if source.layout.chain.levels and source.chunks is None:
             from tegula.programs.sharded import read_sharded
 
             await read_sharded(source, view, out, width, counted)

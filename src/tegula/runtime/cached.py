@@ -16,6 +16,7 @@ import numpy as np
 
 from tegula.effects.control import Wait
 from tegula.effects.effect import Effect, Program
+from tegula.effects.handler import handled
 from tegula.effects.storage import UNCHANGED, Decoded, DeleteRange, Loaded, Remembered, Write, WriteMany
 from tegula.effects.world import Now
 from tegula.kv.generation import UNKNOWN
@@ -194,7 +195,7 @@ class _Handler:
 
     def __call__(self, effect: Effect[Any]) -> Program[Any] | None:
         if isinstance(effect, Decoded):
-            return answered(self.pool, effect)
+            return handled(self, answered(self.pool, effect))  # what is loaded may need what is kept, too
         if isinstance(effect, Remembered):
             return _told(self.pool, effect)
         if isinstance(effect, (Write, WriteMany, DeleteRange)):

@@ -42,6 +42,7 @@ from tegula.runtime.cached import answered, hearing
 from tegula.runtime.future import Future
 from tegula.runtime.live import leaf
 from tegula.runtime.perform import Performer
+from tegula.source import Shelf
 
 __all__ = ["JOINED", "SESSION", "pool_of", "recall", "recall_one", "run", "submit"]
 
@@ -49,16 +50,18 @@ T = TypeVar("T")
 
 _pools: WeakKeyDictionary[object, ChunkPool] = WeakKeyDictionary()
 _alive: dict[int, ChunkPool] = {}  # the same by their identities: they are listed at every write
+_shelves: WeakKeyDictionary[object, ChunkPool] = WeakKeyDictionary()  # these need not hear of writes
 _lock = threading.Lock()
 
 
 def pool_of(resource: Any) -> ChunkPool:
-    """Return the live pool of a `cache_pool` resource, made on first use."""
-    found = _pools.get(resource)
+    """Return the live pool of a `cache_pool` resource, or of a shelf, made on first use."""
+    pools = _shelves if type(resource) is Shelf else _pools
+    found = pools.get(resource)
     if found is None:
         with _lock:
-            found = _pools.setdefault(resource, ChunkPool(resource.total_bytes_limit))
-            if id(found) not in _alive:
+            found = pools.setdefault(resource, ChunkPool(resource.total_bytes_limit))
+            if pools is _pools and id(found) not in _alive:
                 _alive[id(found)] = found
                 finalize(resource, _alive.pop, id(found), None).atexit = False
     return found

@@ -1,0 +1,176 @@
+"""The indices of shards, remembered, and how errors call what lies in shards.
+
+The index of a shard is remembered (`Decoded`, by the pool of the array, or by its handle where there is none)
+together with the generation of the shard that it was read from.  What is remembered may be old, so whoever
+uses an index holds it against what comes after: every answer of the store says of which generation it is, and
+an entry of another generation than its index is thrown away and looked up again, in an index that is asked
+for anew.  An entry that an old index says is not there is believed only once the store has said that the
+shard still is of that generation.  So what is answered was stored when it was asked for, however old the
+index was.
+
+Law: `load_indices` tells what the whole values tell (`Sharding.spans_of`), faults included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import floordiv
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tegula.codecs.shard import Level, Sharding, Spans
+from tegula.effects.control import Compute
+from tegula.effects.effect import Call
+from tegula.effects.storage import UNCHANGED, Decoded, Loaded, ReadMany
+from tegula.effects.world import Now
+from tegula.errors import OutOfRange, TegulaError
+from tegula.kv.spec import ByteRange, StoreRef, describe
+from tegula.record import Record
+from tegula.source import ALWAYS, Chunked
+
+__all__ = ["ANY", "Index", "ShardNames", "entry_place", "indices_of", "innermost", "load_indices", "named"]
+
+ANY = -ALWAYS
+"""The bound of whom an index will do however old."""
+Ints = NDArray[np.int64]
+
+
+class Index(Record, eq=False):
+    """The index of a shard: the shard's generation, and where its entries are.
+
+    `spans` is None where there is no shard, and where what is stored is no index: `fault` says why.  `asker`
+    is for whom it was read.
+    """
+
+    generation: bytes
+    spans: Spans | None
+    asker: object
+    fault: TegulaError | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory it takes."""
+        return 0 if self.spans is None else self.spans.nbytes
+
+
+def indices_of(source: Chunked, corners: Ints, bound: float, asker: object = None) -> Decoded:
+    """Ask for the indices of shards at `corners` int64[n, rank], known to be current at `bound` or later.
+
+    Those that are read for this very question have its `asker`.
+    """
+    return Decoded(source.indices, corners, Call(load_indices, source, asker), source.shelf, bound)
+
+
+def _index_range(sharding: Sharding) -> ByteRange:
+    size = sharding.index_bytes
+    return ByteRange(0, size) if sharding.start else ByteRange(-size)
+
+
+async def load_indices(source: Chunked, asker: object, cells: Ints, known: Sequence[bytes] | None) -> Loaded:
+    """Read the indices of shards: what `Decoded` asks for."""
+    sharding = source.layout.chain.levels[0].sharding
+    sharding.admit()
+    keys = source.layout.keys.keys(cells, source.path)
+    wanted = _index_range(sharding)
+    try:
+        found = await ReadMany(source.store, keys, [wanted] * len(keys), known)
+    except OutOfRange:
+        return await _load_each(source, asker, sharding, keys, known)
+    words = await Compute(
+        Call(_decoded_indices, sharding, found.values, found.generations, asker), source.compute
+    )
+    return Loaded(words, found.generations, found.time)
+
+
+async def _load_each(
+    source: Chunked, asker: object, sharding: Sharding, keys: Sequence[str], known: Sequence[bytes] | None
+) -> Loaded:
+    """The same where a value is shorter than an index: which one, the whole values tell."""
+    words: list[Any] = []
+    generations = []
+    time = await Now()
+    for row, key in enumerate(keys):
+        had = b"" if known is None else known[row]
+        try:
+            found = await ReadMany(source.store, [key], [_index_range(sharding)], [had])
+            values: list[Any] = list(found.values)
+        except OutOfRange:
+            found = await ReadMany(source.store, [key])
+            values = list(found.values)
+            size = len(values[0]) if isinstance(values[0], (bytes, bytearray, memoryview)) else 0
+            if values[0] is not None and size < sharding.index_bytes:
+                generations += found.generations
+                words.append(Index(found.generations[0], None, asker, sharding.too_short(size)))
+                continue
+            if values[0] is not None:
+                view, count = memoryview(values[0]), sharding.index_bytes
+                values = [view[:count] if sharding.start else view[size - count :]]
+        generations += found.generations
+        words += _decoded_indices(sharding, values, found.generations, asker)
+    return Loaded(words, generations, time)
+
+
+def _decoded_indices(
+    sharding: Sharding, values: Sequence[Any], generations: Sequence[bytes], asker: object
+) -> list[Any]:
+    """Return the indices that stored bytes mean; None for a missing shard, `UNCHANGED` stays."""
+    found: list[Any] = []
+    for value, generation in zip(values, generations, strict=True):
+        if value is UNCHANGED:
+            found.append(UNCHANGED)
+        elif value is None:
+            found.append(Index(generation, None, asker))
+        else:
+            try:
+                found.append(Index(generation, np.array(sharding.spans(value)), asker))
+            except TegulaError as error:
+                found.append(Index(generation, None, asker, error))
+    return found
+
+
+class ShardNames(Record, eq=False):
+    """How errors call rows of inner chunks.
+
+    `cells` int64[n, r] are those of the fine grid, `owners` int64[n] say in which of `keys` each is.
+    """
+
+    store: StoreRef
+    keys: Sequence[str]
+    owners: Ints
+    cells: Ints
+    levels: Sequence[Level]
+
+    def where(self, row: int) -> str:
+        """Return how errors call the value of a row."""
+        key = describe(self.store, self.keys[int(self.owners[row])])
+        return named(key, self.levels, self.cells[row].tolist())
+
+    def cell(self, row: int) -> list[int]:
+        """Return the cell of a row in the innermost shard."""
+        return innermost(self.levels, self.cells[row].tolist())
+
+
+def named(found: str, levels: Sequence[Level], cell: Sequence[int]) -> str:
+    """Return how errors call an inner chunk of the value that they call `found`."""
+    for level in levels:
+        found = f"{level.sharding.name(level.number(cell))} in {found}"
+    return found
+
+
+def innermost(levels: Sequence[Level], cell: Sequence[int]) -> list[int]:
+    """Return the cell of an inner chunk in the shard that it lies in."""
+    level = levels[-1]
+    return list(level.sharding.cell(level.number(cell)))
+
+
+def entry_place(source: Chunked, cell: Sequence[int]) -> tuple[list[int], str]:
+    """Return the cell of an inner chunk in its shard, and its name in errors."""
+    levels = source.layout.chain.levels
+    return innermost(levels, cell), named(describe(source.store, key_of(source, cell)), levels, cell)
+
+
+def key_of(source: Chunked, cell: Sequence[int]) -> str:
+    layout = source.layout
+    return source.path + layout.keys.key(tuple(map(floordiv, cell, layout.chain.levels[0].within)))

@@ -61,11 +61,11 @@ class Late:
             make, arguments = late
             made = make(*arguments)
             self._take(made)
-            _set(self, "_late", None)
             return getattr(made, name)
         return object.__getattribute__(self, name)
 
     def _take(self, made: Any) -> None:
-        """Fill the slots with the parts of `made`."""
+        """Fill the slots with the parts of `made`, and be late no more."""
         for part in self._parts:
             _set(self, part, getattr(made, part))
+        _set(self, "_late", None)

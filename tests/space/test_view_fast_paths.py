@@ -5,8 +5,11 @@ Each is compared with the general path over random domains, with implicit bounds
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -16,11 +19,11 @@ from tegula.errors import TegulaError
 from tegula.space import dimterms, plain
 from tegula.space.compose import _composed_within, compose, composed_now
 from tegula.space.dimops import _moved_all, permuted, translated_whole
-from tegula.space.dims import _OPERATIONS, _vector
+from tegula.space.dims import _OPERATIONS, _READ, _vector
 from tegula.space.direct import directly
 from tegula.space.slicing import Expression
 from tegula.space.transform import IndexTransform as Transform
-from tegula.space.transform import is_near
+from tegula.space.transform import deferred, is_near, nowhere
 
 
 def _source(chance: random.Random, rank: int) -> Transform:
@@ -256,3 +259,88 @@ def test_what_is_plain_takes_the_shortest_path():
         assert plain.picked(t, 0) is not None
         assert plain.cut(t, slice(1, 3)) is not None
         assert plain.placed(t, (array, array), "oindex") is not None
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_operations_on_the_whole_are_those_on_each_dimension(seed):
+    chance = random.Random(seed)
+    t = _source(chance, chance.randrange(1, 5))
+    if chance.random() < 0.2:
+        t = t[..., [1, 2]] if t.shape[-1] > 2 else t[None]
+    rank = t.rank
+    names = [chance.choice(["", "a", "b", "\u00e9"]) for _ in range(rank + (chance.random() < 0.05))]
+    given = {
+        "label": chance.choice([tuple(names), names, tuple(f"n{i}" for i in range(rank)), "q", None]),
+        "mark_bounds_implicit": chance.choice([True, False, None, 1, slice(None, True), slice(False, None)]),
+        "translate_to": chance.choice([3, tuple(range(rank)), (None,) * rank, 2**61, True, [1] * rank]),
+        "translate_by": chance.choice([-3, tuple(range(rank)), 2**61, 2**41, (1,)]),
+        "translate_backward_by": chance.choice([4, tuple(range(rank)), "ab"]),
+        "stride": 2,
+    }
+    for name, argument in given.items():
+
+        def generally(x, name=name, argument=argument):
+            found = _OPERATIONS[name](x, list(range(x.rank)), _READ[name](argument, name))[0]
+            return found, str(found)
+
+        assert _said(lambda name=name, argument=argument: getattr(t, name)[argument]) == _said2(generally, t)
+        box, bare = t.domain, nowhere(t.domain)
+        found = _said(lambda name=name, argument=argument, box=box: getattr(box, name)[argument])
+        expected = _said2(generally, bare)
+        assert found == (
+            (expected[0].domain, str(expected[0].domain)) if isinstance(expected[0], Transform) else expected
+        )
+
+
+def _said2(make, x):
+    try:
+        return make(x)
+    except (IndexError, ValueError, TypeError) as error:
+        return type(error), str(error)
+
+
+def test_a_transform_made_later_cannot_be_told_from_one_made_at_once():
+    t = IndexTransform(input_shape=[3, 4], input_labels=["x", "y"])
+    for look in (
+        repr,
+        hash,
+        lambda x: x.domain,
+        lambda x: x.maps,
+        lambda x: x.output,
+        copy.copy,
+        copy.deepcopy,
+    ):
+        late = deferred(_moved_all, (t, "translate_by", 1))
+        assert isinstance(late, IndexTransform)
+        assert late.__class__ is IndexTransform
+        assert look(late) == look(_moved_all(t, "translate_by", 1))
+    late = deferred(_moved_all, (t, "translate_by", 1))
+    assert pickle.loads(pickle.dumps(late)) == late
+    assert type(late) is IndexTransform
+    assert late._late is None
+    late = deferred(_moved_all, (t, "translate_by", 1))
+    with pytest.raises(AttributeError, match="IndexTransform"):
+        late.rank = 3
+    with pytest.raises(AttributeError, match="'IndexTransform' object has no attribute 'nothing'"):
+        late.nothing  # noqa: B018
+    assert t[deferred(_moved_all, (t, "translate_by", 0))] == t
+    assert type(late).__name__ == "IndexTransform"
+
+
+def test_many_threads_look_at_a_transform_made_later():
+    t = IndexTransform(input_shape=[3, 4])
+    for _ in range(200):
+        late = deferred(_moved_all, (t, "translate_by", 1))
+        start = threading.Barrier(4)
+        seen = []
+
+        def look(late=late, start=start, seen=seen):
+            start.wait()
+            seen.append((late.domain, late._dims, late._arrays, late.maps))
+
+        threads = [threading.Thread(target=look) for _ in range(4)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        assert seen == [(late.domain, (0, 1), None, late.maps)] * 4

@@ -10,7 +10,7 @@ is known has a transform.  `update` merges constraints: it never replaces one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tegula.api.context import (
@@ -74,6 +74,10 @@ CONSTRAINTS = (
 )
 
 
+DOCUMENTS: dict[Callable[..., Any], Callable[..., dict[str, Any]]] = {}
+"""By what makes a late specification, what tells its JSON without making it; as long as nobody looked."""
+
+
 class Spec(SpecFacts, Late, Indexable):
     """A specification from which an array is opened or created.
 
@@ -101,6 +105,7 @@ class Spec(SpecFacts, Late, Indexable):
         if isinstance(json, Spec):
             self._take(json)
             return
+        self._late = None
         if isinstance(json, str):
             from tegula.api.specurl import from_url
 
@@ -161,6 +166,7 @@ class Spec(SpecFacts, Late, Indexable):
         self._body, self._context, self._flags = other._body, other._context, other._flags
         self._resources, self._schema = dict(other._resources), other._schema.copy()
         self._seen = other._seen
+        self._late = None
 
     def _bounded(self) -> None:
         """Give a specification whose domain is known its transform."""
@@ -394,6 +400,9 @@ class Spec(SpecFacts, Late, Indexable):
         >>> Spec("memory://a/|zarr3:").to_json(include_defaults=True)["fill_missing_data_reads"]
         True
         """
+        if self._late is not None and not include_defaults and self._late[0] in DOCUMENTS:
+            plain: dict[str, Any] = DOCUMENTS[self._late[0]](*self._late[1])
+            return plain
         found: dict[str, Any] = ordered(self._json(Collector(include_defaults), include_defaults))
         return found
 
@@ -510,6 +519,7 @@ def made_spec(
 ) -> Spec:
     """Return the specification of these parts; `schema` is not copied."""
     made = object.__new__(Spec)
+    made._late = None
     made._body, made._schema, made._seen = body, schema, seen
     made._resources, made._context = resources or {}, context
     made._flags = flags

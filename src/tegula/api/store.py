@@ -75,6 +75,28 @@ class TensorStore(StoreFacts, Indexable):
         made._reversed = None
         return made
 
+    def _on_all(self, name: str, argument: object) -> TensorStore:
+        return self._with_transform(Operations.on_all(self._transform, name, argument))
+
+    def __getitem__(self, key: IndexKey) -> TensorStore:
+        """Return the view through a NumPy-style expression, domain, transform or dimension expression.
+
+        Nothing is read.
+
+        Raises:
+            IndexError: an expression that is wrong or leaves the explicit bounds.
+
+        >>> import tegula
+        >>> store = tegula.array([[1, 2, 3], [4, 5, 6]])
+        >>> store[1, ::2].read().result(), store[..., [2, 0]].shape
+        (array([4, 6]), (2, 2))
+        """
+        made: TensorStore = _new(TensorStore)
+        made._transform = Operations.index(self._transform, key)
+        made._root = self._root
+        made._reversed = None
+        return made
+
     @property
     def T(self) -> TensorStore:  # noqa: N802 - the name in NumPy and the drop-in
         """The view with the dimensions in reverse order; a handle remembers it.

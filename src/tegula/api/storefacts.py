@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tegula.api import storejson
 from tegula.api.opened import Opened
 from tegula.api.wholebody import OpenedWhole
-from tegula.record import Record
+from tegula.record import Record, derived
 from tegula.source import Source
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -40,6 +40,11 @@ class Root(Record, eq=False):
     opened: Any
     readable: bool
     writable: bool
+    told: bytes | None = derived()
+    """The JSON of the specification but for the transform, marshalled, once somebody asked."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "told", None)
 
 
 class StoreFacts:
@@ -209,11 +214,15 @@ class StoreFacts:
         >>> other.schema == store.schema
         True
         """
+        return self._known().copy()
+
+    def _known(self) -> Schema:
+        """Return the schema itself, not to be changed."""
         try:
-            return self._schema.copy()
+            return self._schema
         except AttributeError:
             self._schema = storejson.schema(self._view, self._opened)
-            return self._schema.copy()
+            return self._schema
 
     @property
     def chunk_layout(self) -> ChunkLayout:
@@ -226,7 +235,7 @@ class StoreFacts:
         >>> store.T.chunk_layout.read_chunk.shape, store[::2].chunk_layout.grid_origin
         ((10, 20), (0, 0))
         """
-        return self.schema.chunk_layout
+        return self._known().chunk_layout
 
     @property
     def codec(self) -> CodecSpec | None:
@@ -238,7 +247,7 @@ class StoreFacts:
         >>> store.codec.driver, tegula.array([1]).codec
         ('zarr3', None)
         """
-        return self.schema.codec
+        return self._known().codec
 
     @property
     def fill_value(self) -> np.ndarray | None:
@@ -250,7 +259,7 @@ class StoreFacts:
         >>> store.fill_value, int(store[3, 4].read().result())
         (array(7, dtype=uint16), 7)
         """
-        return self.schema.fill_value
+        return self._known().fill_value
 
     @property
     def dimension_units(self) -> tuple[Unit | None, ...]:
@@ -262,7 +271,7 @@ class StoreFacts:
         >>> store.dimension_units, store[::2].dimension_units
         ((Unit(4, "nm"), None), (Unit(8, "nm"), None))
         """
-        return self.schema.dimension_units or (None,) * self.rank
+        return self._known().dimension_units or (None,) * self.rank
 
     @property
     def kvstore(self) -> KvStore | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import marshal
 from typing import TYPE_CHECKING, Any
 
 from tegula.api.context import Context
 from tegula.api.opened import Opened
-from tegula.api.spec import Spec, made_spec
+from tegula.api.spec import DOCUMENTS, Spec, made_spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody
 from tegula.api.wholebody import OpenedWhole
 from tegula.binding import pretty
@@ -153,6 +154,21 @@ def _plain_spec(store: TensorStore) -> Spec:
     found = bound_spec(store)
     found.update(strip_context=True)
     return found
+
+
+def _plain_document(store: TensorStore) -> dict[str, Any]:
+    """Return `_plain_spec(store).to_json()`; but for the transform it is one of all views, kept as bytes."""
+    root = store._root
+    if root.told is None:
+        whole = _plain_spec(store).to_json()
+        del whole["transform"]
+        object.__setattr__(root, "told", marshal.dumps(whole))
+    found: dict[str, Any] = marshal.loads(root.told)  # type: ignore[arg-type]
+    found["transform"] = store._transform.to_json()
+    return found
+
+
+DOCUMENTS[_plain_spec] = _plain_document
 
 
 def _chunked(opened: Opened, dtype: Schema, transform: IndexTransform, minimal: bool) -> Spec:

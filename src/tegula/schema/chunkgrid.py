@@ -254,8 +254,8 @@ class ChunkGrid:
         (None, 2)
         """
         made = ChunkGrid.__new__(ChunkGrid)
-        for name in ChunkGrid.__slots__:
-            setattr(made, name, getattr(self, name))
+        made._shape, made._aspect_ratio = self._shape, self._aspect_ratio
+        made._elements, made._rank = self._elements, self._rank
         return made
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:

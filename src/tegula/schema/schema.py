@@ -260,8 +260,13 @@ class Schema(SchemaFacts, Indexable):
         (None, dtype("int8"))
         """
         made = Schema.__new__(Schema)
-        for name in Schema.__slots__:
-            setattr(made, name, getattr(self, name))
+        made._rank, made._dtype, made._domain, made._layout = (
+            self._rank,
+            self._dtype,
+            self._domain,
+            self._layout,
+        )
+        made._codec, made._fill, made._units = self._codec, self._fill, self._units
         return made
 
     __copy__ = copy

@@ -31,6 +31,7 @@ Columns = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 COUNT = tuple(tuple(range(rank)) for rank in range(MAX_RANK + 1))
 """`(0, 1, ..., rank - 1)` for each rank; shared, so that an unchanged column costs nothing."""
+BACKWARD = tuple(dims[::-1] for dims in COUNT)
 ZEROS = tuple((0,) * rank for rank in range(MAX_RANK + 1))
 ONES = tuple((1,) * rank for rank in range(MAX_RANK + 1))
 

@@ -56,6 +56,20 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
     { (-inf*, +inf*), [-3, 7) }
     """
     b = outer.domain
+    lows, highs = b.inclusive_min, b.exclusive_max
+    box = inner._box
+    if box is None:
+        box = _boxed(inner)
+    if box is not False and (outer._near or is_near(outer)) and outer._arrays is None:
+        rank = len(lows)
+        if rank == len(inner._dims):
+            for j, least, most in box:  # type: ignore[union-attr]
+                if least < lows[j] or most >= highs[j]:
+                    break
+            else:
+                if outer._strides is ONES[rank] and not inner.domain.lower_mask and is_identity(outer):
+                    return inner
+                return deferred(_composed_within, (outer, inner))
     if b.rank != len(inner._dims):
         raise InvalidArgument(
             f"Rank {b.rank} -> {len(outer._dims)} transform cannot be composed with "
@@ -63,18 +77,7 @@ def compose(outer: IndexTransform, inner: IndexTransform) -> IndexTransform:
         )
     if inner._dims is COUNT[b.rank] and is_identity(inner) and (inner.domain is b or inner.domain == b):
         return outer
-    box = inner._box
-    if box is None:
-        box = _boxed(inner)
-    if box is False or not is_near(outer) or outer._arrays is not None:
-        return composed_now(outer, inner)
-    lows, highs = b.inclusive_min, b.exclusive_max
-    for j, least, most in box:  # type: ignore[union-attr]
-        if least < lows[j] or most >= highs[j]:
-            return composed_now(outer, inner)
-    if outer._strides is ONES[b.rank] and is_identity(outer) and not inner.domain.lower_mask:
-        return inner
-    return deferred(_composed_within, (outer, inner))
+    return composed_now(outer, inner)
 
 
 def _boxed(inner: IndexTransform) -> tuple[tuple[int, int, int], ...] | bool:

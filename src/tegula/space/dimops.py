@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from operator import add, neg, sub
 
 from tegula.errors import InvalidArgument, TegulaError, annotated
-from tegula.space.columns import COUNT, stepped
+from tegula.space.columns import BACKWARD, COUNT, ONES, stepped
 from tegula.space.compose import array_or_constant, through
 from tegula.space.domain import NO_LABELS, IndexDomain, check_rank, domain
 from tegula.space.interval import (
@@ -99,20 +99,93 @@ def translated_whole(t: IndexTransform, name: str, given: object) -> IndexTransf
                 return None
     elif type(given) is not int or not -SMALL < given < SMALL:
         return None
-    if not is_near(t):
+    if not (t._near or is_near(t)):
         return None
-    if not t._dims:  # a bare domain, which is looked at at once
-        return _moved_all(t, name, given)
     return deferred(_moved_all, (t, name, given))
 
 
 def _moved_all(t: IndexTransform, name: str, given: int | tuple[int, ...]) -> IndexTransform:
     """Return `t` translated along all its dimensions, by or to small numbers."""
-    los = t.domain.inclusive_min
-    entries: tuple[int, ...] = (given,) * len(los) if isinstance(given, int) else given
+    source, dims, strides = t.domain, t._dims, t._strides
+    space, moves = _moved_box(source, name, given)
+    count = len(dims)
+    if strides is ONES[count] and dims is COUNT[count]:
+        made = [offset - moves[i] for i, offset in enumerate(t._offsets)]
+    else:
+        made = []
+        for i, offset, stride in zip(dims, t._offsets, strides):  # noqa: B905 - columns are of one length
+            made.append(offset if i < 0 else offset - moves[i] * stride)
+    return columns(space, dims, tuple(made), strides, t._arrays)
+
+
+def _moved_box(
+    source: IndexDomain, name: str, given: int | tuple[int, ...]
+) -> tuple[IndexDomain, Sequence[int]]:
+    """Return the domain after a translation of all its dimensions, and by how much each moved."""
+    los, his = source.inclusive_min, source.exclusive_max
+    entries = given if isinstance(given, tuple) else (given,) * len(los)
+    new_los: tuple[int, ...]
     if name == "translate_to":
-        return _moved(t, tuple(map(sub, entries, los)))
-    return _moved(t, entries if name == "translate_by" else tuple(map(neg, entries)))
+        moves, new_los = tuple(map(sub, entries, los)), entries
+    else:
+        moves = entries if name == "translate_by" else tuple(map(neg, entries))
+        new_los = tuple(map(add, los, moves))
+    his = tuple(map(add, his, moves))
+    return domain(new_los, his, source.labels, source.lower_mask, source.upper_mask), moves
+
+
+def moved_domain(source: IndexDomain, name: str, given: object) -> IndexDomain | None:
+    """Return a bare domain after the named translation; None where the long way must decide."""
+    los, his = source.inclusive_min, source.exclusive_max
+    if type(given) is tuple:
+        if len(given) != len(los):
+            return None
+        for entry in given:
+            if type(entry) is not int or not -SMALL < entry < SMALL:
+                return None
+    elif type(given) is not int or not -SMALL < given < SMALL:
+        return None
+    if los and not (min(los) > -SMALL and max(his) < SMALL):
+        return None
+    return _moved_box(source, name, given)[0]
+
+
+def labelled_domain(source: IndexDomain, _name: str, given: object) -> IndexDomain | None:
+    """Return `source` with labels given as a tuple of one string a dimension, no two alike; else None."""
+    los = source.inclusive_min
+    if type(given) is not tuple or len(given) != len(los) or len(set(given)) != len(given):
+        return None
+    for one in given:
+        if type(one) is not str or not one.isascii():
+            return None
+    return domain(los, source.exclusive_max, given, source.lower_mask, source.upper_mask)
+
+
+def labelled_whole(t: IndexTransform, name: str, given: object) -> IndexTransform | None:
+    """Return `t` with labels as `labelled_domain` takes them; None where the long way must decide."""
+    space = labelled_domain(t.domain, name, given)
+    return None if space is None else columns(space, t._dims, t._offsets, t._strides, t._arrays, t._near)
+
+
+def marked_domain(source: IndexDomain, _name: str, given: object) -> IndexDomain | None:
+    """Return `source` with all bounds implicit or all explicit, for a plain True or False; else None."""
+    if given is not True and given is not False:
+        return None
+    every = (1 << source.rank) - 1 if given else 0
+    if source.lower_mask == source.upper_mask == every:
+        return source
+    return domain(source.inclusive_min, source.exclusive_max, source.labels, every, every)
+
+
+def marked_whole(t: IndexTransform, name: str, given: object) -> IndexTransform | None:
+    """Return `t` with its bounds marked as by `marked_domain`; None where the long way must decide."""
+    if t._arrays is not None:
+        return None
+    source = t.domain
+    space = marked_domain(source, name, given)
+    if space is None or space is source:
+        return t if space is source else None
+    return columns(space, t._dims, t._offsets, t._strides, None, t._near)
 
 
 def _moved(
@@ -282,10 +355,23 @@ def reversed_dimensions(t: IndexTransform) -> IndexTransform:
     """Return the view with the dimensions in reverse order; `t` remembers it."""
     known = t._reversed
     if known is None:
-        known = permuted(t, range(t.domain.rank - 1, -1, -1))
+        known = _backward(t) if t._arrays is None else permuted(t, range(t.domain.rank - 1, -1, -1))
         if known is not t:  # or it would keep itself alive
             object.__setattr__(t, "_reversed", known)
     return known
+
+
+def _backward(t: IndexTransform) -> IndexTransform:
+    """Return a transform without index arrays with its dimensions in reverse order, made at once."""
+    source, dims = t.domain, t._dims
+    rank = source.rank
+    if rank < 2:
+        return t
+    if dims is COUNT[rank]:
+        return columns(source.T, BACKWARD[rank], t._offsets, t._strides, None, t._near)
+    places = (*BACKWARD[rank], -1)
+    turned = tuple([places[i] for i in dims])
+    return columns(source.T, turned, t._offsets, t._strides, None, t._near)
 
 
 def move_to(t: IndexTransform, dims: Sequence[int], target: int) -> Result:

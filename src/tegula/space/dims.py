@@ -35,7 +35,7 @@ from tegula.space.selection import (
     specs_text,
 )
 from tegula.space.slicing import Expression, apply_terms
-from tegula.space.transform import IndexTransform, nowhere
+from tegula.space.transform import IndexTransform, LateTransform, nowhere
 
 if TYPE_CHECKING:
     from tegula.space.keys import DimSelectionLike, NumpyIndexingSpec
@@ -62,7 +62,6 @@ _OPERATIONS: dict[str, Any] = {
     "transpose": _transpose,
     "diagonal": dimops.diagonal,
 }
-_TRANSLATIONS = {"translate_to", "translate_by", "translate_backward_by"}
 _INDEXING = {"": "default", ".oindex": "oindex", ".vindex": "vindex"}
 
 
@@ -466,14 +465,44 @@ d = _Start()
 
 def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
     """Return `t` after the operation `name`, applied to all its dimensions."""
-    if name == "oindex" or name == "vindex":
-        return apply_terms(t, given, name)
-    if name in _TRANSLATIONS:
-        whole = dimops.translated_whole(t, name, given)
+    quick = _ON_WHOLE.get(name)
+    if quick is not None:
+        whole = quick(t, name, given)
         if whole is not None:
             return whole
     seen: IndexTransform = _OPERATIONS[name](t, COUNT[t.domain.rank], _READ[name](given, name))[0]
     return seen
+
+
+def _terms_on_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
+    return apply_terms(t, given, name)
+
+
+_ON_WHOLE: dict[str, Callable[[IndexTransform, str, Any], IndexTransform | None]] = {
+    "oindex": _terms_on_all,
+    "vindex": _terms_on_all,
+    "translate_to": dimops.translated_whole,
+    "translate_by": dimops.translated_whole,
+    "translate_backward_by": dimops.translated_whole,
+    "label": dimops.labelled_whole,
+    "mark_bounds_implicit": dimops.marked_whole,
+}
+"""The operations that have a shorter way where they apply to all dimensions; it may answer None."""
+
+
+def on_domain(source: IndexDomain, name: str, given: Any) -> IndexDomain | None:
+    """Return a bare domain after the operation `name`, or None where a transform over it must decide."""
+    quick = _ON_DOMAIN.get(name)
+    return None if quick is None else quick(source, name, given)
+
+
+_ON_DOMAIN: dict[str, Callable[[IndexDomain, str, Any], IndexDomain | None]] = {
+    "translate_to": dimops.moved_domain,
+    "translate_by": dimops.moved_domain,
+    "translate_backward_by": dimops.moved_domain,
+    "label": dimops.labelled_domain,
+    "mark_bounds_implicit": dimops.marked_domain,
+}
 
 
 def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
@@ -500,7 +529,10 @@ def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
 
 def index_transform(t: IndexTransform, key: Any) -> IndexTransform:
     """Return `t[key]` for any kind of key; raise `IndexingError`."""
-    apply = _APPLY.get(type(key))
+    kind = type(key)
+    if kind is int or kind is slice or kind is tuple:
+        return apply_terms(t, key)
+    apply = _APPLY.get(kind)
     if apply is None:
         return apply_terms(t, key)
     try:
@@ -517,6 +549,7 @@ def check_key(key: Any) -> None:
 
 _APPLY: dict[type, Callable[[IndexTransform, Any], IndexTransform]] = {
     IndexTransform: compose,
+    LateTransform: compose,
     IndexDomain: restricted,
     DimExpression: applied,
     DimSelection: applied,
@@ -546,6 +579,7 @@ def index_domain(over: IndexDomain, key: Any) -> IndexDomain:
 
 Operations.index = index_transform
 Operations.on_all = apply_to_all
+Operations.on_domain = on_domain
 Operations.over = nowhere
 Operations.transposed = transposed
 Operations.reversed = dimops.reversed_dimensions

@@ -411,6 +411,10 @@ class IndexDomain(Movable, Frozen, _RawDomain):
     def _with_transform(self, new: IndexTransform) -> IndexDomain:
         return new.domain
 
+    def _on_all(self, name: str, argument: object) -> IndexDomain:
+        plain = Operations.on_domain(self, name, argument)
+        return Operations.on_all(Operations.over(self), name, argument).domain if plain is None else plain
+
     @property
     def T(self) -> IndexDomain:  # noqa: N802 - the name in NumPy and the drop-in
         """The domain with its dimensions in reverse order.

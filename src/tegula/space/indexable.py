@@ -38,6 +38,8 @@ class Operations:
     """The named operation on all dimensions."""
     transposed: Callable[[IndexTransform, Any], IndexTransform]
     """The dimensions in the given order."""
+    on_domain: Callable[[IndexDomain, str, Any], IndexDomain | None]
+    """The named operation on all dimensions of a domain, None where a transform over it must decide."""
     over: Callable[[IndexDomain], IndexTransform]
     """The transform with the given domain and no output."""
     reversed: Callable[[IndexTransform], IndexTransform]
@@ -60,7 +62,7 @@ class Subscript(Generic[T]):
     def __getitem__(self, argument: object) -> T:
         """Return the owner with the operation applied to all its dimensions."""
         owner: Any = self._owner
-        seen: T = owner._with_transform(Operations.on_all(owner._transform, self._name, argument))
+        seen: T = owner._on_all(self._name, argument)
         return seen
 
     def __setitem__(self, argument: object, source: object) -> None:
@@ -83,6 +85,12 @@ class Movable:
     """The operations on bounds and labels, which even a bare domain has."""
 
     __slots__ = ()
+
+    def _on_all(self, name: str, argument: object) -> Self:
+        """Return this after the named operation on all its dimensions."""
+        me: Any = self
+        seen: Self = me._with_transform(Operations.on_all(me._transform, name, argument))
+        return seen
 
     @property
     def translate_to(self) -> Subscript[Self]:
@@ -152,9 +160,7 @@ class Movable:
         >>> IndexDomain(shape=[3, 4]).diagonal
         { [0, 3) }
         """
-        me: Any = self
-        seen: Self = me._with_transform(Operations.on_all(me._transform, "diagonal", None))
-        return seen
+        return self._on_all("diagonal", None)
 
     @property
     def T(self) -> Self:  # noqa: N802 - the name in NumPy and the drop-in

@@ -26,6 +26,8 @@ from tegula.space.interval import END, INF, MAX_RANK, interval_text
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from tegula.space.columns import Looked
+
     IndexArray = npt.NDArray[np.int64]
 else:
     IndexArray = np.ndarray
@@ -321,6 +323,25 @@ def _array_map_of(array: Any, offset: int, stride: int, limits: Dim) -> OutputIn
 IDENTITY = tuple(single_map(i) for i in range(MAX_RANK))
 """The map `input[i]` for each `i`; shared, so that an unchanged map costs nothing."""
 IDENTITY_MAPS = tuple(IDENTITY[:rank] for rank in range(MAX_RANK + 1))
+
+
+def same_arrays(some: tuple[Looked | None, ...] | None, other: tuple[Looked | None, ...] | None) -> bool:
+    """Tell whether two columns of index arrays say the same, whatever sizes of 1 stand for."""
+    return (
+        some is not None
+        and other is not None
+        and all(a is b or _same_array(a, b) for a, b in zip(some, other, strict=True))
+    )
+
+
+def _same_array(a: Looked | None, b: Looked | None) -> bool:
+    if a is None or b is None or a[1:] != b[1:]:
+        return False
+    try:
+        one, other = np.broadcast_arrays(a[0], b[0])
+    except ValueError:
+        return False
+    return np.array_equal(one, other)
 
 
 class OutputIndexMaps:

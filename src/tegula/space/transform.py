@@ -12,7 +12,7 @@ same facts as `OutputIndexMap` values, made when somebody looks.
 Invariants, kept by every maker in this package: a stride of 0 is written as a constant; an array map depends
 (extent other than 1) only on dimensions with explicit, finite bounds; over a domain that is explicitly empty
 an array map is the constant 0; no finite number leaves 64 bits.
-A transform may be `deferred`: its columns are then made when somebody looks, as `maps` are.
+A transform may be `deferred`: its columns are then made when somebody looks, as `maps` are (`LateTransform`).
 
 Laws: `compose(f, g)(x) == f(g(x))`, `IndexTransform(json=t.to_json()) == t`, and
 `transform(t.domain, t.maps) == t`.
@@ -21,9 +21,7 @@ Laws: `compose(f, g)(x) == f(g(x))`, `IndexTransform(json=t.to_json()) == t`, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, SupportsIndex
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tegula.binding import ABSENT
 from tegula.errors import InvalidArgument
@@ -34,7 +32,7 @@ from tegula.space.components import of_components
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.domain import IndexDomain, of_dims, plainly, unbounded
 from tegula.space.image import image
-from tegula.space.indexable import Indexable
+from tegula.space.indexable import Indexable, Operations
 from tegula.space.inputs import Inputs
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import (
@@ -45,9 +43,13 @@ from tegula.space.maps import (
     OutputIndexMaps,
     array_map,
     constant_map,
+    same_arrays,
     single_map,
 )
 from tegula.space.text import plain_text, text
+
+if TYPE_CHECKING:
+    from tegula.space.keys import IndexKey
 
 
 class _RawTransform:
@@ -56,6 +58,7 @@ class _RawTransform:
         "_box": None,
         "_dims": None,
         "_late": None,
+        "_maps": None,
         "_near": None,
         "_offsets": None,
         "_reversed": None,
@@ -64,11 +67,6 @@ class _RawTransform:
 
         >>> IndexTransform(input_shape=[5, 6])[1:3].domain
         { [1, 3), [0, 6) }
-        """,
-        "maps": """The output index maps as a tuple: what `output` wraps, without the wrapping.
-
-        >>> IndexTransform(input_shape=[5])[::2].maps
-        (OutputIndexMap(offset=0, stride=2, input_dimension=0),)
         """,
     }
 
@@ -82,7 +80,7 @@ class _RawTransform:
     _arrays: tuple[Looked | None, ...] | None
     """For each output its index array and index range, None for none; None altogether where all are."""
     # worked out when somebody looks, and remembered
-    maps: tuple[OutputIndexMap, ...]
+    _maps: tuple[OutputIndexMap, ...]
     _near: bool | None
     """What `is_near` says, once it was asked."""
     _box: tuple[tuple[int, int, int], ...] | bool | None
@@ -139,7 +137,7 @@ def deferred(
     raw._late = (make, arguments)
     raw._near = near
     raw._box = raw._reversed = None
-    raw.__class__ = IndexTransform
+    raw.__class__ = LateTransform
     return raw  # type: ignore[return-value]
 
 
@@ -165,7 +163,7 @@ def transform(domain: IndexDomain, maps: tuple[OutputIndexMap, ...]) -> IndexTra
             ONES[rank] if strides == ONES[rank] else strides,
             tuple(arrays) if any(arrays) else None,
         )
-    object.__setattr__(made, "maps", maps)
+    _put_maps(made, maps)
     return made
 
 
@@ -190,7 +188,7 @@ def nowhere(domain: IndexDomain) -> IndexTransform:
     return columns(domain, (), (), ())
 
 
-class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
+class IndexTransform(Inputs, Indexable, Frozen, _RawTransform):
     """A function from the coordinates of an input domain to output coordinates.
 
     `IndexTransform(input_rank, output=...)`, by component vectors (`input_inclusive_min=`, `input_shape=`,
@@ -203,7 +201,6 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
     """
 
     __slots__ = ()
-    _parts = ("domain", "_dims", "_offsets", "_strides", "_arrays")
 
     def __new__(  # noqa: PYI034 - the maker sets the class
         cls,
@@ -269,13 +266,19 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
                 )
         return identity(domain) if output is None else fitted(domain, _maps(output))
 
-    def _take(self, made: IndexTransform) -> None:
-        """Fill the slots of `_parts`; each by its own setter, since half the cost of a first look is here."""
-        _put_domain(self, made.domain)
-        _put_dims(self, made._dims)
-        _put_offsets(self, made._offsets)
-        _put_strides(self, made._strides)
-        _put_arrays(self, made._arrays)
+    @property
+    def maps(self) -> tuple[OutputIndexMap, ...]:
+        """The output index maps as a tuple: what `output` wraps, without the wrapping.
+
+        >>> IndexTransform(input_shape=[5])[::2].maps
+        (OutputIndexMap(offset=0, stride=2, input_dimension=0),)
+        """
+        try:
+            return self._maps
+        except AttributeError:
+            maps = _maps_of(self)
+            _put_maps(self, maps)
+            return maps
 
     @property
     def output_rank(self) -> int:
@@ -301,6 +304,19 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
 
     def _with_transform(self, new: IndexTransform) -> IndexTransform:
         return new
+
+    def _on_all(self, name: str, argument: object) -> IndexTransform:
+        return Operations.on_all(self, name, argument)
+
+    def __getitem__(self, key: IndexKey) -> IndexTransform:
+        """Return the transform through a NumPy-style expression, domain, transform or dimension expression.
+
+        Raise `IndexingError` for an expression that is wrong or leaves the explicit bounds.
+
+        >>> IndexTransform(input_shape=[5, 6])[2, ::3].domain
+        { [0, 2) }
+        """
+        return Operations.index(self, key)
 
     def __call__(self, indices: Iterable[SupportsIndex]) -> tuple[int, ...]:
         """Return the output coordinates of one point; raise `OutOfRange` outside explicit bounds.
@@ -357,7 +373,7 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
             and self._offsets == other._offsets
             and self._strides == other._strides
             and self.domain == other.domain
-            and (self._arrays is other._arrays or _same_arrays(self._arrays, other._arrays))
+            and (self._arrays is other._arrays or same_arrays(self._arrays, other._arrays))
         )
 
     def __hash__(self) -> int:
@@ -370,6 +386,33 @@ class IndexTransform(Inputs, Indexable, Frozen, Late, _RawTransform):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return transform, (self.domain, self.maps)
+
+
+class LateTransform(Late, IndexTransform):
+    """A transform whose parts are made when somebody looks; from then on it is an `IndexTransform`.
+
+    A class of its own, since one that fills slots on demand pays for it with each attribute that is read.
+    """
+
+    __slots__ = ()
+    _parts = ("domain", "_dims", "_offsets", "_strides", "_arrays")
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[IndexTransform]:  # type: ignore[override]
+        return IndexTransform
+
+    def _take(self, made: IndexTransform) -> None:
+        """Fill the slots of `_parts`; each by its own setter, since half the cost of a first look is here."""
+        _put_domain(self, made.domain)
+        _put_dims(self, made._dims)
+        _put_offsets(self, made._offsets)
+        _put_strides(self, made._strides)
+        _put_arrays(self, made._arrays)
+        _put_late(self, None)
+        _put_class(self, IndexTransform)
+
+
+LateTransform.__name__, LateTransform.__qualname__ = IndexTransform.__name__, IndexTransform.__qualname__
 
 
 def explicitly_empty(domain: IndexDomain) -> bool:
@@ -482,25 +525,6 @@ def _fitted(domain: IndexDomain, i: int, m: OutputIndexMap, empty: bool) -> Outp
     return m if not array.flags.writeable else array_map(array.copy(), m.offset, m.stride, m.index_range)
 
 
-def _same_arrays(some: tuple[Looked | None, ...] | None, other: tuple[Looked | None, ...] | None) -> bool:
-    """Tell whether two columns of index arrays say the same, whatever sizes of 1 stand for."""
-    return (
-        some is not None
-        and other is not None
-        and all(a is b or _same_array(a, b) for a, b in zip(some, other, strict=True))
-    )
-
-
-def _same_array(a: Looked | None, b: Looked | None) -> bool:
-    if a is None or b is None or a[1:] != b[1:]:
-        return False
-    try:
-        one, other = np.broadcast_arrays(a[0], b[0])
-    except ValueError:
-        return False
-    return np.array_equal(one, other)
-
-
 def _map(along: int, offset: int, stride: int, looked: Looked | None) -> OutputIndexMap:
     """Return a row of the columns as a map."""
     if along >= 0:
@@ -544,8 +568,8 @@ def is_near(t: IndexTransform) -> bool:
     return near
 
 
-IndexTransform._derived = {"maps": _maps_of}
-_put_domain, _put_dims, _put_offsets, _put_strides, _put_arrays, _put_near = (
+_put_class: Callable[[object, type], None] = object.__dict__["__class__"].__set__
+_put_domain, _put_dims, _put_offsets, _put_strides, _put_arrays, _put_near, _put_late, _put_maps = (
     getattr(_RawTransform, slot).__set__
-    for slot in ("domain", "_dims", "_offsets", "_strides", "_arrays", "_near")
+    for slot in ("domain", "_dims", "_offsets", "_strides", "_arrays", "_near", "_late", "_maps")
 )

@@ -256,8 +256,8 @@ def test_what_is_plain_takes_the_shortest_path():
             (..., array),
         ]:
             assert plain.placed(t, terms) is not None
-        assert plain.picked(t, 0) is not None
-        assert plain.cut(t, slice(1, 3)) is not None
+        assert plain.picked(t, 0, 0) is not None
+        assert plain.cut(t, 0, slice(1, 3)) is not None
         assert plain.placed(t, (array, array), "oindex") is not None
 
 

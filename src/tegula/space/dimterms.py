@@ -20,7 +20,7 @@ from tegula.space.compose import compose
 from tegula.space.direct import true_positions
 from tegula.space.domain import check_rank
 from tegula.space.labels import dimension_of_label
-from tegula.space.plain import indexed
+from tegula.space.plain import indexed, on_dimension
 from tegula.space.selection import Spec, in_range, new_dims, numbered
 from tegula.space.slicing import Expression
 from tegula.space.transform import IndexTransform
@@ -131,9 +131,30 @@ def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dim
     return None if view is None else (view, [first])
 
 
+def _on_one(t: IndexTransform, spec: Spec, expression: Expression) -> dimops.Result | None:
+    """Return the result of one term on one dimension, None where the longer way must decide."""
+    labels = t.domain.labels
+    if type(spec) is int:
+        rank = len(labels)
+        i = spec if spec >= 0 else spec + rank
+        if not 0 <= i < rank:
+            return None
+    elif type(spec) is str and spec and spec in labels:
+        i = labels.index(spec)
+    else:
+        return None
+    term = expression.terms[0]
+    view = on_dimension(t, i, term, expression.mode, True)
+    return None if view is None else (view, () if type(term) is int else (i,))
+
+
 def index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
     """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
     source = t.domain
+    if len(specs) == 1 and expression.plain and not expression.new_dims and len(expression.terms) == 1:
+        direct = _on_one(t, specs[0], expression)
+        if direct is not None:
+            return direct
     if expression.scalar and expression.new_dims == 1:
         dims = new_dims(specs, source.rank)
         rank = source.rank + len(dims)

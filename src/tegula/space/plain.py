@@ -16,85 +16,113 @@ import numpy as np
 
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
 from tegula.space.direct import ALONG, directly, lone
-from tegula.space.domain import NO_LABELS, IndexDomain, domain
+from tegula.space.domain import NO_LABELS, domain
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import IndexArray
 from tegula.space.transform import IndexTransform, columns, is_near
 
-_LESS = (-1, *range(MAX_RANK), -1)
-"""What an input dimension is called once the first is gone; -1 stays -1."""
-_FIRST = tuple((0,) * (rank > 0) + (1,) * (rank - 1) for rank in range(MAX_RANK + 1))
-_SHIFTED = tuple(tuple(range(-1, rank - 1)) for rank in range(MAX_RANK + 1))
 _STEP = 2**20
 _ARRAY = np.ndarray
+_INT64 = np.dtype(np.int64)
+_NOTHING = tuple((None,) * rank for rank in range(MAX_RANK + 1))
 
 
-def picked(t: IndexTransform, at: int) -> IndexTransform | None:
-    """Return `t[at]`: the first dimension gone.
+def picked(t: IndexTransform, i: int, at: int) -> IndexTransform | None:
+    """Return the view at index `at` of dimension `i`, which is gone then.
 
-    >>> picked(IndexTransform(input_shape=[3, 4]), 2).output
+    >>> picked(IndexTransform(input_shape=[3, 4]), 0, 2).output
     [OutputIndexMap(offset=2), OutputIndexMap(offset=0, stride=1, input_dimension=0)]
     """
     source = t.domain
     los, his = source.inclusive_min, source.exclusive_max
-    if t._arrays is not None or not (los and los[0] <= at < his[0] and (t._near or is_near(t))):
+    rank, after = len(los), i + 1
+    if i >= rank or not los[i] <= at < his[i] or t._arrays is not None or not (t._near or is_near(t)):
         return None
-    labels = source.labels
-    space = domain(
-        los[1:],
-        his[1:],
-        None if labels is NO_LABELS[len(los)] else labels[1:],
-        source.lower_mask >> 1,
-        source.upper_mask >> 1,
-    )
+    lowers, uppers, labels = source.lower_mask, source.upper_mask, source.labels
+    if lowers or uppers:
+        below = (1 << i) - 1
+        lowers = lowers & below | lowers >> after << i
+        uppers = uppers & below | uppers >> after << i
+    labels = NO_LABELS[rank - 1] if labels is NO_LABELS[rank] else labels[:i] + labels[after:]
+    space = domain(los[:i] + los[after:], his[:i] + his[after:], labels, lowers, uppers)
     dims, offsets, strides = t._dims, t._offsets, t._strides
     count = len(dims)
-    if strides is ONES[count] and dims is COUNT[count] and count:
-        return columns(space, _SHIFTED[count], (offsets[0] + at, *offsets[1:]), _FIRST[count], None, t._near)
-    if dims.count(0) == 1:
-        k = dims.index(0)
+    k = dims.index(i) if dims.count(i) == 1 else -1
+    if k >= 0:
         offsets = (*offsets[:k], offsets[k] + strides[k] * at, *offsets[k + 1 :])
         strides = (*strides[:k], 0, *strides[k + 1 :])
+        if dims is COUNT[count]:
+            return columns(space, (*dims[:i], -1, *dims[i:-1]), offsets, strides, None, t._near)
     else:
         rows = list(zip(dims, offsets, strides, strict=True))
-        offsets = tuple([offset if i else offset + stride * at for i, offset, stride in rows])
-        strides = tuple([stride if i else 0 for i, _, stride in rows])
-    return columns(space, tuple([_LESS[i] for i in dims]), offsets, strides, None, t._near)
+        offsets = tuple([offset + stride * at if j == i else offset for j, offset, stride in rows])
+        strides = tuple([0 if j == i else stride for j, _, stride in rows])
+    dims = tuple([j if j < i else -1 if j == i else j - 1 for j in dims])
+    return columns(space, dims, offsets, strides, None, t._near)
 
 
-def cut(t: IndexTransform, term: slice) -> IndexTransform | None:
-    """Return `t[term]` for a slice without a step.
+def cut(t: IndexTransform, i: int, term: slice) -> IndexTransform | None:
+    """Return the view with dimension `i` cut by a slice without a step.
 
-    >>> cut(IndexTransform(input_shape=[3, 4]), slice(1, 3)).domain
+    >>> cut(IndexTransform(input_shape=[3, 4]), 0, slice(1, 3)).domain
     { [1, 3), [0, 4) }
     """
     if term.step is not None or t._arrays is not None or not (t._near or is_near(t)):
         return None
     source = t.domain
     los, his = source.inclusive_min, source.exclusive_max
-    if not los:
+    if i >= len(los):
         return None
     start, stop = term.start, term.stop
     lowers, uppers = source.lower_mask, source.upper_mask
-    lo, hi = los[0], his[0]
+    lo, hi = los[i], his[i]
     if start is not None:
         if type(start) is not int or start < lo:
             return None
-        los = (start, *los[1:])
         lo = start
-        if lowers & 1:
-            lowers -= 1
+        los = (*los[:i], lo, *los[i + 1 :])
+        if lowers:
+            lowers &= ~(1 << i)
     if stop is not None:
         if type(stop) is not int or stop > hi:
             return None
-        his = (stop, *his[1:])
         hi = stop
-        if uppers & 1:
-            uppers -= 1
+        his = (*his[:i], hi, *his[i + 1 :])
+        if uppers:
+            uppers &= ~(1 << i)
     if lo >= hi:
         return None
     space = domain(los, his, source.labels, lowers, uppers)
     return columns(space, t._dims, t._offsets, t._strides, None, t._near)
+
+
+def looked_up(t: IndexTransform, i: int, array: IndexArray) -> IndexTransform | None:
+    """Return the view with dimension `i` replaced by the places that an index array, nobody else's, names.
+
+    >>> looked_up(IndexTransform(input_shape=[3, 4]), 1, np.array([2, 0])).domain
+    { [0, 3), [0, 2) }
+    """
+    source, dims = t.domain, t._dims
+    los, his = source.inclusive_min, source.exclusive_max
+    rank, after = len(los), i + 1
+    # one over a dimension that no map looks at must be checked at once
+    if dims.count(i) != 1 or t._arrays is not None or not (t._near or is_near(t)) or 0 in source.shape:
+        return None
+    labels, lo, hi = source.labels, los[i], his[i]
+    lowers, uppers = source.lower_mask, source.upper_mask
+    if lowers or uppers:
+        lo = -INF if lowers >> i & 1 else lo
+        hi = END if uppers >> i & 1 else hi
+        lowers &= ~(1 << i)
+        uppers &= ~(1 << i)
+    if labels is not NO_LABELS[rank]:
+        labels = (*labels[:i], "", *labels[after:])
+    space = domain((*los[:i], 0, *los[after:]), (*his[:i], array.size, *his[after:]), labels, lowers, uppers)
+    if rank > 1:
+        array = array.reshape(ALONG[rank][i])
+    k, count = dims.index(i), len(dims)
+    looked = (*_NOTHING[k], (array, lo, hi), *_NOTHING[count - k - 1])
+    return columns(space, (*dims[:k], -1, *dims[k + 1 :]), t._offsets, t._strides, looked, t._near)
 
 
 def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> IndexTransform | None:
@@ -120,7 +148,7 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
     names: list[str] = []
     arrays: list[tuple[int, IndexArray, int]] = []
     new_lowers = new_uppers = i = 0
-    changed = strided = broken = False
+    changed = shifted = strided = broken = False
     shared = -1
     left = len(terms)
     for term in terms:
@@ -166,7 +194,7 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
                 moves.append(a - origin * step)
                 steps.append(step)
                 a = origin
-                changed = strided = True
+                changed = shifted = strided = True
             places.append(k)
             new_los.append(a)
             new_his.append(b)
@@ -179,7 +207,7 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
             places.append(-1)
             moves.append(term)
             steps.append(0)
-            changed = True
+            changed = shifted = True
             i += 1
         elif term is None:
             new_lowers |= 1 << len(new_los)
@@ -256,16 +284,29 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
     named = None if labels is NO_LABELS[rank] else tuple(names)
     space = domain(tuple(new_los), tuple(new_his), named, new_lowers, new_uppers)
     dims, offsets, strides = t._dims, t._offsets, t._strides
-    looked = None
-    if arrays:
-        # one over a dimension that no map looks at must be checked at once
-        looked = None if 0 in source.shape else _looked(source, dims, arrays, made)
-        if looked is None:
-            return None
     count = len(dims)
+    along: list[Looked | None] | None = None
+    if arrays:
+        if 0 in source.shape:
+            return None
+        along = [None] * (rank + 1)  # the last for outputs that follow no dimension
+        shapes = ALONG[made]
+        for i, array, k in arrays:
+            if i not in dims:
+                return None  # no map looks at it: it must be checked at once
+            lo, hi = los[i], his[i]
+            if lowers and lowers >> i & 1:
+                lo = -INF
+            if uppers and uppers >> i & 1:
+                hi = END
+            along[i] = (array.reshape(shapes[k]) if made > 1 else array, lo, hi)
     if count == rank and dims is COUNT[rank] and strides is ONES[rank] and offsets is ZEROS[rank]:
+        looked = None if along is None else tuple(along[:rank])
         return columns(space, tuple(places), tuple(moves), tuple(steps), looked, t._near)
+    looked = None if along is None else tuple(map(along.__getitem__, dims))
     places.append(-1)  # for outputs that follow no dimension
+    if not shifted:
+        return columns(space, tuple(map(places.__getitem__, dims)), offsets, strides, looked, t._near)
     new_dims: list[int] = []
     new_offsets: list[int] = []
     new_strides: list[int] = []
@@ -280,39 +321,40 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
     return columns(space, tuple(new_dims), tuple(new_offsets), tuple(new_strides), looked, near)
 
 
-def _looked(
-    source: IndexDomain, dims: tuple[int, ...], arrays: list[tuple[int, IndexArray, int]], made: int
-) -> tuple[Looked | None, ...] | None:
-    """Return the column of index arrays, of which each is `(source dimension, array, new dimension)`."""
-    lowers, uppers = source.lower_mask, source.upper_mask
-    column: list[Looked | None] = [None] * len(dims)
-    for i, array, k in arrays:
-        if i not in dims:
-            return None
-        looked = (
-            array.reshape(ALONG[made][k]) if made > 1 else array,
-            -INF if lowers and lowers >> i & 1 else source.inclusive_min[i],
-            END if uppers and uppers >> i & 1 else source.exclusive_max[i],
-        )
-        if dims.count(i) == 1:
-            column[dims.index(i)] = looked
-        else:
-            for j, along in enumerate(dims):
-                if along == i:
-                    column[j] = looked
-    return tuple(column)
-
-
 def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransform | None:
     """Return `t` indexed by a term or tuple of terms, or None where the long way must decide."""
     kind = type(key)
-    if mode == "default":
-        if kind is int:
-            return picked(t, key)
-        if kind is slice:
-            seen = cut(t, key)
-            if seen is not None:
-                return seen
-    terms = key if kind is tuple else (key,)
-    seen = placed(t, terms, mode)
+    if kind is tuple:
+        if len(key) == 2 and key[0] is ...:
+            terms, i, term = key, t.domain.rank - 1, key[1]
+            if i < 0:
+                return None
+        else:
+            seen = placed(t, key, mode)
+            return directly(t, key, mode) if seen is None else seen
+    else:
+        terms, i, term = (key,), 0, key
+    seen = on_dimension(t, i, term, mode)
+    if seen is None:
+        seen = placed(t, terms, mode)
     return directly(t, terms, mode) if seen is None else seen
+
+
+def on_dimension(
+    t: IndexTransform, i: int, term: Any, mode: str = "default", private: bool = False
+) -> IndexTransform | None:
+    """Return `t` with one term on its dimension `i`, 0 or more, or None where the long way must decide.
+
+    `private`: an array is nobody else's.
+    """
+    kind = type(term)
+    if kind is int:
+        return picked(t, i, term)
+    if kind is slice:
+        return cut(t, i, term)
+    if kind is _ARRAY or kind is list:
+        if i and mode == "vindex":
+            return None
+        array = term if private and term.dtype is _INT64 and term.ndim == 1 and term.size > 1 else lone(term)
+        return None if array is None else looked_up(t, i, array)
+    return None

@@ -30,6 +30,7 @@ from tegula.space.plain import indexed
 from tegula.space.transform import IndexTransform, explicitly_empty, transform
 
 newaxis = None
+_INT64 = np.dtype(np.int64)
 
 
 class Expression:
@@ -68,13 +69,50 @@ class Expression:
     def __init__(self, given: Any, mode: str = "default", place: str = "direct") -> None:
         self.mode = mode
         self.place = place
+        self.scalar = not isinstance(given, tuple)
+        if not (self.scalar and self._of_one(given)):
+            self._read(given)
+
+    def _of_one(self, given: Any) -> bool:
+        """Read a lone integer, slice, None or index array of one axis as `_read` would, else say no."""
+        kind = type(given)
+        self.new_dims, self.taken, self.joint = 0, 1, ()
+        self.consecutive = self.mode == "default"
+        if kind is np.ndarray:
+            if given.dtype is not _INT64 or given.ndim != 1:
+                return False
+            given = given.copy()
+            given.setflags(write=False)
+            self.scalar = False
+            self.plain = self.mode != "vindex"
+            if self.mode != "oindex":
+                self.joint = given.shape
+        elif kind is int:
+            if not -INF < given < INF:
+                return False
+            self.plain = True
+        elif kind is slice:
+            if not (_whole(given.start) and _whole(given.stop) and _whole(given.step)):
+                return False
+            self.plain = True
+        elif given is None and self.place != "chained":
+            self.new_dims, self.taken = 1, 0
+            self.plain = True
+        else:
+            return False
+        self.has_ellipsis = False
+        self.terms = (given,)
+        return True
+
+    def _read(self, given: Any) -> None:
+        """Read what was given, term by term."""
+        mode, place = self.mode, self.place
         self.has_ellipsis = False
         self.joint = ()
         self.taken = self.new_dims = 0
         consecutive = mode == "default"
         arrays = broken = False
         terms: list[Any] = []
-        self.scalar = not isinstance(given, tuple)
         for raw in given if isinstance(given, tuple) else (given,):
             if type(raw) is int and -INF < raw < INF:
                 terms.append(raw)

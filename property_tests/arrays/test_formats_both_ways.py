@@ -37,7 +37,7 @@ from property_tests.arrays.making import (
     zarr3_arrays,
 )
 from property_tests.arrays.making_blocks import n5_arrays, volumes
-from property_tests.arrays.test_disk_both_ways import UNITS, _plain, zarr_can
+from property_tests.arrays.test_disk_both_ways import UNITS, _plain, files, zarr_can
 
 tensorstore = pytest.importorskip("tensorstore")
 zarr = pytest.importorskip("zarr")
@@ -136,6 +136,9 @@ def test_whoever_writes_which_part_all_read_the_same(form: str, data: st.DataObj
             value = filled(data.draw, dtype, model[box].shape)
             if turn and data.draw(st.integers(0, 4)) == 0:
                 value = np.full(value.shape, made.fill)
+            if who and "sharding" in made.spec.get("scale_metadata", {}):
+                # tensorstore 0.1.86 does not write zeros over a whole shard: docs/parity.md
+                value = np.where(value == 0, np.array(1, dtype), value)
             model[box] = value
             part_of(stores[who], box).write(value).result()
             if data.draw(st.booleans()):
@@ -147,6 +150,28 @@ def test_whoever_writes_which_part_all_read_the_same(form: str, data: st.DataObj
         if form.startswith("zarr"):
             zarr_too(data, made, model, root + "/a", bare)
     COUNT[form] += 1
+
+
+@pytest.mark.parametrize("form", ["n5", "precomputed"])
+@MANY
+@given(data=st.data())
+def test_both_store_the_same_document_and_chunks(form: str, data: st.DataObject) -> None:
+    """Law: what either library stores has the same names, and the document the same bytes."""
+    made = data.draw(FORMATS[form])
+    values = filled(data.draw, made.fill.dtype, made.shape)
+    stored = []
+    for library in (ts, tensorstore):
+        with tempfile.TemporaryDirectory(dir=os.environ.get("TEGULA_SOAK_FOLDER")) as root:
+            store = library.open(made.on({"driver": "file", "path": root + "/"}), create=True).result()
+            store.write(values).result()
+            stored.append(
+                {
+                    name: value if name in ("info", "attributes.json") else None
+                    for name, value in files(root).items()
+                }
+            )
+    assert stored[0] == stored[1]
+    COUNT[f"{form}, files"] += 1
 
 
 def zarr_too(data: st.DataObject, made: Made, model: Any, folder: str, bare: dict[str, Any]) -> None:

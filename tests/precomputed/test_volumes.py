@@ -326,6 +326,24 @@ def test_whole_shards_are_written_without_being_read() -> None:
     assert (store.read().result() == 6).all()
 
 
+@pytest.mark.peers
+def test_zeros_over_a_whole_shard(tmp_path: Path) -> None:
+    # tensorstore 0.1.86 leaves the old values; over a part of a shard it writes them
+    tensorstore = pytest.importorskip("tensorstore")
+    scale = {"scale_metadata": {"chunk_size": [2, 2, 2], "sharding": SHARDING}}
+    for library, left in ((tensorstore, 3), (ts, 0)):
+        spec = {**spec_of(tmp_path / library.__name__), **scale}
+        store = library.open(spec, create=True, dtype="uint16", shape=[4, 4, 4, 1]).result()
+        store.write(3).result()
+        store.write(0).result()
+        assert (store.read().result() == left).all()
+        store[:1].write(3).result()
+        store[:1].write(0).result()
+        assert (store[:1].read().result() == 0).all()
+    # what is zero is not stored
+    assert list((tmp_path / "tegula" / "1_1_1").iterdir()) == []
+
+
 @pytest.mark.parametrize("encoding", ["raw", "gzip"])
 def test_shards_that_are_damaged_are_told(encoding: str) -> None:
     rng = np.random.default_rng(7)

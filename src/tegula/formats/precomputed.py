@@ -4,8 +4,8 @@ What this file knows: what each member defaults to, which scale is meant, and ho
 must agree.  What it must not know: stores, and how a document is spelled (`precomputed_document.py`).
 
 The dimensions are x, y, z in voxels from the scale's offset on, and channel from 0.  Chunks hold all channels
-and are stored clipped where the volume ends.  There is no fill value: missing chunks read as 0, and chunks of
-zeros are stored.
+and are stored clipped where the volume ends.  There is no fill value to speak of: missing chunks read as 0,
+and chunks of zeros are not stored.
 
 Laws: those of `format.py`.
 """

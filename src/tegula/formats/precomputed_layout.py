@@ -145,7 +145,7 @@ def _layout(scale: Scale, chunk: tuple[int, int, int], dtype: Any, channels: int
         whole.chunk_shape,
         VoxelKeys(directory(scale.key), scale.offset, chunk, upper),
         whole,
-        None,
+        bytes(native.itemsize),
         AXES,
         units(scale.resolution),
         origin=(*scale.offset, 0),

@@ -280,7 +280,7 @@ class CodecChain(Record):
         """
         data: Buffer
         if self.corner is not None:
-            return self.corner.encode_words(self.corner.words_of(self.array_of(words)[self._kept]), keep)
+            return self.corner.encode_words(self.kept(words), keep)
         if self.shard is not None:
             data = self.shard.disassemble(self.array_of(words), keep)
         else:
@@ -291,6 +291,12 @@ class CodecChain(Record):
         for step in self.steps:
             data = step.encode(data)
         return data
+
+    def kept(self, words: NDArray[Any]) -> NDArray[Any]:
+        """Return those words of a chunk that are stored: all, or those of its corner."""
+        if self.corner is None:
+            return words
+        return self.corner.words_of(self.array_of(words)[self._kept])
 
     def encode(self, array: NDArray[Any]) -> Buffer:
         """Return the stored bytes of a chunk of `chunk_shape`, of any strides and byte order.

@@ -282,15 +282,16 @@ def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -
 def encoded(source: Chunked, chunk: NDArray[Any], chain: CodecChain, words: list[Any] | None = None) -> Any:
     """Return the encoded value of a chunk, None where it equals the fill value; add its words to `words`."""
     value, keep = source.layout.fill_value, source.keep_fill
+    of, stored = (chain, chunk) if chain.corner is None else (chain.corner, chain.kept(chunk))
     if value is not None and not keep:
         same = np.array_equal(chunk, fill_words(source)) if value.ndim else None
-        if all_equal(chunk, value.view(chunk.dtype)) if same is None else same:
+        if all_equal(stored, value.view(chunk.dtype)) if same is None else same:
             if words is not None:
                 words.append(None)
             return None
     if words is not None:
         words.append(chunk)
-    return chain.encode_words(chunk, keep)
+    return of.encode_words(stored, keep)
 
 
 class _Merge(Record, eq=False):

@@ -9,8 +9,11 @@ from typing import Any, Self
 
 from tegula.effects.effect import Program
 from tegula.errors import InvalidArgument
+from tegula.programs.jointly import Want
 from tegula.runtime.future import Future, pending
 from tegula.runtime.session import JOINED, submit
+from tegula.runtime.together import Reader, together
+from tegula.view import View
 
 __all__ = ["Batch", "required"]
 
@@ -30,15 +33,17 @@ class Batch:
     (array(7, dtype=uint8), array(7, dtype=uint8))
     """
 
-    __slots__ = ("__weakref__", "_alone", "_deferred", "_submitted")
+    __slots__ = ("__weakref__", "_alone", "_deferred", "_reads", "_submitted")
 
     _alone: list[tuple[Program[Any], Future[Any]]]
+    _reads: list[Reader]
     _deferred: list[tuple[Program[Any], Future[Any]]]
     _submitted: bool
 
     def __init__(self) -> None:
         self._alone = []
         self._deferred = []
+        self._reads = []
         self._submitted = False
 
     def submit(self) -> None:
@@ -54,12 +59,27 @@ class Batch:
         self._submitted = True
         deferred, self._deferred = self._deferred, []
         alone, self._alone = self._alone, []
-        if deferred or alone:
-            from tegula.runtime.together import together
+        reads, self._reads = self._reads, []
+        if reads:
+            from tegula.api.joined import start_jointly
 
+            start_jointly(reads)
+        if deferred or alone:
             for jobs in [deferred, *[[one] for one in alone]]:
                 if jobs:
                     submit(together(jobs, JOINED))
+
+    def _defer_read(self, view: View, wanted: Want) -> Future[Any]:
+        """Collect the reading of a view, taken apart; return the future of its elements.
+
+        Raises:
+            InvalidArgument: the batch was submitted.
+        """
+        if self._submitted:
+            raise InvalidArgument("batch was already submitted")
+        future: Future[Any] = pending()
+        self._reads.append(Reader(view, wanted, future))
+        return future
 
     def _defer(self, program: Program[Any], alone: bool = False) -> Future[Any]:
         """Collect a program; return the future of its answer.

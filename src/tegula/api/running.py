@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["failed", "resolve", "start", "start_write"]
 
 LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
+HEAVY_BYTES = 16 << 10  # decoding so much takes longer than handing it to another thread
 WIDTH = max(2, (os.cpu_count() or 1) + 1)  # one more than computes, so that a disk does not idle
 
 
@@ -67,7 +68,9 @@ def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[A
                 if found is not None:
                     return ready(found)
             if spot is not None and finest.nbytes <= LIGHT_BYTES and leaf(source.store).local:
-                return ready(run(read_one(source, spot, view.transform.input_shape, order)))
+                if finest.raw or finest.nbytes < HEAVY_BYTES:
+                    return ready(run(read_one(source, spot, view.transform.input_shape, order)))
+                return _decoded_here(view, source, spot, order)
         _check(view)
         if _light(view):
             return ready(run(read(view, order)))
@@ -80,10 +83,25 @@ def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[A
     return submit(read(view, order, WIDTH, out), abandon=True)
 
 
+def _decoded_here(view: View, source: Chunked, spot: Spot, order: str) -> Future[NDArray[Any]]:
+    """Read from one chunk in the caller's thread, unless the caller starts several reads at once."""
+    from tegula.api.joined import gathered, started
+
+    future: Future[NDArray[Any]] | None = gathered(view, source, spot, order)
+    if future is None:
+        future = ready(run(read_one(source, spot, view.transform.input_shape, order)))
+        started(future)
+    return future
+
+
 def _deferred(view: View, order: str, batch: Any) -> Future[NDArray[Any]]:
     from tegula.api.batch import required
+    from tegula.api.joined import wanted_of
 
     collected = required(batch)
+    wanted = wanted_of(view, order)
+    if wanted is not None:
+        return collected._defer_read(view, wanted)
     try:
         _check(view)
     except ValueError as error:

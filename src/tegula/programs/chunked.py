@@ -55,12 +55,15 @@ __all__ = [
     "Naming",
     "Reading",
     "Recall",
+    "columns_of",
+    "decoded",
     "few",
     "fill_value",
     "fill_words",
     "known",
     "load",
     "missing",
+    "missing_place",
     "one",
     "place_decoded",
     "place_encoded",
@@ -81,11 +84,11 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
         from tegula.programs.entry import read_entry
 
         inner = await read_entry(source, spot.cell)
-        place = _missing_place(source, spot.cell) if inner is None else (spot.cell, "")
+        place = missing_place(source, spot.cell) if inner is None else (spot.cell, "")
         return _elements(source, inner, spot, shape, order, *place)
     if source.chunks is not None:
         cells = np.array([spot.cell], np.int64).reshape(1, len(spot.cell))
-        (words,) = await _decoded(source, cells)
+        (words,) = await decoded(source, cells)
         return one(source, spot, shape, order, words)
     chain = layout.chain_of(spot.cell)
     chunk: Any = None
@@ -121,11 +124,11 @@ async def _member(source: Chunked, cell: Sequence[int], chain: CodecChain) -> tu
 def one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str, words: Any) -> NDArray[Any]:
     """Return the elements, of `shape`, of a view that lies in a chunk of `words` (None: there is none)."""
     if words is None:
-        return _elements(source, None, spot, shape, order, *_missing_place(source, spot.cell))
+        return _elements(source, None, spot, shape, order, *missing_place(source, spot.cell))
     return _elements(source, source.layout.chain.finest.array_of(words), spot, shape, order, spot.cell, "")
 
 
-def _missing_place(source: Chunked, cell: Sequence[int]) -> tuple[Sequence[int], str]:
+def missing_place(source: Chunked, cell: Sequence[int]) -> tuple[Sequence[int], str]:
     """Return the cell of a chunk, in its shard where it lies in one, and how errors call its place."""
     if source.layout.chain.levels:
         from tegula.programs.shard_index import entry_place
@@ -163,7 +166,8 @@ def _elements(
     return np.array(elements, order="F" if order == "F" else "C")
 
 
-def _decoded(source: Chunked, cells: NDArray[np.int64]) -> Decoded:
+def decoded(source: Chunked, cells: NDArray[np.int64]) -> Decoded:
+    """Ask for the words of chunks of an array that a pool keeps."""
     return Decoded(source.chunks, cells, Call(load, source), source.cache, source.recheck_before)
 
 
@@ -177,14 +181,16 @@ async def load(source: Chunked, cells: NDArray[np.int64], known: Sequence[bytes]
 
         return await load_entries(source, cells, known)
     keys = source.layout.keys.keys(cells, source.path)
-    columns = await _columns(source, keys, known)
+    columns = await columns_of(source, keys, known)
     if all(value is None or value is UNCHANGED for value in columns.values):
         return Loaded(columns.values, columns.generations, columns.time)
     words = await Compute(Call(_words, source, keys, columns.values), source.compute)
     return Loaded(words, columns.generations, columns.time)
 
 
-async def _columns(source: Chunked, keys: Sequence[str], known: Sequence[bytes] | None = None) -> ReadColumns:
+async def columns_of(
+    source: Chunked, keys: Sequence[str], known: Sequence[bytes] | None = None
+) -> ReadColumns:
     """Read a block of chunks; an error of one of them names it."""
     try:
         return await ReadMany(source.store, keys, None, known)
@@ -260,11 +266,11 @@ class CellNames(Record, eq=False):
 
     def where(self, row: int) -> str:
         """Return how errors call the value of a row."""
-        return _missing_place(self.source, self.cells[row].tolist())[1]
+        return missing_place(self.source, self.cells[row].tolist())[1]
 
     def cell(self, row: int) -> list[int]:
         """Return the cell of a row, in its shard where it lies in one."""
-        return list(_missing_place(self.source, self.cells[row].tolist())[0])
+        return list(missing_place(self.source, self.cells[row].tolist())[0])
 
 
 class Names(Record, eq=False):
@@ -302,10 +308,10 @@ async def read_few(source: Chunked, parts: Pieces, out: NDArray[Any]) -> None:
     rank = len(source.layout.shape)
     cells = np.array(parts.cells, np.int64).reshape(len(parts.cells), rank)
     if source.chunks is not None:
-        chunks = await _decoded(source, cells)
+        chunks = await decoded(source, cells)
     else:
         keys = source.layout.keys.keys(cells, source.path)
-        values = (await _columns(source, keys)).values
+        values = (await columns_of(source, keys)).values
         chunks = await Compute(Call(_words, source, keys, values), source.compute)
     shape = source.layout.chain.finest.array_of
     _place_few(source, parts, [None if words is None else shape(words) for words in chunks], out)
@@ -315,7 +321,7 @@ def _place_few(source: Chunked, parts: Pieces, chunks: Sequence[Any], out: NDArr
     axes = parts.axes
     for cell, index, target, chunk in zip(parts.cells, parts.sources, parts.targets, chunks, strict=True):
         if chunk is None:
-            value = missing(source, *_missing_place(source, cell))
+            value = missing(source, *missing_place(source, cell))
             if not value.ndim:
                 out[target] = value
                 continue
@@ -430,13 +436,13 @@ async def _read_rows(job: Reading, span: Table) -> None:
             block = columns[at : at + job.block_rows]
             boxes = None if lines is None else lines[at : at + job.block_rows]
             if source.chunks is not None:
-                chunks = await _decoded(source, block.cells)
+                chunks = await decoded(source, block.cells)
                 cells = CellNames(source, block.cells)
                 await Compute(Call(place_decoded, job, block, cells, chunks, boxes), source.compute)
             else:
                 keys = names[at : at + job.block_rows]
                 named = Names(source.store, keys, block.cells)
-                values = (await _columns(source, keys)).values
+                values = (await columns_of(source, keys)).values
                 await Compute(Call(place_encoded, job, block, named, values, boxes, scratch), source.compute)
                 del values  # so that the store may read the next block into the same memory
 

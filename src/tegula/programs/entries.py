@@ -35,7 +35,7 @@ from tegula.programs.shard_index import ANY, ShardNames, indices_of
 from tegula.record import Record
 from tegula.source import ALWAYS, Chunked
 
-__all__ = ["SMALL", "Lot", "Pace", "Sink", "fetch_entries", "load_entries", "too_long"]
+__all__ = ["SMALL", "Lot", "Pace", "Sink", "fetch_entries", "load_entries", "shards_of", "too_long"]
 
 SMALL = 64 << 10
 """Bytes of a decoded shard up to which it is read whole, whatever is wanted of it."""
@@ -406,11 +406,13 @@ class _Words(Record, eq=False):
             self.generations[row] = lot.generations[owner]
 
 
-def _shards(source: Chunked, cells: Ints) -> tuple[Ints, Ints]:
+def shards_of(source: Chunked, cells: Ints) -> tuple[Ints, Ints]:
     """Return where the shards of inner chunks are, int64[k, rank], and in which of them each row is."""
     corners = cells // np.array(source.layout.chain.levels[0].within, np.int64)
-    distinct, owners = np.unique(corners, axis=0, return_inverse=True)
-    return distinct.reshape(-1, cells.shape[1]), owners.reshape(-1).astype(np.int64)
+    assert source.indices is not None
+    numbers = np.array(source.indices.numbers(corners))
+    _, first, owners = np.unique(numbers, return_index=True, return_inverse=True)
+    return corners[first], owners.astype(np.int64)
 
 
 async def load_entries(source: Chunked, cells: Ints, known: Sequence[bytes] | None) -> Loaded:
@@ -419,7 +421,7 @@ async def load_entries(source: Chunked, cells: Ints, known: Sequence[bytes] | No
     The words of one whose shard still has the generation `known` are `UNCHANGED`.
     """
     time = await Now()
-    corners, owners = _shards(source, cells)
+    corners, owners = shards_of(source, cells)
     count = len(cells)
     sink = _Words(source, [UNCHANGED] * count, [b""] * count)
     rows = np.arange(count)
@@ -432,7 +434,7 @@ async def load_entries(source: Chunked, cells: Ints, known: Sequence[bytes] | No
         if not len(rows):
             return Loaded(sink.words, sink.generations, time)
         if len(rows) < count:
-            corners, owners = _shards(source, cells[rows])
+            corners, owners = shards_of(source, cells[rows])
     pace = None
     if is_far(source.store):
         most, _, width = far_pace(len(rows), source.layout.chain.finest.nbytes)

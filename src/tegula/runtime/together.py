@@ -5,26 +5,93 @@ one `ReadMany` a store, each value asked for once, neighbouring ranges of a valu
 (`plan.ranges`).  Where a joined request fails, each read is asked by itself, so that every program gets the
 answer or the error that is its own.
 
+Reads of views of one array are not even programs of their own (`programs.jointly`).
+
 Law: every program ends as it would alone.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 from tegula.effects.control import All, Wait
 from tegula.effects.effect import Call, Effect, Program
 from tegula.effects.storage import UNCHANGED, Read, ReadColumns, ReadMany, ReadOutcome
-from tegula.errors import TegulaError
+from tegula.errors import Aborted, TegulaError
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, StoreRef
 from tegula.leaves.leaf import span
 from tegula.plan.ranges import coalesce
-from tegula.runtime.future import Future, settle
+from tegula.programs.jointly import Want, read_jointly
+from tegula.programs.reading import read
+from tegula.runtime.future import Future, forget, settle
 from tegula.runtime.machine import Machine, Task
+from tegula.source import Chunked
+from tegula.view import View
 
-__all__ = ["together"]
+__all__ = ["Reader", "jointly", "together"]
+
+
+class Reader(NamedTuple):
+    """A read of a view, taken apart, and the future that waits for it."""
+
+    view: View
+    want: Want
+    future: Future[Any]
+
+
+async def jointly(source: Chunked, readers: Sequence[Reader], width: int) -> None:
+    """Read views of one array together, and give each its own future its outcome."""
+    waiting = [reader for reader in readers if not reader.future.done()]
+    if not waiting:
+        return
+    _under_way[id(waiting)] = waiting
+    try:
+        served = _Served(waiting)
+        try:
+            await read_jointly(source, [reader.want for reader in waiting], served, width)
+        except GeneratorExit:
+            raise
+        except Exception:
+            pass  # of one of them, perhaps: each asks for itself
+        rest = [reader for reader in waiting if not reader.future.done()]
+        calls = [Call(_alone, reader, width) for reader in rest]
+        if calls:
+            await All(calls, limit=width)
+    finally:
+        _under_way.pop(id(waiting), None)
+
+
+class _Served:
+    """Hands arrays to whoever waits for them."""
+
+    __slots__ = ("readers",)
+
+    def __init__(self, readers: Sequence[Reader]) -> None:
+        self.readers = readers
+
+    def __call__(self, number: int, array: Any, error: BaseException | None) -> None:
+        settle(self.readers[number].future, array, error)
+
+
+async def _alone(reader: Reader, width: int) -> None:
+    await _one(read(reader.view, reader.want.order, width), reader.future)
+
+
+_under_way: dict[int, Sequence[Reader]] = {}
+
+
+def _after_fork() -> None:
+    readers = [reader for each in _under_way.values() for reader in each]
+    _under_way.clear()
+    for reader in readers:
+        forget(reader.future, Aborted("the operation runs in the process that this one was forked from"))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 async def together(

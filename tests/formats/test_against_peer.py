@@ -226,7 +226,7 @@ MEMBERS2: list[dict[str, Any]] = [
         "schema": {"codec": {"driver": "zarr", "compressor": {"id": "gzip"}}},
     },
     {"metadata": {**_V2, "filters": []}},
-    {"metadata": {**_V2, "dtype": "<M8[ns]"}},
+    {"metadata": {**_V2, "dtype": "|M8[ns]"}},
     {"metadata": {**_V2, "zarr_format": 2}},
     {"metadata": {**_V2, "more": 1}},
     {"metadata": _V2, "field": "x"},
@@ -362,7 +362,7 @@ CHANGES2: list[dict[str, Any]] = [
         {"dtype": dtype}
         for dtype in ("<i4", ">i4", "|i4", "=i4", "i4", "<i1", "|i1", ">i1", "|b2", "<u3", "<f16")
     ],
-    *[{"dtype": dtype} for dtype in ("<U5", "<M8[ns]", "|O", "bfloat16", "int4", ">bfloat16", 5, "")],
+    *[{"dtype": dtype} for dtype in ("|U5", "|M8[ns]", "|O", "bfloat16", "int4", ">bfloat16", 5, "")],
     *[{"order": order} for order in ("F", "A", 5)],
     *[{"filters": filters} for filters in ([], "x")],
     *[{"dimension_separator": separator} for separator in ("/", "x", 5)],

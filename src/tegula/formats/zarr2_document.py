@@ -251,11 +251,26 @@ def _fill(value: Any, spelled: Spelled) -> bytes | None:
     found = zarr2_item.item(spelled)
     if value is None:
         return None
+    if found.text:
+        return _points(value, found.fields[0])
+    if value == "NaT" and isinstance(spelled, str) and spelled[1] in "Mm":
+        value = -(2**63)
     if not found.plain:
         if value == "" and not found.named and found.fields[0].dtype is char:
             return bytes(found.nbytes)  # zarr-python's empty text
         return fill.packed(value, found.nbytes)
     return fill.parse2(value, found.fields[0].dtype, found.fields[0].big).tobytes()
+
+
+def _points(value: Any, field: Field) -> bytes:
+    """Return the code points of a text as they are stored, padded with zeros."""
+    try:
+        data = binding.text(value).encode("utf-32-be" if field.big else "utf-32-le")
+    except UnicodeEncodeError:
+        data = b"\0" * (field.nbytes + 1)
+    if len(data) > field.nbytes:
+        raise binding.expected(f"text of at most {field.inner[0]} characters", value)
+    return data.ljust(field.nbytes, b"\0")
 
 
 def _no_fill(text: Spelled | None) -> str:
@@ -308,6 +323,9 @@ def fill_json(data: bytes | None, item: Item) -> Any:
     """Return a fill value as JSON, None for none."""
     if data is None:
         return None
+    if item.text:
+        text = data.decode("utf-32-be" if item.fields[0].big else "utf-32-le", "replace")
+        return text.rstrip("\0")
     if not item.plain:
         return b64encode(data).decode()
     return fill.show2(element(data, item.fields[0].dtype), item.fields[0].dtype)

@@ -6,6 +6,9 @@ lies in an item.  What it must not know: chunks, fill values, schemas.
 A dtype is a text, or a tuple of (name, text, shape) for a structure.  A field has dimensions of its own
 (`inner`), which follow those of the array and are never cut into chunks.
 
+What NumPy has and the data types here have not is seen as what is stored of it: text as its code points
+(uint32), times and spans of time as their numbers of units (int64).
+
 Laws: the fields follow each other without gaps; `to_json` is what was parsed.
 """
 
@@ -31,6 +34,8 @@ _EXTENSIONS = frozenset(
     name for name in dtypes.NAMES if name in ("int2", "int4", "bfloat16") or name[:6] in ("float4", "float8")
 )
 _DTYPE = re.compile(r"([<>|])([bifucSV])(\d{1,9})", re.ASCII)
+_TIME = re.compile(r"[<>][Mm]8(\[[1-9]?\d{0,8}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as|generic)\])?", re.ASCII)
+_TEXT = re.compile(r"[<>]U(\d{1,9})", re.ASCII)
 _CODES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"])
 _UNSUPPORTED = "Unsupported zarr dtype: "
 
@@ -58,6 +63,11 @@ class Item(NamedTuple):
     named: bool
 
     @property
+    def text(self) -> bool:
+        """Whether it is text of code points, with a fill value that is text."""
+        return not self.named and bool(self.fields[0].inner) and self.fields[0].dtype is dtypes.uint32
+
+    @property
     def plain(self) -> bool:
         """Whether it is one scalar, with a fill value that is a number."""
         return not self.named and not self.fields[0].inner
@@ -70,6 +80,8 @@ def scalar(text: str) -> Field:
     Field(name='', dtype=dtype("int16"), big=True, inner=(), offset=0)
     >>> scalar("|S3")
     Field(name='', dtype=dtype("char"), big=False, inner=(3,), offset=0)
+    >>> scalar("<U4").dtype, scalar("<U4").inner, scalar(">M8[ns]").dtype
+    (dtype("uint32"), (4,), dtype("int64"))
 
     Raises:
         InvalidArgument: the format has no such type.
@@ -77,6 +89,13 @@ def scalar(text: str) -> Field:
     """
     if text in _EXTENSIONS:
         return Field("", DataType(text), False, ())
+    if _TIME.fullmatch(text):
+        return Field("", dtypes.int64, text[0] == ">", ())
+    points = _TEXT.fullmatch(text)
+    if points is not None:
+        if not int(points[1]):
+            raise Unimplemented(f"zarr dtype {binding.quoted(text)} is not supported: it has no bytes")
+        return Field("", dtypes.uint32, text[0] == ">", (int(points[1]),))
     found = _DTYPE.fullmatch(text)
     if found is None:
         raise InvalidArgument(_UNSUPPORTED + binding.quoted(text))

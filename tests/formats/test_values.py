@@ -9,7 +9,7 @@ import pytest
 
 from tegula.codecs.blosc import Blosc
 from tegula.codecs.codec import destination
-from tegula.errors import ResourceExhausted, Unimplemented
+from tegula.errors import ResourceExhausted
 from tegula.registry import lookup
 from tegula.schema.schema import Schema
 
@@ -71,19 +71,3 @@ def test_a_chunk_larger_than_memory_is_a_typed_error() -> None:
     header = bytes([2, 1, 0, 1]) + (2**31 - 100).to_bytes(4, "little") * 2 + (40).to_bytes(4, "little")
     with pytest.raises(ValueError, match=r"Invalid blosc|End of data"):
         Blosc().decode(header + bytes(24), 100, True, None)
-
-
-@pytest.mark.parametrize(
-    ("driver", "request_"),
-    [
-        ("zarr3", {"metadata": {"shape": [4], "data_type": "r16"}}),
-        (
-            "zarr3",
-            {"metadata": {"shape": [4], "data_type": {"name": "struct", "configuration": {"fields": []}}}},
-        ),
-    ],
-)
-def test_what_is_not_supported_yet_says_so(driver: str, request_: dict) -> None:
-    made = lookup("formats", driver)
-    with pytest.raises(Unimplemented, match="not supported yet"):
-        made.create(made.parse_members(dict(request_)), Schema())

@@ -519,8 +519,8 @@ CRASHES = {
         "[b'']",
     ),
     "raw_data_type": (
-        "ts.Spec({'driver': 'zarr3', 'kvstore': 'memory://', 'metadata': {'shape': [4], 'data_type': 'r8'}})",
-        "raw data types are not supported yet",
+        "ts.Spec({'driver': 'zarr3', 'metadata': {'shape': [4], 'data_type': 'r16'}}).domain",
+        "{ [0, 4*), [0, 2) }",
     ),
     "read_after_fork": (
         "(store.read().result(), os.fork() or child(store), os.wait()[1])[-1]",

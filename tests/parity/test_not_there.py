@@ -76,12 +76,14 @@ def test_zarr2_types() -> None:
             opened("zarr", {"dtype": kind, "shape": [3]})
 
 
-@pytest.mark.parametrize(
-    "kind", ["r8", {"name": "struct", "configuration": {"fields": [["a", "int32"]]}}], ids=str
-)
+@pytest.mark.parametrize("kind", ["string", "variable_length_bytes"])
 def test_zarr3_types(kind: Any) -> None:
-    with pytest.raises(Unimplemented, match="not supported yet"):
+    with pytest.raises(ValueError, match=f"{kind} data type is not one of the supported data types"):
         opened("zarr3", {"data_type": kind, "shape": [3]})
+    inside = {"name": "struct", "configuration": {"fields": [{"name": "a", "data_type": "int8"}]}}
+    nested = {"name": "struct", "configuration": {"fields": [{"name": "b", "data_type": inside}]}}
+    with pytest.raises(Unimplemented, match="structures in structures"):
+        opened("zarr3", {"data_type": nested, "shape": [3]})
 
 
 def test_transactions() -> None:

@@ -57,9 +57,11 @@ def _endian(value: Any) -> str:
 def _settle(members: dict[str, Any], given: Any) -> tuple[dict[str, Any], np.dtype[Any]]:
     """Return the byte order to store and the element type that has it."""
     dtype: np.dtype[Any] = given.dtype
-    if dtype.itemsize == 1 and not dtype.fields:
+    if (dtype.itemsize == 1 or dtype.type is np.void) and not dtype.fields:
         return {}, dtype
-    if members["endian"] is None and given.stored:
+    if (
+        members["endian"] is None and given.stored and not dtype.fields
+    ):  # zarr-python says none for structures
         raise InvalidArgument(
             f'"bytes" codec requires that "endian" option is specified for data type {dtype.name}'
         )
@@ -75,7 +77,7 @@ def in_byte_order(dtype: np.dtype[Any], big: bool) -> np.dtype[Any]:
     """
     if dtype.itemsize == 1 or big == (sys.byteorder == "big"):
         return dtype
-    if dtype.kind == "V":
+    if dtype.kind == "V" and dtype.type is not np.void:
         dtype = np.dtype(f"u{dtype.itemsize}")
     return dtype.newbyteorder(">" if big else "<")
 

@@ -117,6 +117,8 @@ class CodecChain(Record):
     @property
     def field(self) -> FieldStep | None:
         """The step of a chunk that holds more than its elements, None where it holds nothing else."""
+        if self.shard is not None:
+            return self.shard.inner.field
         return self.steps[0] if self.steps and isinstance(self.steps[0], FieldStep) else None
 
     def encode_into(self, words: NDArray[Any], stored: Buffer | None, drop: bool) -> Buffer | None:
@@ -124,6 +126,8 @@ class CodecChain(Record):
 
         The rest stays as in `stored` (None: blank).  None where all is blank and `drop` allows it.
         """
+        if self.shard is not None:
+            return self._shard_into(words, stored, drop)
         field = self.field
         assert field is not None
         flat = words.view(self._part)
@@ -140,6 +144,17 @@ class CodecChain(Record):
         if drop and made == blank:
             return None
         for step in self.steps[1:]:
+            made = step.encode(made)
+        return made
+
+    def _shard_into(self, words: NDArray[Any], stored: Buffer | None, drop: bool) -> Buffer | None:
+        """Do what `encode_into` does to each inner chunk of a shard."""
+        assert self.shard is not None
+        if stored is not None and self.steps:
+            stored = self._decode_steps(stored, None)
+        made = self.shard.merged(self.array_of(words), stored, drop)
+        for step in self.steps if made is not None else ():
+            assert made is not None
             made = step.encode(made)
         return made
 

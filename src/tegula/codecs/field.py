@@ -11,12 +11,33 @@ Laws: decode(over(data, items)) == data; outside of the field over(data, items) 
 
 from __future__ import annotations
 
+from math import prod
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from tegula.codecs.codec import Buffer, not_enough, too_much
 from tegula.record import Record
 
-__all__ = ["FieldStep"]
+__all__ = ["FieldStep", "Part"]
+
+
+class Part(NamedTuple):
+    """What is seen of items that are more than one number: elements of `dtype`, native, of `inner`
+    dimensions.
+
+    They begin at byte `offset` of the item; `blank` is an item that was never written, native.
+    """
+
+    dtype: np.dtype[Any]
+    inner: tuple[int, ...]
+    offset: int
+    blank: bytes
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes of an item they have."""
+        return self.dtype.itemsize * prod(self.inner)
 
 
 class FieldStep(Record):

@@ -17,12 +17,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tegula import binding
-from tegula.codecs.bytes import Swap
+from tegula.codecs.bytes import Swap, in_byte_order
 from tegula.codecs.chain import CodecChain
 from tegula.codecs.codec import ByteCodec
 from tegula.codecs.declare import ARRAY, BYTES, FILTER, LAYOUT, Constraint, Declaration, Unfit, merged
+from tegula.codecs.field import FieldStep, Part
 from tegula.codecs.transpose import aligned, braced
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
+from tegula.record import replace
 from tegula.registry import lookup
 
 __all__ = ["SHARDING", "Given", "Sequence3", "parse"]
@@ -39,7 +41,8 @@ class Given(NamedTuple):
 
     `shape` is in the order of the array's dimensions, and `order` how what comes to the codecs is
     permuted.  `fill` is one element; `read`, where it is known, the shape of the smallest chunks wanted.
-    `stored`: the codecs are those of a stored document, in which nothing is left open.
+    `stored`: the codecs are those of a stored document, in which nothing is left open.  `part`: what is seen
+    of items of `dtype`, where that is not one number; `fill` then is one such part.
     """
 
     dtype: np.dtype[Any]
@@ -48,6 +51,7 @@ class Given(NamedTuple):
     fill: Element
     read: tuple[int, ...] | None = None
     stored: bool = False
+    part: Part | None = None
 
 
 class Sequence3(NamedTuple):
@@ -173,18 +177,19 @@ class Sequence3(NamedTuple):
         fill: Element | None = None,
         read: tuple[int, ...] | None = None,
         stored: bool = False,
+        part: Part | None = None,
     ) -> tuple[Sequence3, CodecChain]:
         """Return the sequence with nothing left open, and the chain for chunks of a shape and type.
 
         `fill` is one native element, that of which missing inner chunks are made (zeros where None);
-        `read` the shape of inner chunks for which none is stated.
+        `read` the shape of inner chunks for which none is stated; `part` what is seen of each item.
 
         Raises:
             InvalidArgument: a codec cannot take its input, or a chunk has more than 2**63 bytes.
         """
         order = tuple(range(len(chunk_shape)))
         element = bytes(dtype.itemsize) if fill is None else fill
-        return self.resolved(Given(dtype, chunk_shape, order, element, read, stored))
+        return self.resolved(Given(dtype, chunk_shape, order, element, read, stored, part))
 
     def resolved(self, given: Given) -> tuple[Sequence3, CodecChain]:
         """Return what `resolve` does, for what comes from the codecs before."""
@@ -206,28 +211,48 @@ class Sequence3(NamedTuple):
             raise InvalidArgument(
                 f"Integer overflow computing encoded size of array of shape {braced(chunk_shape)}"
             )
+        if filters and dtype.type is np.void:
+            raise Unfit(f"the {filters[-1].name} filter applies to numbers, not to items of several")
         plain, packed = isinstance(made, np.dtype), hasattr(made, "encoded_size")
         if filters and not (plain or packed):
             raise Unfit(f"the {filters[-1].name} filter must be among the codecs of the inner chunks")
         last, steps = [], []
-        itemsize: int | None = kind.itemsize if plain else None
+        itemsize: int | None = None if not plain else 1 if dtype.type is np.void else kind.itemsize
         for constraint in self.bytes:
             settled, step = _resolved(constraint, itemsize)
             last.append(settled)
             steps.append(step)
             itemsize = None
         byte_codecs: tuple[ByteCodec, ...] = tuple(steps)
-        if packed:
-            chain = CodecChain(chunk_shape, dtype, dtype, order, (*filters, made, *byte_codecs))
-        elif filters:
-            if made.byteorder != kind.byteorder:
+        if packed or filters:
+            if not packed and made.byteorder != kind.byteorder:
                 filters.append(Swap(made.itemsize // (2 if made.kind == "c" else 1)))
-            chain = CodecChain(chunk_shape, dtype, dtype, order, (*filters, *byte_codecs))
-        elif plain:
+            byte_codecs = (*filters, *((made,) if packed else ()), *byte_codecs)
+            made = dtype
+        if given.part is not None:
+            chain = _partial(given._replace(order=order), layout, made, byte_codecs)
+        elif isinstance(made, np.dtype):
             chain = CodecChain(chunk_shape, dtype, made, order, byte_codecs)
         else:
             chain = CodecChain(chunk_shape, dtype, dtype, order, byte_codecs, made)
         return Sequence3(tuple(array), layout, tuple(last)), chain
+
+
+def _partial(given: Given, layout: Constraint, made: Any, steps: tuple[ByteCodec, ...]) -> CodecChain:
+    """Return the chain of chunks of items of which a part is seen, and its dimensions after the others."""
+    part, rank = given.part, len(given.shape)
+    assert part is not None
+    shape = (*given.shape, *part.inner)
+    order = (*given.order, *range(rank, len(shape)))
+    if not isinstance(made, np.dtype):
+        one = (1,) * len(part.inner)
+        sharding = replace(made, grid=(*made.grid, *one), order=(*made.order, *range(rank, len(shape))))
+        return CodecChain(shape, part.dtype, part.dtype, order, steps, sharding)
+    big = dict(layout.members).get("endian") == "big"
+    if part.nbytes != made.itemsize:
+        blank = np.frombuffer(part.blank, given.dtype).astype(made).tobytes()
+        steps = (FieldStep(part.offset, part.nbytes, blank), *steps)
+    return CodecChain(shape, part.dtype, in_byte_order(part.dtype, big), order, steps)
 
 
 def parse(value: Any, stored: bool = False) -> Sequence3:

@@ -52,7 +52,8 @@ class Sharding(Record):
     index      how the index is stored; always of one size
     start      the index comes before the inner chunks, not after them
     inner      how one inner chunk is stored; its shape is in the order of the array's dimensions
-    fill       one native element: what an inner chunk that is not there is made of
+    fill       one native element, or one of several dimensions of its own: what an inner chunk that is not
+               there is made of
     entries    the number of inner chunks
     strides    how far the number of an entry moves with one step along each dimension of the array
     """
@@ -301,7 +302,7 @@ class Sharding(Record):
             FailedPrecondition: an inner chunk is not valid.
             DataLoss: the index is not to be believed, or a checksum does not match.
         """
-        element = np.frombuffer(self.fill, np.uint8).view(out.dtype)
+        element = self._element(out.dtype)
         for number, piece in enumerate(self.pieces(value)):
             box = out[self._box(number)]
             if piece is None:
@@ -316,11 +317,20 @@ class Sharding(Record):
         """Return the shard of an array of its shape; unless `keep`, chunks of fill are left out."""
         from tegula.kernels.fill import all_equal
 
-        element = np.frombuffer(self.fill, np.uint8)
+        word = self.inner.word
+        element = np.frombuffer(self.fill, word)
         pieces: list[Buffer | None] = []
         for number in range(self.entries):
             chunk = self.inner.words_of(array[self._box(number)])
-            if not keep and all_equal(chunk, element.view(chunk.dtype)):
+            empty = False
+            if not keep:
+                several = len(element) > 1
+                empty = (
+                    bool((chunk.reshape(-1, len(element)) == element).all())
+                    if several
+                    else bool(all_equal(chunk, element))
+                )
+            if empty:
                 pieces.append(None)
             else:
                 pieces.append(self.inner.encode_words(chunk, keep))
@@ -328,6 +338,28 @@ class Sharding(Record):
             np.array([MISSING if piece is None else len(piece) for piece in pieces], np.uint64),
             [piece for piece in pieces if piece is not None],
         )
+
+    def merged(self, array: NDArray[Any], value: Buffer | None, drop: bool) -> Buffer | None:
+        """Return a shard of items of which `array` is a part, the rest as in `value`, None where it is empty.
+
+        Raises:
+            FailedPrecondition, DataLoss: `value` is not a shard.
+        """
+        stored = [None] * self.entries if value is None else self.pieces(value)
+        pieces = [
+            self.inner.encode_into(self.inner.words_of(array[self._box(number)]), piece, drop)
+            for number, piece in enumerate(stored)
+        ]
+        return self.pack(pieces)
+
+    def _element(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return what a missing inner chunk is made of."""
+        element: NDArray[Any] = np.frombuffer(self.fill, np.uint8).view(dtype)
+        sizes = self.inner.chunk_shape
+        shape: tuple[int, ...] = ()
+        while prod(shape) < element.size:
+            shape = sizes[len(sizes) - len(shape) - 1 :]
+        return element.reshape(shape) if shape else element
 
     def _box(self, number: int) -> tuple[Any, ...]:
         cell = self.cell(number)

@@ -33,14 +33,17 @@ __all__ = ["constrained", "expect", "fill_bytes", "implied", "known", "precise",
 CREATING = 'Cannot create using specified "metadata" and schema: '
 
 
-def sizes_domain(sizes: tuple[int, ...], labels: tuple[str, ...] | None = None) -> IndexDomain:
-    """Return the domain from 0, explicit, to `sizes`, implicit.
+def sizes_domain(
+    sizes: tuple[int, ...], labels: tuple[str, ...] | None = None, inner: tuple[int, ...] = ()
+) -> IndexDomain:
+    """Return the domain from 0, explicit, to `sizes`, implicit, and to the `inner` sizes of elements,
+    explicit.
 
-    >>> sizes_domain((3, 4))
-    { [0, 3*), [0, 4*) }
+    >>> sizes_domain((3, 4), inner=(2,))
+    { [0, 3*), [0, 4*), [0, 2) }
     """
-    ends = tuple([min(size, END) for size in sizes])
-    return domain((0,) * len(ends), ends, labels, 0, (1 << len(ends)) - 1)
+    ends = (*[min(size, END) for size in sizes], *inner)
+    return domain((0,) * len(ends), ends, labels, 0, (1 << len(sizes)) - 1)
 
 
 def shape_of(wanted: IndexDomain | None) -> tuple[int, ...]:
@@ -55,11 +58,15 @@ def shape_of(wanted: IndexDomain | None) -> tuple[int, ...]:
 
 
 def known(
-    schema: Schema, dtype: DataType | None, wanted: IndexDomain | None, rank: int | None = None
+    schema: Schema,
+    dtype: DataType | None,
+    wanted: IndexDomain | None,
+    rank: int | None = None,
+    inner: tuple[int, ...] = (),
 ) -> Schema:
     """Return `schema` with what members imply merged in; `wanted` is the domain of both.
 
-    Its upper bounds are implicit, whatever the schema says: arrays are resized there.
+    Its upper bounds are implicit, whatever the schema says, but for `inner`: arrays are resized there.
     """
     made = schema.copy()
     if dtype is not None:
@@ -68,7 +75,8 @@ def known(
         made.set_rank(rank)
     if wanted is not None:
         made.set_rank(wanted.rank)
-        made._domain = sizes_domain(wanted.exclusive_max, wanted.labels)
+        outer = wanted.rank - len(inner)
+        made._domain = sizes_domain(wanted.exclusive_max[:outer], wanted.labels, inner)
     return made
 
 
@@ -139,6 +147,26 @@ def shown_fill(data: bytes, dtype: DataType) -> str:
     """
     value = cast(element(data, dtype).reshape(1), dtypes.json, dtype)[0]
     return f"{value:g}" if isinstance(value, float) else binding.dumps(value)
+
+
+def spread(schema: Schema, dtype: DataType, inner: tuple[int, ...]) -> bytes:
+    """Return the schema's fill value over an element's own dimensions.
+
+    Raises:
+        InvalidArgument: it is of another type, or of a shape that does not fit.
+    """
+    found = schema.fill
+    assert found is not None
+    with binding.at("Invalid fill_value: "):
+        if found.dtype is not dtype:
+            raise InvalidArgument(f"a fill value of {dtype.name} is expected")
+        try:
+            array = np.broadcast_to(found.array, inner)
+        except ValueError:
+            raise InvalidArgument(
+                f"Cannot broadcast array of shape {braced(found.array.shape)} to target shape {braced(inner)}"
+            ) from None
+        return np.asarray(array, dtype.array_dtype).tobytes()
 
 
 def agree_fill(schema: Schema, dtype: DataType, stored: bytes | None, error: type[TegulaError]) -> None:

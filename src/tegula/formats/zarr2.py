@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tegula import binding
 from tegula.codecs import compressor
 from tegula.codecs.transpose import braced
@@ -27,8 +25,7 @@ from tegula.record import replace
 from tegula.schema.choose import choose_read_write_chunk_grid
 from tegula.schema.codecspec import CodecSpec, merge_members
 from tegula.schema.schema import Schema, merge_domains
-from tegula.space.domain import IndexDomain, domain
-from tegula.space.interval import END
+from tegula.space.domain import IndexDomain
 
 __all__ = ["ZARR2", "Members", "codec_merge", "codec_parse"]
 
@@ -137,7 +134,7 @@ def _domain(
     if schema.domain is None and parts.shape is None and outer:
         return None
     sizes = parts.shape if parts.shape is not None else ()
-    mine = _sizes((*sizes, *(2**63,) * (outer - len(sizes))), inner)
+    mine = agreement.sizes_domain((*sizes, *(2**63,) * (outer - len(sizes))), None, inner)
     return mine if schema.domain is None else merge_domains(mine, schema.domain)
 
 
@@ -154,18 +151,7 @@ def known(members: Members, schema: Schema, typed: bool = False) -> Schema:
     inner = () if field is None else field.inner
     rank = _rank(parts, schema, typed, len(inner))
     wanted = _domain(parts, schema, rank, typed, inner)
-    made = agreement.known(schema, None if field is None else field.dtype, wanted, rank)
-    if wanted is not None and inner:
-        made._domain = _sizes(wanted.exclusive_max[: -len(inner)], inner, wanted.labels)
-    return made
-
-
-def _sizes(
-    shape: tuple[int, ...], inner: tuple[int, ...], labels: tuple[str, ...] | None = None
-) -> IndexDomain:
-    """Return the domain of an array of `shape` of fields: only the array's own bounds are implicit."""
-    ends = (*[min(size, END) for size in shape], *inner)
-    return domain((0,) * len(ends), ends, labels, 0, (1 << len(shape)) - 1)
+    return agreement.known(schema, None if field is None else field.dtype, wanted, rank, inner)
 
 
 def wanted(members: Members, schema: Schema) -> Schema:
@@ -252,7 +238,7 @@ def _created(members: Members, schema: Schema) -> Metadata:
                 f"structured zarr data type {shown}"
             )
         if filled is UNSET:
-            filled = _spread(schema, field)
+            filled = agreement.spread(schema, field.dtype, field.inner)
     elif filled is UNSET:
         filled = agreement.fill_bytes(schema, dtype)
     else:
@@ -271,23 +257,6 @@ def _created(members: Members, schema: Schema) -> Metadata:
             None,
         )
     )
-
-
-def _spread(schema: Schema, field: Field) -> bytes:
-    """Return the schema's fill value over the field's own dimensions."""
-    found = schema.fill
-    assert found is not None
-    with binding.at("Invalid fill_value: "):
-        if found.dtype is not field.dtype:
-            raise InvalidArgument(f"a fill value of {field.dtype.name} is expected")
-        try:
-            array = np.broadcast_to(found.array, field.inner)
-        except ValueError:
-            raise InvalidArgument(
-                f"Cannot broadcast array of shape {braced(found.array.shape)} "
-                f"to target shape {braced(field.inner)}"
-            ) from None
-        return np.asarray(array, field.dtype.array_dtype).tobytes()
 
 
 def _has_units(schema: Schema) -> bool:
@@ -373,7 +342,7 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         raise _other_rank(len(shape), rank)
     if schema.domain is not None:
         with binding.at("domain from metadata does not match domain in schema: "):
-            merge_domains(_sizes(md.shape, field.inner), schema.domain)
+            merge_domains(agreement.sizes_domain(md.shape, None, field.inner), schema.domain)
     if schema.layout is not None:
         layout = agreement.constrained(schema, chunks, len(shape))
         layout.merge(agreement.precise(chunks, md.chain(field).order))
@@ -391,7 +360,9 @@ def _agree_fill(md: Metadata, field: Field, schema: Schema) -> None:
         agreement.agree_fill(
             schema, field.dtype, None if stored is None else stored.tobytes(), InvalidArgument
         )
-    elif schema.fill is not None and (stored is None or _spread(schema, field) != stored.tobytes()):
+    elif schema.fill is not None and (
+        stored is None or agreement.spread(schema, field.dtype, field.inner) != stored.tobytes()
+    ):
         raise InvalidArgument("Invalid fill_value: schema requires another than metadata specifies")
 
 

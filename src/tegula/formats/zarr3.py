@@ -14,13 +14,16 @@ from typing import Any, NamedTuple
 from tegula import binding
 from tegula.codecs.declare import Constraint
 from tegula.codecs.sequence import SHARDING, Sequence3, parse
-from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, Unimplemented
-from tegula.formats import agreement, document, zarr3_document
+from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError
+from tegula.formats import agreement, document, zarr3_document, zarr3_item
 from tegula.formats.agreement import CREATING
 from tegula.formats.format import Format
 from tegula.formats.layout import ArrayLayout
+from tegula.formats.zarr2_item import Field
 from tegula.formats.zarr3_document import Constraints, Metadata
+from tegula.formats.zarr3_item import Kind
 from tegula.record import replace
+from tegula.schema import dtypes
 from tegula.schema.choose import choose_read_write_chunk_shapes
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.dtypes import DataType
@@ -79,17 +82,27 @@ def members_json(members: Members) -> dict[str, Any]:
     return found
 
 
-def _domain(parts: Constraints, schema: Schema) -> IndexDomain | None:
+def _field(members: Members) -> Field | None:
+    """Return the field that a request is of, as far as it says."""
+    kind = members.metadata.dtype
+    return None if kind is None else kind.default(members)
+
+
+def _domain(parts: Constraints, schema: Schema, inner: tuple[int, ...]) -> IndexDomain | None:
     """Return what is known of the domain: from 0, to the shape where that is known; None for nothing.
 
-    Names label it, those that repeat do not.
+    Names label it, those that repeat do not.  `inner` are the sizes of the elements' own dimensions.
     """
-    rank = parts.rank if parts.rank is not None else schema.rank
+    rank = parts.rank
+    if rank is None:
+        rank = None if schema.rank is None else schema.rank - len(inner)
     if rank is None or (rank and (parts.shape, parts.names, schema.domain) == (None, None, None)):
         return None
-    names = _labels(parts.names or ())
+    if rank < 0:
+        raise InvalidArgument(f"Rank specified by schema ({schema.rank}) is not compatible with metadata")
+    names = (*_labels(parts.names or ()), *("",) * len(inner))
     sizes = parts.shape if parts.shape is not None else (2**63,) * rank
-    mine = agreement.sizes_domain(sizes, names if any(names) else None)
+    mine = agreement.sizes_domain(sizes, names if any(names) else None, inner)
     if schema.domain is None:
         return mine
     with binding.at("Mismatch between metadata and schema: "):
@@ -115,13 +128,24 @@ def known(members: Members, schema: Schema) -> Schema:
         InvalidArgument: they contradict each other, or the format has no such type.
         FailedPrecondition: the domains do.
     """
-    parts = members.metadata
-    if schema.dtype is not None and schema.dtype.name not in zarr3_document.NAMES:
-        raise _unsupported(schema.dtype)
-    settled = parts.shape is not None or parts.names is not None
-    if settled and schema.rank not in (None, parts.rank):
-        raise _other_rank(schema.rank, parts.rank)
-    return agreement.known(schema, parts.dtype, _domain(parts, schema))
+    parts, field = members.metadata, _field(members)
+    if field is None and members.open_as_void:
+        return agreement.known(schema, dtypes.byte, None)  # of how many dimensions is not known
+    if schema.dtype is not None and (field is None or field.dtype is not schema.dtype):
+        _check_named(schema.dtype)
+    inner = () if field is None else field.inner
+    if parts.shape is not None or parts.names is not None:
+        rank = None if parts.rank is None else parts.rank + len(inner)
+        if schema.rank not in (None, rank):
+            raise _other_rank(schema.rank, rank)
+    wanted = _domain(parts, schema, inner)
+    return agreement.known(schema, None if field is None else field.dtype, wanted, None, inner)
+
+
+def _check_named(dtype: DataType) -> None:
+    """Raise InvalidArgument unless the format has numbers of that type, or bytes to see others as."""
+    if dtype.name not in zarr3_document.NAMES:
+        raise _unsupported(dtype)
 
 
 def wanted(members: Members, schema: Schema) -> Schema:
@@ -131,20 +155,34 @@ def wanted(members: Members, schema: Schema) -> Schema:
         InvalidArgument, FailedPrecondition: they contradict each other.
     """
     parts = members.metadata
-    made = known(members, schema)
-    rank, order, read = parts.rank if parts.rank is not None else made.rank, None, None
+    made, field = known(members, schema), _field(members)
+    if field is None and members.open_as_void:
+        return made
+    inner = () if field is None else field.inner
+    rank, order, read, write = made.rank, None, None, None
+    if rank is None and parts.rank is not None:
+        rank = parts.rank + len(inner)
+    outer = None if rank is None else rank - len(inner)
+    own = () if rank is None or outer is None else tuple(range(outer, rank))
     # without codecs the chunks that are read are not known
     sharded = parts.codecs is None or parts.codecs.height > 0
-    if parts.codecs is not None and rank is not None:
+    if parts.codecs is not None and outer is not None:
         if parts.codecs.innermost.layout is not None:
-            order = parts.codecs.order(rank)
+            order = (*parts.codecs.order(outer), *own)
         # the drop-in tells of the chunks that are read only where there is a codec before the sharding
         if parts.chunk_shape is not None and parts.codecs.array:
-            read = parts.codecs.read_shape(rank)
+            read = parts.codecs.read_shape(outer)
+            read = None if read is None else (*read, *inner)
+    if parts.chunk_shape is not None:
+        write = (*parts.chunk_shape, *inner)
     codec = CodecSpec.of(_codec_json(parts.codecs))
-    return agreement.implied(
-        made, rank, parts.chunk_shape, order, codec, parts.fill, parts.units, read, sharded
+    fill = (
+        parts.fill
+        if parts.dtype is not None and parts.dtype.item.plain and not members.open_as_void
+        else None
     )
+    units = None if parts.units is None else (*parts.units, *(None,) * len(inner))
+    return agreement.implied(made, rank, write, order, codec, fill, units, read, sharded)
 
 
 def _unsupported(dtype: DataType) -> InvalidArgument:
@@ -184,44 +222,45 @@ def create(members: Members, schema: Schema) -> Metadata:
         InvalidArgument: something that has no default is not given, or constraints cannot be met.
         FailedPrecondition: members and schema contradict each other.
     """
+    with binding.at(CREATING):
+        for name in ("field", "open_as_void"):
+            if getattr(members, name) and members.metadata.dtype is None:
+                raise InvalidArgument(f'"dtype" must be specified in "metadata" if "{name}" is specified')
+        if members.metadata.dtype is not None:
+            members.metadata.dtype.selected(members)
     schema = known(members, schema)
     with binding.at(CREATING):
-        _no_views(members)
-        made = _created(members.metadata, schema)
+        made = _created(members, schema)
     check(made, members, schema)
     return made
 
 
-def _no_views(members: Members) -> None:
-    if members.open_as_void:
-        raise Unimplemented("open_as_void is not supported yet")
-    if members.field:
-        raise FailedPrecondition(f'Requested field "{members.field}" but dtype does not have named fields')
-
-
-def _created(parts: Constraints, schema: Schema) -> Metadata:
-    dtype = schema.dtype
-    if dtype is None:
+def _created(members: Members, schema: Schema) -> Metadata:
+    parts = members.metadata
+    if schema.dtype is None:
         raise InvalidArgument("dtype must be specified")
-    if dtype.name not in zarr3_document.NAMES:
-        raise _unsupported(dtype)
+    if parts.dtype is None:
+        _check_named(schema.dtype)
+    dtype = parts.dtype or zarr3_item.named(schema.dtype)
+    field = dtype.selected(members)
+    inner = field.inner
     wanted = schema.domain
     shape = agreement.shape_of(wanted)
     assert wanted is not None
-    rank = len(shape)
-    if parts.fill is not None:
-        agreement.agree_fill(schema, dtype, parts.fill, FailedPrecondition)
-    fill = parts.fill or agreement.fill_bytes(schema, dtype) or bytes(dtype.itemsize)
+    rank = len(shape) - len(inner)
+    shape = shape[:rank]
+    fill = _fill(parts, schema, dtype, field)
     codecs = _requested(parts.codecs, schema.codec)
-    read, chunk_shape, order = _chunks(parts, schema, wanted, codecs)
+    read, chunk_shape, order = _chunks(parts, schema, wanted, codecs, inner)
     codecs = _ordered(codecs, schema, order, rank)
     if read != chunk_shape and not codecs.height:
-        members = (("chunk_shape", read), ("codecs", codecs))
-        codecs = Sequence3(layout=Constraint(SHARDING, members))
-    codecs, _ = codecs.resolve(dtype.array_dtype, chunk_shape, fill, read)
+        inside = (("chunk_shape", read), ("codecs", codecs))
+        codecs = Sequence3(layout=Constraint(SHARDING, inside))
+    part = dtype.part(field, fill)
+    codecs, _ = codecs.resolve(dtype.told, chunk_shape, fill, read, part=part)
     names = parts.names
-    if names is None and any(wanted.labels):
-        names = tuple(label or None for label in wanted.labels)
+    if names is None and any(wanted.labels[:rank]):
+        names = tuple(label or None for label in wanted.labels[:rank])
     return zarr3_document.complete(
         Constraints(
             3,
@@ -233,19 +272,52 @@ def _created(parts: Constraints, schema: Schema) -> Metadata:
             fill,
             parts.attributes,
             names,
-            _units(parts, schema),
+            _units(parts, schema, rank),
             parts.extra,
         )
     )
 
 
+def _fill(parts: Constraints, schema: Schema, dtype: Kind, field: Field) -> bytes:
+    """Return the item of fill values that members and schema settle together, zeros where neither does."""
+    item = dtype.item
+    if item.named and schema.fill is not None:
+        raise InvalidArgument("Cannot specify fill_value through schema for structured zarr data type")
+    if parts.fill is not None:
+        _agree_fill(parts.fill, dtype, field, schema, False)
+        return parts.fill
+    if schema.fill is None:
+        return bytes(item.nbytes)
+    if field.inner:
+        found = agreement.spread(schema, field.dtype, field.inner)
+        return dtype.stored(found, False) if item.plain else found
+    return agreement.fill_bytes(schema, field.dtype) or bytes(item.nbytes)
+
+
+def _agree_fill(fill: bytes, dtype: Kind, field: Field, schema: Schema, big: bool) -> None:
+    """Raise FailedPrecondition unless the schema's fill value is the field's of an item of fill values."""
+    found = dtype.filling(field, fill, big).tobytes()
+    if not field.inner:
+        agreement.agree_fill(schema, field.dtype, found, FailedPrecondition)
+    elif schema.fill is not None and agreement.spread(schema, field.dtype, field.inner) != found:
+        raise FailedPrecondition("Invalid fill_value: schema requires another than metadata specifies")
+
+
 def _chunks(
-    parts: Constraints, schema: Schema, wanted: IndexDomain, codecs: Sequence3
+    parts: Constraints, schema: Schema, wanted: IndexDomain, codecs: Sequence3, own: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...] | None]:
-    """Return the shapes of chunks to read and to write, and the inner order where one is asked for."""
+    """Return the shapes of chunks to read and to write, and the inner order where one is asked for.
+
+    `own` are the sizes of the elements' own dimensions, which chunks are never cut along.
+    """
     rank = wanted.rank
-    layout = agreement.constrained(schema, parts.chunk_shape, rank, sharded=True)
-    inner = codecs.read_shape(rank)
+    outer = rank - len(own)
+    asked: tuple[int | None, ...] | None = parts.chunk_shape
+    if own:
+        asked = (*(parts.chunk_shape or (None,) * outer), *own)
+    layout = agreement.constrained(schema, asked, rank, sharded=True)
+    inner = codecs.read_shape(outer)
+    inner = None if inner is None else (*inner, *own)
     if not rank:
         return (), (), None
     if inner is not None:
@@ -258,7 +330,16 @@ def _chunks(
         read, write = inner, tuple(hard)  # the codecs say what is wrong with them
     else:
         read, write = choose_read_write_chunk_shapes(layout, wanted)
-    return read, write, layout.inner_order or layout.inner_order_soft_constraint
+    if own:
+        read = (*read[:outer], *own)
+    order = layout.inner_order or layout.inner_order_soft_constraint
+    if order is not None and own:
+        if order[outer:] != tuple(range(outer, rank)):
+            if layout.inner_order is not None:
+                raise InvalidArgument(f'Invalid "inner_order" constraint: {_braced(order)}')
+            order = tuple(range(rank))
+        order = order[:outer]
+    return read[:outer], write[:outer], order
 
 
 def _ordered(codecs: Sequence3, schema: Schema, order: tuple[int, ...] | None, rank: int) -> Sequence3:
@@ -296,13 +377,15 @@ def _requested(mine: Sequence3 | None, codec: CodecSpec | None) -> Sequence3:
     return parse(spec.to_json().get("codecs", []))
 
 
-def _units(parts: Constraints, schema: Schema) -> tuple[Unit | None, ...] | None:
+def _units(parts: Constraints, schema: Schema, rank: int) -> tuple[Unit | None, ...] | None:
     """Return the units of members and schema together, None where there are none."""
     units = schema.copy()
     if parts.units is not None:
+        own = (None,) * ((schema.rank or rank) - len(parts.units))
         with binding.at("Invalid dimension_units: "):
-            units.set_units(parts.units)
+            units.set_units((*parts.units, *own))
     found = units.dimension_units
+    found = None if found is None else found[:rank]
     return found if found is not None and any(unit is not None for unit in found) else None
 
 
@@ -316,31 +399,31 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         FailedPrecondition: a member, the data type, domain, codec, units or fill value differs.
         InvalidArgument: the chunk layout does.
     """
-    _no_views(members)
+    field = md.dtype.selected(members)
     if members.metadata != Constraints():
         _check_members(md, members.metadata)
     dtype, rank = schema.dtype, schema.rank
-    if dtype is not None and dtype is not md.dtype:
+    if dtype is not None and dtype is not field.dtype:
         raise FailedPrecondition(
-            f"data_type from metadata ({md.dtype.name}) does not match dtype in schema ({dtype.name})"
+            f"data_type from metadata ({field.dtype.name}) does not match dtype in schema ({dtype.name})"
         )
-    if rank is not None and rank != len(md.shape):
-        raise _other_rank(rank, len(md.shape))
-    found = _layout(md)
+    found = _layout(md, field)
+    if rank is not None and rank != found.rank:
+        raise _other_rank(rank, found.rank)
     if schema.domain is not None:
         _agree("Mismatch between metadata and schema: ", merge_domains, schema.domain, found.domain)
     if schema.layout is not None:
-        finest = md.chain.finest
-        layout = agreement.constrained(schema, md.chunk_shape, len(md.shape), sharded=True)
-        layout.merge(agreement.precise(md.chunk_shape, finest.order, finest.chunk_shape))
+        finest = found.chain.finest
+        layout = agreement.constrained(schema, found.chunk_shape, found.rank, sharded=True)
+        layout.merge(agreement.precise(found.chunk_shape, finest.order, finest.chunk_shape))
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             codec_spec(md).merge(schema.codec)
     if schema.dimension_units is not None and md.units is not None:
-        held = Schema(dimension_units=md.units)
+        held = Schema(dimension_units=found.units)
         prefix = "dimension_units from metadata does not match dimension_units in schema: "
         _agree(prefix, held.set_units, schema.dimension_units)
-    agreement.agree_fill(schema, md.dtype, md.fill, FailedPrecondition)
+    _agree_fill(md.fill, md.dtype, field, schema, md.big)
 
 
 def _agree(prefix: str, function: Any, *arguments: Any) -> None:
@@ -354,8 +437,9 @@ def _check_members(md: Metadata, parts: Constraints) -> None:
     stored, asked = zarr3_document.to_json(md), zarr3_document.constraints_json(parts)
     if "shape" in asked:
         agreement.expect("shape", asked["shape"], stored["shape"])
-    if parts.dtype is not None:
-        agreement.expect("data_type", f'"{parts.dtype.name}"', f'"{md.dtype.name}"')
+    if parts.dtype is not None and parts.dtype.item != md.dtype.item:
+        shown = (binding.dumps(each) for each in (parts.dtype.to_json(), md.dtype.to_json()))
+        agreement.expect("data_type", *shown)
     if parts.chunk_shape is not None:
         agreement.expect("chunk_shape", list(parts.chunk_shape), list(md.chunk_shape))
     if parts.keys is not None:
@@ -391,17 +475,19 @@ def _differs(name: str, wanted: Any, found: dict[str, Any]) -> str:
 # ---------------------------------------------------------------- what an array is
 
 
-def _layout(md: Metadata) -> ArrayLayout:
+def _layout(md: Metadata, field: Field) -> ArrayLayout:
+    own = len(field.inner)
     names = md.names or (None,) * len(md.shape)
     return ArrayLayout(
-        md.shape,
-        md.dtype,
-        md.chunk_shape,
-        md.key_rule,
-        md.chain,
-        md.fill,
-        _labels(names),
-        md.units or (None,) * len(md.shape),
+        (*md.shape, *field.inner),
+        field.dtype,
+        (*md.chunk_shape, *field.inner),
+        md.key_rule(own),
+        md.chain_of(field),
+        md.filling(field).tobytes(),
+        (*_labels(names), *("",) * own),
+        (*(md.units or (None,) * len(md.shape)), *(None,) * own),
+        own,
     )
 
 
@@ -409,15 +495,15 @@ def layout(md: Metadata, members: Members, schema: Schema | None = None) -> Arra
     """Return what planning works from.
 
     Raises:
-        InvalidArgument: two dimensions have the same name.
+        FailedPrecondition: the field that the members choose is not there.
     """
-    _no_views(members)
-    return _layout(md)
+    return _layout(md, md.dtype.selected(members))
 
 
 def schema(md: Metadata, members: Members, request: Schema | None = None) -> Schema:
     """Return the effective schema, finalised."""
-    return agreement.effective(layout(md, members, request), md.chain.finest.order, codec_spec(md))
+    made = layout(md, members, request)
+    return agreement.effective(made, made.chain.finest.order, codec_spec(md))
 
 
 def metadata_json(md: Metadata) -> dict[str, Any]:
@@ -427,7 +513,7 @@ def metadata_json(md: Metadata) -> dict[str, Any]:
 
 def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
     """Return the metadata of another shape."""
-    return replace(md, shape=shape)
+    return replace(md, shape=shape[: len(md.shape)])
 
 
 # ---------------------------------------------------------------- codec specs

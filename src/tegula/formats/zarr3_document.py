@@ -8,24 +8,27 @@ Laws: decoding what was encoded gives the same value; members that nobody must u
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tegula import binding
 from tegula.codecs import sequence
 from tegula.codecs.chain import CodecChain
+from tegula.codecs.field import Part
 from tegula.codecs.sequence import Sequence3
-from tegula.errors import InvalidArgument, Unimplemented
-from tegula.formats import document, fill
-from tegula.formats.layout import KeyRule, element
+from tegula.errors import InvalidArgument
+from tegula.formats import document, zarr3_item
+from tegula.formats.layout import KeyRule
+from tegula.formats.zarr2_item import Field
+from tegula.formats.zarr3_item import NAMES, Kind
 from tegula.record import Record
-from tegula.schema import dtypes
-from tegula.schema.dtypes import DataType
 from tegula.schema.units import Unit
 
 __all__ = ["NAMES", "Constraints", "Metadata", "constraints", "constraints_json", "metadata", "to_json"]
 
-NAMES = tuple(name for name in dtypes.NAMES if name not in ("char", "byte", "string", "ustring", "json"))
-"""The data types that the format has names for."""
 _SEPARATORS = {"default": "/", "v2": "."}
 
 
@@ -34,7 +37,7 @@ class Constraints(NamedTuple):
 
     zarr_format: int | None = None
     shape: tuple[int, ...] | None = None
-    dtype: DataType | None = None
+    dtype: Kind | None = None
     chunk_shape: tuple[int, ...] | None = None
     keys: tuple[str, str] | None = None
     codecs: Sequence3 | None = None
@@ -56,12 +59,12 @@ class Constraints(NamedTuple):
 class Metadata(Record):
     """A whole document.
 
-    `keys` is the name of the key encoding and its separator; `fill` one native element; `attributes` are
+    `keys` is the name of the key encoding and its separator; `fill` one native item; `attributes` are
     those besides the units; `extra` the members that nobody must understand.
     """
 
     shape: tuple[int, ...]
-    dtype: DataType
+    dtype: Kind
     chunk_shape: tuple[int, ...]
     keys: tuple[str, str]
     codecs: Sequence3
@@ -72,13 +75,34 @@ class Metadata(Record):
     extra: dict[str, Any]
     chain: CodecChain
 
-    @property
-    def key_rule(self) -> KeyRule:
-        """How chunks are called."""
+    def key_rule(self, inner: int = 0) -> KeyRule:
+        """How chunks are called where the field has `inner` dimensions of its own."""
         name, separator = self.keys
         if name == "default":
-            return KeyRule(f"c{separator}", separator, "c")
-        return KeyRule("", separator, "0")
+            return KeyRule(f"c{separator}", separator, "c", inner)
+        return KeyRule("", separator, "0", inner)
+
+    @property
+    def big(self) -> bool:
+        """Whether the elements are stored with their largest byte first; what a filter takes is native."""
+        part = self.codecs
+        while part.inner is not None:
+            part = part.inner
+        if any(each.name != "transpose" for each in part.array):
+            return False
+        return part.layout is not None and dict(part.layout.members).get("endian") == "big"
+
+    def filling(self, field: Field) -> NDArray[Any]:
+        """Return a field of the fill value, of the shape of its own dimensions and native."""
+        return self.dtype.filling(field, self.fill, self.big)
+
+    def chain_of(self, field: Field) -> CodecChain:
+        """Return how a chunk is stored, of items that are one field."""
+        if self.dtype.part(field, self.fill) is None:
+            return self.chain
+        return _seen(
+            self.codecs, self.dtype, self.chunk_shape, self.fill, field, self.filling(field).tobytes()
+        )
 
 
 # ---------------------------------------------------------------- parsing
@@ -106,7 +130,10 @@ def metadata(found: dict[str, Any]) -> Metadata:
 def complete(parts: Constraints, stored: bool = False) -> Metadata:
     """Return the metadata of constraints in which shape, type, chunks, keys, codecs and fill are given."""
     dtype, chunk_shape, codecs = _given(parts.dtype), _given(parts.chunk_shape), _given(parts.codecs)
-    chain = codecs.resolve(dtype.array_dtype, chunk_shape, parts.fill, stored=stored)[1]
+    fill = _given(parts.fill)
+    # a structure without a chosen field is looked at whole
+    part = None if dtype.item.plain else Part(_BYTE, (dtype.item.nbytes,), 0, fill)
+    chain = codecs.resolve(dtype.told, chunk_shape, fill, stored=stored, part=part)[1]
     names = parts.names
     return Metadata(
         _given(parts.shape),
@@ -114,7 +141,7 @@ def complete(parts: Constraints, stored: bool = False) -> Metadata:
         chunk_shape,
         _given(parts.keys),
         codecs,
-        _given(parts.fill),
+        fill,
         parts.attributes or {},
         names if names is not None and any(name is not None for name in names) else None,
         parts.units,
@@ -123,7 +150,16 @@ def complete(parts: Constraints, stored: bool = False) -> Metadata:
     )
 
 
+@lru_cache(maxsize=64)
+def _seen(
+    codecs: Sequence3, dtype: Kind, chunk_shape: tuple[int, ...], item: bytes, field: Field, fill: bytes
+) -> CodecChain:
+    part = dtype.part(field, item)
+    return codecs.resolve(dtype.told, chunk_shape, fill, part=part)[1]
+
+
 _T = TypeVar("_T")
+_BYTE = np.dtype("V1")
 
 
 def _given(part: _T | None) -> _T:
@@ -151,7 +187,7 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
     )
     member("node_type", _node_type, 'Expected "array", but member is missing')
     shape = member("shape", document.shape, "Expected array, but member is missing")
-    dtype = member("data_type", parse_dtype, "Expected array, but member is missing")
+    dtype = member("data_type", zarr3_item.parse, "Expected array, but member is missing")
     ranks = [] if shape is None else [len(shape)]
 
     def ranked(parse: Any) -> Any:
@@ -175,7 +211,7 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
     if stored and "fill_value" not in rest:
         with binding.at_member("fill_value"):
             raise _no_fill(dtype)
-    filled = member("fill_value", lambda value: fill.parse3(value, dtype).tobytes())
+    filled = member("fill_value", lambda value: _given(dtype).parse_fill(value))
     attributes, units = member("attributes", ranked_attributes(ranks)) or (None, None)
     member("storage_transformers", _transformers)
     for name, value in sorted(rest.items()):
@@ -189,10 +225,10 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
     )
 
 
-def _no_fill(dtype: DataType) -> InvalidArgument:
+def _no_fill(dtype: Kind) -> InvalidArgument:
     """Return the error of a document without a fill value: the one that no value of the type escapes."""
     try:
-        fill.parse3(None, dtype)
+        dtype.parse_fill(None)
     except InvalidArgument as error:
         return InvalidArgument(error.message.removesuffix("null") + "<discarded>")
     raise AssertionError("null is no fill value")
@@ -202,39 +238,6 @@ def _node_type(value: Any) -> str:
     if value != "array":
         raise binding.expected('"array"', value)
     return "array"
-
-
-def parse_dtype(value: Any) -> DataType:
-    """Return the data type of a document; a name, or an object with a name and a configuration.
-
-    Raises:
-        InvalidArgument: the format has no such type.
-        Unimplemented: it is raw or structured.
-    """
-    if isinstance(value, dict):
-        if "name" not in value or "configuration" not in value:
-            raise InvalidArgument(
-                "Expected string, array, or object with 'name' and 'configuration', but received: "
-                + binding.dumps(value)
-            )
-        if value["name"] in ("struct", "structured", "raw_bytes"):
-            raise Unimplemented(f"{value['name']} data types are not supported yet")
-        value = value["name"]
-    if isinstance(value, list):
-        raise Unimplemented("structured data types are not supported yet")
-    if not isinstance(value, str):
-        raise binding.expected("array", value)
-    if value not in NAMES:
-        if value[:1] == "r" and value[1:].isdecimal():
-            if int(value[1:6]) % 8 or not int(value[1:6]) or len(value) > 6:
-                raise InvalidArgument(
-                    f"{value} data type is invalid; expected r<N> where N is a positive multiple of 8"
-                )
-            raise Unimplemented("raw data types are not supported yet")
-        raise InvalidArgument(
-            f"{value} data type is not one of the supported data types: {', '.join(NAMES)}, r<N>"
-        )
-    return DataType(value)
 
 
 def _chunk_grid(value: Any, rank: int | None) -> tuple[int, ...]:
@@ -324,9 +327,9 @@ def constraints_json(parts: Constraints, brief: bool = False) -> dict[str, Any]:
     if parts.shape is not None:
         found["shape"] = list(parts.shape)
     if parts.dtype is not None:
-        found["data_type"] = parts.dtype.name
+        found["data_type"] = parts.dtype.to_json()
         if parts.fill is not None:
-            found["fill_value"] = fill.show3(element(parts.fill, parts.dtype), parts.dtype)
+            found["fill_value"] = parts.dtype.show_fill(parts.fill)
     if parts.chunk_shape is not None:
         grid = {"chunk_shape": list(parts.chunk_shape)}
         found["chunk_grid"] = {"name": "regular", "configuration": grid}

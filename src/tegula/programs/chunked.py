@@ -487,9 +487,12 @@ def _place_missing(job: Reading, block: Block, row: int, names: Naming, boxes: A
         fill(job.table, block, row, value, job.memory)
 
 
-def fill_words(source: Chunked) -> NDArray[Any]:
-    """Return the words of a chunk of fill values that have dimensions: those of an element lie together."""
-    chain = source.layout.chain.finest
+def fill_words(source: Chunked, chain: CodecChain | None = None) -> NDArray[Any]:
+    """Return the words of a chunk of fill values that have dimensions: those of an element lie together.
+
+    `chain` is how the chunk is stored, one of the smallest where it is not given.
+    """
+    chain = source.layout.chain.finest if chain is None else chain
     value = fill_value(source)
     words = np.frombuffer(value.tobytes(), chain.word)
     return np.tile(words, prod(chain.chunk_shape) // value.size)

@@ -210,7 +210,7 @@ def _cut(
     layout = source.layout
     found: list[tuple[bool, Any]] = []
     chain, edges = layout.chain, layout.chunk_shape
-    filled = chain.array_of(fill_words(source))
+    filled = chain.array_of(fill_words(source, chain))
     for cell, value in zip(cells, stored, strict=True):
         words = np.array(chain.words(value, None))
         chunk = chain.array_of(words)

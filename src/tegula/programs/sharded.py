@@ -19,8 +19,8 @@ from tegula.plan.budget import reading_bytes
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
 from tegula.plan.table import Block, Table, c_strides
-from tegula.plan.transfer import fill, memory, slab_pays, stream_of, stream_rows
-from tegula.programs.chunked import Reading, missing, place_encoded
+from tegula.plan.transfer import fill, memory, place, slab_pays, stream_of, stream_rows
+from tegula.programs.chunked import Reading, fill_words, missing, place_encoded
 from tegula.programs.entries import Lot, Pace, fetch_entries
 from tegula.programs.room import within
 from tegula.programs.shard_index import ShardNames
@@ -125,4 +125,7 @@ class _Placing(Record, eq=False):
         for row in range(len(block)):
             if value is None:
                 value = missing(reading.source, names.cell(row), names.where(row))
-            fill(reading.table, block, row, value, reading.memory)
+            if value.ndim:
+                place(reading.table, block, row, fill_words(reading.source), reading.memory)
+            else:
+                fill(reading.table, block, row, value, reading.memory)

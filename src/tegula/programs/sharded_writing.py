@@ -91,7 +91,7 @@ async def _write_span(
         keys = source.layout.keys.keys(corner, source.path)
         edit = _Edit(job, steps, table, block, describe(source.store, keys[0]))
         try:
-            if len(block) == inner and bool(block.whole.all()):
+            if job.chain.field is None and len(block) == inner and bool(block.whole.all()):
                 value = await Compute(Call(edit.whole, arena, shards), source.compute)
                 await WriteMany(source.store, keys, [value])
                 del value  # what it looks at is the next shard's
@@ -177,7 +177,7 @@ class _Edit(Record, eq=False):
         job = self.job
         sharding = self.levels[-1].sharding
         pieces: list[Any] = [None] * len(rows)
-        full = self.block.whole[rows] != 0
+        full = self.block.whole[rows] != 0 if job.chain.field is None else np.zeros(len(rows), bool)
         for at in range(0, len(rows), EXPANDED_ROWS):
             whole = np.flatnonzero(full[at : at + EXPANDED_ROWS]) + at
             if len(whole):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import tegula
-from tegula.errors import InvalidArgument, Unavailable, Unimplemented
+from tegula.errors import InvalidArgument, Unimplemented
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -248,16 +248,6 @@ def test_a_block_is_read_by_several_threads_at_once():
         ).result()
     made[...] = 1
     assert made.read().result().sum() == 16
-
-
-def test_a_store_may_ask_to_be_asked_again_and_says_so_by_its_error(shelf):
-    class Flaky(shelf):
-        def get(self, key):
-            raise Unavailable("come back later")
-
-    tegula.register_store("flaky-test", Flaky)
-    with pytest.raises(Unavailable, match="come back later"):
-        opened("flaky-test://")["a"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

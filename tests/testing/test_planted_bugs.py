@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import tegula
+from tegula.effects.storage import ReadMany
 from tegula.kv.plugin import plugin_driver
 from tegula.leaves.plugin import PluginLeaf
 from tegula.record import replace
@@ -374,6 +375,27 @@ class ErrorOfTheLastRow(PluginLeaf):
         return replace(found, values=found.values[::-1], generations=found.generations[::-1])
 
 
+class TriesInAnotherOrder(PluginLeaf):
+    def tried(self, effect):
+        found = super().tried(effect)
+        if not hasattr(found.columns, "values"):
+            return found
+        columns = found.columns
+        turned = replace(columns, values=columns.values[::-1], generations=columns.generations[::-1])
+        return replace(found, columns=turned)
+
+
+class TriesAndForgetsErrors(PluginLeaf):
+    def tried(self, effect):
+        return replace(super().tried(effect), errors={})
+
+
+class TriesBlindly(PluginLeaf):
+    def tried(self, effect):
+        blind = effect.block if isinstance(effect.block, ReadMany) else replace(effect.block, if_equal=None)
+        return super().tried(replace(effect, block=blind))
+
+
 # ---- arrays
 
 
@@ -436,10 +458,17 @@ BUGS = {
         ForgetsConditions,
         AnswersOutOfOrder,
         ErrorOfTheLastRow,
+        TriesInAnotherOrder,
+        TriesAndForgetsErrors,
+        TriesBlindly,
     ],
     ArrayChecks: [WritesOnce, MixesChunksUp, FindsWhatIsNotThere, ChecksThenWrites],
 }
 PAIRS = [(family, bug) for family, bugs in BUGS.items() for bug in bugs]
+
+
+class Unretried(Versioned):
+    retries = 0
 
 
 def planted(bug: type, seed: int) -> Any:
@@ -447,7 +476,8 @@ def planted(bug: type, seed: int) -> Any:
     if issubclass(bug, Planted):
         tegula.register_store(name, bug(seed))
     else:
-        tegula.register_store(name, Versioned)
+        # a store that is asked again answers blocks row by row, by `tried`; another at once
+        tegula.register_store(name, Versioned if "tried" in vars(bug) else Unretried)
         register("leaves", name, bug)
         register("kvstores", name, plugin_driver(name))
     return tegula.KvStore.open(f"{name}://p/").result()

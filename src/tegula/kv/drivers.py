@@ -88,7 +88,7 @@ def _to_file_url(path: str, own: Mapping[str, Any]) -> str:
 
 
 def _file_options(values: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[tuple[str, Hashable], ...]:
-    """Return what differs from the default: sync, lock mode ``os``, 60 s."""
+    """Return what differs from the default: sync, lock mode ``os``, 60 s, no retries."""
     del own
     found: list[tuple[str, Hashable]] = []
     locking = values["file_io_locking"]
@@ -100,7 +100,9 @@ def _file_options(values: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[tu
         found.append(("file_io_mode", values["file_io_mode"]["mode"]))
     if not values["file_io_sync"]:
         found.append(("file_io_sync", False))
-    return tuple(found)
+    if values["file_io_retries"]["max_retries"]:
+        found.append(("again", retries(values["file_io_retries"])))
+    return tuple(sorted(found))
 
 
 MEMORY = KvDriver(

@@ -22,15 +22,18 @@ from tegula.binding import pretty
 from tegula.errors import InvalidArgument, Unimplemented
 from tegula.kv.drivers import KvDriver
 from tegula.kv.url import decoded_path, quoted_path
-from tegula.registry import lookup
+from tegula.registry import kind_of, lookup
 
-__all__ = ["OPTIONS", "Conditional", "Found", "Store", "Version", "plugin_driver"]
+__all__ = ["OPTIONS", "RETRIES", "Conditional", "Found", "Store", "Version", "plugin_driver", "retries_of"]
 
 Version: TypeAlias = bytes | str | int
 """What a store calls the state of one value; it must differ whenever the value was replaced."""
 
 Found: TypeAlias = "bytes | tuple[bytes, Version] | None"
 """A value, or a value and its version; None where there is none."""
+
+RETRIES = (6, 0.1, 10.0)
+"""How often a store of a user is asked again, and the first and the longest wait in seconds."""
 
 OPTIONS = "options"
 """The option of a `StoreRef` that holds the keywords of the class, as JSON text."""
@@ -42,7 +45,12 @@ class Store(Protocol):
     Only `get` is required.  Without `put` the store is read-only; without `delete` or `list`, what needs
     them is an error.  Methods are called from several threads at once, up to ``concurrency`` (an
     attribute of the class; 8, and 32 where `get` is ``async def``) for one block of keys.  Their exceptions
-    reach the caller as they are; `tegula.errors.Unavailable` says that asking again may help.
+    reach the caller as they are, but for those that say that asking again may help:
+    `tegula.errors.Unavailable`, and what the attribute `transient` names, a tuple of exception classes or a
+    method from an exception to a bool.  After these tegula asks again, as often as the attribute `retries`
+    says: a number, or the number with the first and the longest wait in seconds (6, 0.1, 10; 0: never).
+    After a transient exception of a writing method the write may have landed; `Unavailable` says that
+    it has not.
 
     A store that gives no versions has those of its contents.  Further methods make it better, and none
     changes what it means: `Conditional`, and
@@ -93,7 +101,7 @@ def plugin_driver(name: str) -> KvDriver:
         resources=(),
         identity=None,
         check_path=_any_path,
-        options=_options,
+        options=partial(_options, name),
         from_url=partial(_from_url, name),
         to_url=partial(_to_url, name),
         parse_own=dict,
@@ -104,9 +112,32 @@ def _any_path(path: str) -> None:
     del path
 
 
-def _options(values: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[tuple[str, Hashable], ...]:
+def _options(
+    name: str, values: Mapping[str, Any], own: Mapping[str, Any]
+) -> tuple[tuple[str, Hashable], ...]:
     del values
-    return ((OPTIONS, dumps(own, sort_keys=True)),) if own else ()
+    again = retries_of(lookup("stores", name) if kind_of(name, "stores") else None, name)
+    options = ((OPTIONS, dumps(own, sort_keys=True)),) if own else ()
+    return (("again", again), *options) if again[0] else options
+
+
+def retries_of(store: Any, name: str) -> tuple[int, float, float]:
+    """Return how often a store is asked again, and the first and the longest wait in seconds.
+
+    Raises:
+        InvalidArgument: what its attribute `retries` says is none of these.
+
+    >>> retries_of(object(), "x"), retries_of(type("Store", (), {"retries": 2}), "x")
+    ((6, 0.1, 10.0), (2, 0.1, 10.0))
+    """
+    said = getattr(store, "retries", RETRIES)
+    found = (said, *RETRIES[1:]) if isinstance(said, int) else said
+    right = isinstance(found, tuple) and len(found) == 3 and isinstance(found[0], int)
+    if not right or not all(isinstance(part, (int, float)) and part >= 0 for part in found):
+        raise InvalidArgument(
+            f'`retries` of the store "{name}" is a number, or (number, first wait, longest wait): {said!r}'
+        )
+    return found[0], float(found[1]), float(found[2])
 
 
 def _from_url(name: str, rest: str) -> tuple[str, dict[str, Any]]:

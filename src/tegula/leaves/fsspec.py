@@ -8,6 +8,9 @@ read: it may be older than the value and never newer, so nothing stale is taken 
 conditional writes: writers in other processes may lose each other's work, and we say so when an array is
 opened for writing.  Local files are replaced in one step; a killed writer may leave a file ``*.part``.
 
+What says that asking again may help: a connection that fails, a time that is over, and the statuses of HTTP
+after which object stores are asked again (408, 429, 5xx), by whatever name the file system's errors have them.
+
 After a fork the file system is made anew: those of fsspec may not cross one.
 """
 
@@ -24,6 +27,27 @@ __all__ = ["FsspecStore"]
 _TAGS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "version_id")
 _TRAITS = ("ino", "mtime", "created", "last_modified", "LastModified", "updated", "modified", "size")
 _PART = ".part"
+# of aiohttp, requests and botocore, none of which may be here
+_PASSING = frozenset(
+    {
+        *("ClientConnectionError", "ClientConnectorError", "ClientOSError", "ClientPayloadError"),
+        *("ServerDisconnectedError", "ServerTimeoutError", "ChunkedEncodingError", "ConnectTimeout"),
+        *("ReadTimeout", "EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
+        *("ConnectionClosedError", "ResponseStreamingError"),
+    }
+)
+
+
+def _is_passing(status: Any) -> bool:
+    """Whether a status of HTTP, or an answer that has one, says that asking again may help."""
+    if isinstance(status, dict):  # botocore's
+        status = status.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    elif not isinstance(status, (int, str)):
+        status = getattr(status, "status_code", None)
+    text = str(status)
+    return text in ("408", "429") or (len(text) == 3 and text.isdigit() and text[0] == "5")
+
+
 _MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
@@ -70,6 +94,22 @@ class FsspecStore:
 
             self._made = (process, fsspec.filesystem(self.protocol, **self.options))
         return self._made[1]
+
+    def transient(self, error: BaseException) -> bool:
+        """Return whether asking again may help.
+
+        >>> store = FsspecStore("memory")
+        >>> [store.transient(error) for error in (TimeoutError(), PermissionError())]
+        [True, False]
+        """
+        seen: BaseException | None = error
+        while seen is not None:
+            if isinstance(seen, (ConnectionError, TimeoutError)) or type(seen).__name__ in _PASSING:
+                return True
+            if any(_is_passing(getattr(seen, name, None)) for name in ("status", "code", "response")):
+                return True
+            seen = seen.__cause__
+        return False
 
     def version(self, key: str) -> str | None:
         """Return what the file system says of a file."""

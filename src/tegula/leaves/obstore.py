@@ -30,6 +30,7 @@ class ObstoreStore:
     """
 
     concurrency = 32
+    retries = 0  # obstore asks again by itself (`config` may say how often)
 
     def __init__(self, url: str, config: dict[str, Any] | None = None) -> None:
         from obstore.store import LocalStore, from_url

@@ -8,8 +8,11 @@ versions has those of its contents, so the same bytes are the same generation.  
 one step is done in several under a lock of this process, and `conditional_writes` says so: other
 processes may come between.
 
-Laws.  An exception of the store is raised as it is.  Native equals expanded: a block is its rows, some of
-them at once; the error of a block is that of its lowest failing row.  After a fork the child has its own
+An exception that the store calls transient becomes `Unavailable`, or `Indeterminate` where something may have
+been written, so that the handlers above ask again.
+
+Laws.  Any other exception of the store is raised as it is.  Native equals expanded: a block is its rows, some
+of them at once; the error of a block is that of its lowest failing row.  After a fork the child has its own
 threads, event loop and lock; the store itself is the one the parent had.
 """
 
@@ -36,13 +39,15 @@ from tegula.effects.storage import (
     ReadColumns,
     ReadMany,
     ReadOutcome,
+    Tried,
+    TriedColumns,
     Unchanged,
     Write,
     WriteColumns,
     WriteMany,
     WriteOutcome,
 )
-from tegula.errors import Unimplemented
+from tegula.errors import Indeterminate, TegulaError, Unavailable, Unimplemented
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import quoted
 from tegula.kv.plugin import OPTIONS, Version
@@ -96,7 +101,7 @@ class PluginLeaf:
         made = lookup("stores", ref.driver)
         if isinstance(made, type) or not hasattr(made, "get"):
             made = made(**loads(str(ref.option(OPTIONS, "{}"))))
-        elif ref.options:
+        elif ref.option(OPTIONS) is not None:
             raise TypeError(f'the store "{ref.driver}" takes no options: it is registered as an instance')
         self.store = made
         self.name = ref.driver
@@ -105,6 +110,7 @@ class PluginLeaf:
         self.conditional_deletes = not self.conditional_writes or hasattr(made, "delete_if")
         many = 32 if iscoroutinefunction(getattr(made, "get", None)) else 8
         self._crowd = Crowd(int(getattr(made, "concurrency", many)))
+        self._transient = getattr(made, "transient", ()) if ref.option("again") else ()
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
         _LEAVES.add(self)
 
@@ -147,6 +153,26 @@ class PluginLeaf:
         rows = zip(effect.keys, effect.values, conditions, strict=True)
         return WriteColumns(self._each(self._write, rows), now)
 
+    def tried(self, effect: Tried) -> TriedColumns:
+        """Answer a block row by row, some at once, with the errors of those that have one."""
+        now, block = time.time(), effect.block
+        if isinstance(block, ReadMany):
+            count = len(block.keys)
+            ranges, known = block.ranges or (None,) * count, block.if_not_equal or (UNKNOWN,) * count
+            reads = zip(block.keys, ranges, known, strict=True)
+            rows: list[Any] = self._each(_or_error, [(self._read, *row) for row in reads])
+        else:
+            conditions = block.if_equal or (UNKNOWN,) * len(block.keys)
+            writes = zip(block.keys, block.values, conditions, strict=True)
+            rows = self._each(_or_error, [(self._write, *row) for row in writes])
+        errors = {row: found for row, found in enumerate(rows) if isinstance(found, TegulaError)}
+        if not isinstance(block, ReadMany):
+            generations = [UNKNOWN if row in errors else found for row, found in enumerate(rows)]
+            return TriedColumns(WriteColumns(generations, now), errors)
+        pairs = [(None, UNKNOWN) if row in errors else found for row, found in enumerate(rows)]
+        columns = ReadColumns([value for value, _ in pairs], [generation for _, generation in pairs], now)
+        return TriedColumns(columns, errors)
+
     def _each(self, function: Callable[..., T], rows: Iterable[tuple[Any, ...]]) -> list[T]:
         return self._crowd.each(function, list(rows))
 
@@ -154,10 +180,21 @@ class PluginLeaf:
         method = getattr(self.store, name, None)
         if method is None:
             raise Unimplemented(f'The store "{self.name}" has no method `{name}`')
-        if iscoroutinefunction(method):
-            return self._crowd.wait(method, *arguments)
-        answer = method(*arguments)
-        return self._crowd.wait(_given, answer) if isawaitable(answer) else answer
+        try:
+            if iscoroutinefunction(method):
+                return self._crowd.wait(method, *arguments)
+            answer = method(*arguments)
+            return self._crowd.wait(_given, answer) if isawaitable(answer) else answer
+        except Exception as error:
+            if isinstance(error, TegulaError) or not self._passes(error):
+                raise
+            kind = Indeterminate if name in _WRITING else Unavailable
+            raise kind(f"{type(error).__name__}: {error}") from error
+
+    def _passes(self, error: Exception) -> bool:
+        """Whether asking again may help, as the store says."""
+        said = self._transient
+        return isinstance(error, said) if isinstance(said, tuple) else bool(said(error))
 
     def _read(
         self, key: str, wanted: ByteRange | None, if_not_equal: bytes = UNKNOWN, if_equal: bytes = UNKNOWN
@@ -228,6 +265,16 @@ class PluginLeaf:
 
     def _delete_range(self, wanted: KeyRange) -> None:
         self._each(self._put, [(key, None) for key in self._keys(wanted)])
+
+
+_WRITING = frozenset({"put", "put_if", "delete", "delete_if"})
+
+
+def _or_error(function: Callable[..., T], *arguments: Any) -> T | TegulaError:
+    try:
+        return function(*arguments)
+    except TegulaError as error:
+        return error
 
 
 async def _given(answer: Any) -> Any:

@@ -58,7 +58,7 @@ from tegula.effects.storage import (
 from tegula.effects.world import Entropy, Sleep
 from tegula.errors import Aborted, Indeterminate, TegulaError, Unavailable
 from tegula.kv.generation import NO_VALUE, UNKNOWN
-from tegula.kv.spec import KeyRange, StoreRef, from_key
+from tegula.kv.spec import KeyRange, StoreRef, from_key, is_far
 from tegula.record import Record
 
 __all__ = ["Retry", "far", "pause", "policy"]
@@ -177,6 +177,8 @@ class Retry(Record):
         known, ranges = block.if_not_equal, block.ranges
         calls = [
             Call(
+                _named,
+                row,
                 self._persist,
                 Read(
                     block.store,
@@ -214,7 +216,7 @@ class Retry(Record):
             stamp = b"" if stamps is None else stamps[row]
             write = Write(block.store, block.keys[row], block.values[row], condition, stamp)
             again: Any = self._persist if condition == UNKNOWN else self._settled
-            calls.append(Call(again, write, tried.errors[row]))
+            calls.append(Call(_named, row, again, write, tried.errors[row]))
         generations = list(columns.generations)
         outcomes: list[WriteOutcome] = await All(calls)
         for row, outcome in zip(rows, outcomes, strict=True):
@@ -226,8 +228,20 @@ def _worth(tried: TriedColumns) -> Sequence[int]:
     """Return the rows to ask for again, or raise the error of the lowest row where asking does not help."""
     final = [row for row, error in tried.errors.items() if not isinstance(error, Passing)]
     if final:
-        raise tried.errors[min(final)]
+        error = tried.errors[min(final)]
+        error.row = min(final)
+        raise error
     return sorted(tried.errors)
+
+
+async def _named(row: int, again: Any, effect: Effect[T], failed: TegulaError) -> T:
+    """Ask again for a row of a block; an error says which."""
+    try:
+        answer: T = await again(effect, failed)
+    except TegulaError as error:
+        error.row = row
+        raise
+    return answer
 
 
 def _in_doubt(write: Write) -> Indeterminate:
@@ -236,12 +250,15 @@ def _in_doubt(write: Write) -> Indeterminate:
 
 @lru_cache(4096)
 def policy(store: StoreRef) -> Retry | None:
-    """Return how often a store's effects are sent again, by its option `retries`; None where they are not.
+    """Return how often a store's effects are sent again; None where they are not.
+
+    The option is `retries` for a store far away, and `again` for one that is not asked in another way for it:
+    files, and what users write.
 
     >>> policy(StoreRef("gcs", (("retries", (2, 0.5, 4.0)),)))
     Retry(attempts=3, first=0.5, longest=4.0)
     """
-    chosen = store.option("retries")
+    chosen = store.option("retries") or store.option("again")
     if not isinstance(chosen, tuple):
         return None
     retries, first, longest = chosen
@@ -249,7 +266,14 @@ def policy(store: StoreRef) -> Retry | None:
 
 
 def far(effect: Effect[T], retry: Retry) -> Program[T]:
-    """Return the program that answers a storage effect of a store that is asked again by `retry`."""
+    """Return the program that answers a storage effect of a store that is asked again by `retry`.
+
+    What a store far away lists and removes page by page, each page asked for again, another does in one.
+    """
+    if not is_far(effect.store):  # type: ignore[attr-defined]
+        program = retry(effect)
+        assert program is not None
+        return program
     if isinstance(effect, List):
         return handled(retry, list_by_pages(effect))  # type: ignore[arg-type]
     if isinstance(effect, DeleteRange):

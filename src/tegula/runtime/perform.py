@@ -154,6 +154,9 @@ class Performer:
 
     def _tried(self, effect: Tried) -> TriedColumns:
         leaf = self._leaf_of(effect.block.store)
+        native: Callable[[Tried], TriedColumns] | None = getattr(leaf, "tried", None)
+        if native is not None:
+            return native(effect)
         tried: TriedColumns = leaf.perform(effect) if _far(leaf) else run(try_each(effect), self)
         return tried
 

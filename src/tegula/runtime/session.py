@@ -176,8 +176,11 @@ async def _far(effect: Any, retry: Retry) -> Any:
     return outcome
 
 
+_ASKED = (Tried, Read, Write, Origin, ListPage, List, Children, DeleteRange)
+
+
 def _once(effect: Effect[Any]) -> Program[Any] | None:
-    return _ask_once(effect) if isinstance(effect, (Tried, Read, Write, Origin, ListPage)) else None
+    return _ask_once(effect) if isinstance(effect, _ASKED) else None
 
 
 async def _ask_once(effect: Effect[Any]) -> Any:

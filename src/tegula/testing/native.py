@@ -6,10 +6,10 @@ from typing import Any
 
 from tegula.effects.effect import Program
 from tegula.effects.handler import expanded
-from tegula.effects.storage import UNCHANGED, ReadMany, WriteMany
+from tegula.effects.storage import UNCHANGED, List, ListPage, Origin, ReadMany, Tried, WriteMany
 from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
-from tegula.kv.spec import ByteRange
+from tegula.kv.spec import ByteRange, KeyRange
 from tegula.runtime.session import run
 from tegula.testing.values import raises
 
@@ -97,6 +97,63 @@ class NativeChecks:
         ]
         assert [str(error) for error in errors] == [str(errors[0])] * 2
         assert "[0, 50)" in str(errors[0])
+
+    def test_a_block_that_is_tried_is_its_rows_tried(self, store: Any) -> None:
+        for number in range(5):
+            store[f"{number}"] = b"x" * number
+        known = store.read("3").result().stamp.generation
+        block = ReadMany(
+            store._ref,
+            [self._key(store, f"{number}") for number in range(6)],
+            [None, ByteRange(0, 9), ByteRange(1), None, ByteRange(0, 8), None],
+            [UNKNOWN, UNKNOWN, UNKNOWN, known, UNKNOWN, UNKNOWN],
+        )
+        native, defined = both(Tried(block))
+        for found in (native, defined):
+            assert sorted(found.errors) == [1, 4], found
+            assert all(isinstance(error, OutOfRange) for error in found.errors.values()), found
+        assert [str(native.errors[row]) for row in (1, 4)] == [str(defined.errors[row]) for row in (1, 4)]
+        assert native.columns.generations == defined.columns.generations
+        values = [
+            [bytes(value) if isinstance(value, (bytearray, memoryview)) else value for value in found]
+            for found in (native.columns.values, defined.columns.values)
+        ]
+        assert values == [[b"", None, b"x", UNCHANGED, None, None]] * 2
+
+    def test_writes_that_are_tried_are_their_rows_tried(self, store: Any) -> None:
+        for name, answer in (("native", _as_it_is), ("defined", expanded)):
+            below = store / f"{name}/"
+            now = below.write("now", b"1").result().generation
+            keys = [self._key(below, key) for key in ("now", "there", "made", "any")]
+            below["there"] = b"1"
+            conditions = [now, NO_VALUE, NO_VALUE, UNKNOWN]
+            done = run(answer(_ask(Tried(WriteMany(store._ref, keys, [b"2"] * 4, conditions)))))
+            assert not done.errors
+            assert [generation != UNKNOWN for generation in done.columns.generations] == (
+                [True, False, True, True]
+            ), name
+            assert [below[key] for key in ("now", "there", "made", "any")] == [b"2", b"1", b"2", b"2"]
+
+    def test_the_pages_of_a_listing_are_the_listing(self, store: Any) -> None:
+        for number in range(12):
+            store[f"p/{number}"] = b"1"
+        wanted = KeyRange.prefix(self._key(store, "p/"))
+        found: list[str] = []
+        token = ""
+        while True:
+            page = run(_ask(ListPage(store._ref, wanted, token)))
+            found += page.listing.keys
+            token = page.token
+            if not token:
+                break
+        assert sorted(found) == sorted(run(_ask(List(store._ref, wanted))).keys)
+        assert len(found) == 12
+
+    def test_where_a_value_comes_from_is_its_generation(self, store: Any) -> None:
+        for value in (b"1", b"2"):
+            made = store.write("a", value).result().generation
+            assert run(_ask(Origin(store._ref, self._key(store, "a")))).generation == made
+        assert run(_ask(Origin(store._ref, self._key(store, "b")))).generation == NO_VALUE
 
     def test_a_block_of_writes(self, store: Any) -> None:
         for name, answer in (("native", _as_it_is), ("defined", expanded)):

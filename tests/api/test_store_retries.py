@@ -14,7 +14,6 @@ from tegula.runtime.live import leaf
 
 from ..testing.stores_of_users import Versioned
 
-
 _fresh = itertools.count()
 
 

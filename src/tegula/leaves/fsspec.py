@@ -9,7 +9,7 @@ conditional writes: writers in other processes may lose each other's work, and w
 opened for writing.  Local files are replaced in one step; a killed writer may leave a file ``*.part``.
 
 What says that asking again may help: a connection that fails, a time that is over, and the statuses of HTTP
-after which object stores are asked again (408, 429, 5xx), by whatever name the file system's errors have them.
+after which object stores are asked again (408, 429, 5xx), whatever the errors of the file system are called.
 
 After a fork the file system is made anew: those of fsspec may not cross one.
 """

@@ -33,7 +33,7 @@ from math import inf
 from typing import Any
 
 from tegula.leaves.exchange import LIMITS, ORIGINS, Exchange, Limit, NoReply, Origin
-from tegula.leaves.wire.http1 import BadReply, Reader, Reply
+from tegula.leaves.wire.http1 import Reader, Reply
 
 __all__ = ["submit"]
 
@@ -217,7 +217,7 @@ class _Connection:
                 self.handshake()
             elif self.state == "idle":  # it was closed, or says what nobody asked for
                 self.forget()
-        except (OSError, BadReply) as error:
+        except Exception as error:  # whatever it is, it is this connection's: the thread serves all of them
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:

@@ -336,7 +336,7 @@ class GcsLeaf:
             lambda _: wire.list_request(
                 self._bucket, effect.range, effect.token, self._project, effect.delimiter
             ),
-            lambda answers: wire.page(self._reply(answers[0], access), effect.range),
+            lambda answers: wire.page(self._reply(answers[0], access), effect.range, effect.token),
         )
 
     def _read_many(self, effect: ReadMany, access: dict[str, str], started: float) -> _Task:

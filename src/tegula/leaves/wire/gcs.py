@@ -287,7 +287,10 @@ def _no_bucket(reply: Reply) -> bool:
 
 def _generation(reply: Reply) -> bytes:
     shown = reply.headers.get("x-goog-generation", "")
-    return generation_of(_whole_number({"generation": shown}, "generation"))
+    number = _whole_number({"generation": shown}, "generation")
+    if not number:
+        raise Unavailable("the reply says no generation")
+    return generation_of(number)
 
 
 def _document(reply: Reply) -> dict[str, Any]:
@@ -433,8 +436,13 @@ def deleted(reply: Reply, if_equal: bytes, time: float) -> WriteOutcome:
     raise failure(reply, acts=True)
 
 
-def page(reply: Reply, wanted: KeyRange) -> Page:
-    """Return what a reply to `list_request` for a range says; there, names come in order."""
+def page(reply: Reply, wanted: KeyRange, asked: str = "") -> Page:
+    """Return what a reply to `list_request` for a range says; there, names come in order.
+
+    Raises:
+        FailedPrecondition: the page that follows is the one that was `asked` for: there would be no end.
+        TegulaError: what the store says.
+    """
     if reply.status != 200:
         raise failure(reply)
     document = _document(reply)
@@ -443,15 +451,18 @@ def page(reply: Reply, wanted: KeyRange) -> Page:
         keys = [str(item["name"]) for item in items]
         sizes = [int(item.get("size", -1)) for item in items]
         folders = [str(folder) for folder in document.get("prefixes", [])]
-    except (KeyError, TypeError, ValueError):
+        rows = [row for row, key in enumerate(keys) if key in wanted]
+        last = from_key(keys[-1]) if keys else b""
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise Unavailable("the reply is no listing") from None
     token = str(document.get("nextPageToken", ""))
-    rows = [row for row, key in enumerate(keys) if key in wanted]
     if len(rows) < len(keys):
         end = from_key(wanted.exclusive_max)
-        if end and from_key(keys[-1]) >= end:
+        if end and last >= end:
             token = ""
         keys, sizes = [keys[row] for row in rows], [sizes[row] for row in rows]
+    if token and token == asked:
+        raise FailedPrecondition("the listing goes in a circle: a page is followed by itself")
     return Page(Listing(keys, sizes), token, folders)
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 __all__ = ["BadReply", "Reader", "Reply", "head"]
 
 LONGEST_HEAD = 256 << 10
+LONGEST_NUMBER = 18  # digits
 
 
 class BadReply(Exception):
@@ -25,7 +26,7 @@ class BadReply(Exception):
 
 
 class Reply(NamedTuple):
-    """A whole reply: status, headers by lower-case name (the last one wins), body."""
+    """A whole reply: status, headers by lower-case name (several of one name joined by commas), body."""
 
     status: int
     headers: Mapping[str, str]
@@ -161,7 +162,12 @@ class Reader:
             name, colon, value = line.partition(":")
             if not colon:
                 raise BadReply("a header without a colon")
-            headers[name.lower()] = value.strip(" \t")
+            name, value = name.lower(), value.strip(" \t")
+            if name in headers:
+                if name == "content-length" and headers[name] != value:
+                    raise BadReply("two lengths")
+                value = f"{headers[name]}, {value}" if name != "content-length" else value
+            headers[name] = value
         connection = headers.get("connection", "").lower()
         self.reusable = "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
 
@@ -177,7 +183,7 @@ class Reader:
             self._mode, self._left = "chunks", rest
             return self._chunks()
         elif length is not None:
-            if not length.isascii() or not length.isdigit():
+            if not length.isascii() or not length.isdigit() or len(length) > LONGEST_NUMBER:
                 raise BadReply("a length that is no number")
             self._mode = "length"
             size = int(length)
@@ -200,12 +206,24 @@ class Reader:
     def _chunks(self) -> bool:
         data, at = self._left, 0
         while True:
+            if self._filled:  # bytes of a chunk, and the line break behind it, that are still to come
+                more = min(self._filled - 2, len(data) - at)
+                if more > 0:
+                    self._body += memoryview(data)[at : at + more]
+                    at, self._filled = at + more, self._filled - more
+                if self._filled > 2 or len(data) - at < 2:
+                    break
+                if data[at : at + 2] != b"\r\n":
+                    raise BadReply("a chunk longer than it says")
+                at, self._filled = at + 2, 0
             line = data.find(b"\r\n", at)
             if line < 0:
+                if len(data) - at > LONGEST_HEAD:
+                    raise BadReply("a chunk without a size")
                 break
             digits = data[at:line].split(b";", 1)[0].strip()
             try:
-                size = int(digits, 16)
+                size = int(digits, 16) if len(digits) <= LONGEST_NUMBER else -1
             except ValueError:
                 raise BadReply("a chunk without a size") from None
             if size < 0 or not digits.isalnum():
@@ -218,12 +236,6 @@ class Reader:
                 if len(data) != (end + 2 if end == line + 2 else end + 4):
                     self.reusable = False
                 return True
-            stop = line + 2 + size
-            if len(data) < stop + 2:
-                break
-            if data[stop : stop + 2] != b"\r\n":
-                raise BadReply("a chunk longer than it says")
-            self._body += data[line + 2 : stop]
-            at = stop + 2
+            at, self._filled = line + 2, size + 2
         self._left = data[at:]
         return False

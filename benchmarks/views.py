@@ -11,6 +11,8 @@ here.  The last three lines of `ON_VIEWS` make a new value and look at what come
 
 from __future__ import annotations
 
+import copy
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -74,39 +76,73 @@ x[10:50].T[..., 20].translate_by[1, 1].domain
 """.strip().splitlines()
 
 ON_STORES = """
+x.rank
+x.dtype
 x.spec()
 x.spec().to_json()
+x[5:].spec().to_json()
 x.schema
 x.chunk_layout
+x.fill_value
+repr(x)
 """.strip().splitlines()
 
 ON_TRANSFORMS = """
 x.output
 x.output[0]
 x((20, 20, 20))
+x([20, 20, 20])
+explicit((20, 8, 9))
 x == y
+x == again
+x == explicit
+pickle.dumps(x)
+pickle.loads(pickled)
+copy.copy(x)
 x.to_json()
+explicit.to_json()
 IndexTransform(json=document)
 repr(x)
+repr(explicit)
 """.strip().splitlines()
 
 ON_NOTHING = """
 Dim(5)
 Dim(3, 7)
+Dim("x")
 Dim(inclusive_min=3, exclusive_max=7, label="y")
 IndexDomain(3)
 IndexDomain(shape=[3, 4, 5])
 IndexDomain(inclusive_min=[1, 2, 3], exclusive_max=[4, 5, 6], labels=["x", "y", "z"])
 IndexDomain([Dim(5), Dim(6), Dim("z")])
+IndexDomain(json=written)
 IndexTransform(3)
 IndexTransform(box)
 IndexTransform(input_shape=[2, 3], output=[OutputIndexMap(7), OutputIndexMap(input_dimension=1)])
 OutputIndexMap(5)
 OutputIndexMap(input_dimension=0, offset=3, stride=2)
+5 in dim
+Dim(4, 6) in dim
+dim == Dim(3, 9)
+dim.intersect(Dim(4, 12))
+dim.hull(Dim(4, 12))
+repr(dim)
 box[0]
+named["y"]
+box[1, 0]
+box[d[1].translate_to[3]]
+list(box)
 box.T
+box.shape
 box.translate_by[3]
-box.intersect(box)
+box.label["a", "b", "c"]
+box.mark_bounds_implicit[True]
+box.intersect(other)
+box.hull(other)
+box == other
+box == IndexDomain(box)
+pickle.loads(pickle.dumps(box))
+repr(box)
 box.to_json()
 d["x"]
 d["x"].translate_to[3]
@@ -119,6 +155,7 @@ def _names(ts: Any) -> dict[str, Any]:
     small = np.zeros((60, 60), bool)
     small[3, 4] = small[50, 7] = True
     box = ts.IndexDomain(inclusive_min=[10, 5, 6], shape=[40, 50, 30])
+    named = ts.IndexDomain(shape=[40, 50, 30], labels=["x", "y", "z"])
     maps = [
         ts.OutputIndexMap(5),
         ts.OutputIndexMap(input_dimension=1, offset=2),
@@ -133,7 +170,14 @@ def _names(ts: Any) -> dict[str, Any]:
         "points": np.array([11, 15, 19, 12, 40]),
         "mask": np.arange(60) % 20 == 19,
         "mask2": small,
+        "dim": ts.Dim(3, 9),
         "box": box,
+        "other": ts.IndexDomain(inclusive_min=[12, 4, 7], shape=[30, 50, 40]),
+        "named": named,
+        "written": box.to_json(),
+        "pickled": pickle.dumps(ts.IndexTransform(box)[::2]),
+        "pickle": pickle,
+        "copy": copy,
         "explicit": ts.IndexTransform(box)[15:30, ::2],
         "implicit": ts.IndexTransform(2, output=maps),
         "moved": ts.d["x", "y"].translate_by[5],
@@ -188,7 +232,8 @@ def _cases_on(subject: str, make: Callable[[Any], Any], lines: list[str], option
 
         def runs(ts: Any, code: Any = code) -> Callable[[], Any]:
             x = make(ts)
-            run: Callable[[], Any] = eval(code, {**_names(ts), "x": x, "y": x})
+            names = {**_names(ts), "x": x, "y": x, "again": make(ts)}
+            run: Callable[[], Any] = eval(code, names)
             return run
 
         peers = {peer: attempt(lambda ts=ts: runs(ts)) for peer, ts in SAME_LINES.items()}

@@ -38,6 +38,7 @@ __all__ = [
     "number",
     "ordered",
     "pretty",
+    "pretty_member",
     "quoted",
     "take",
     "text",
@@ -196,21 +197,26 @@ def pretty(value: Any, *, indent: int = 0, used: int = 0) -> str:
     line = _one_line(value, _WIDTH - used)
     if line is not None:
         return line
-    pad = " " * (indent + 2)
-    # one column for the comma after each bracket that this item is in
-    commas = indent // 2 + 1
     if isinstance(value, dict):
-        parts = [f"{pad}'{_escaped(key)}': " for key in sorted(value)]
-        items = [
-            part + pretty(value[key], indent=indent + 2, used=len(part) + commas)
-            for part, key in zip(parts, sorted(value), strict=True)
-        ]
+        items = [pretty_member(key, value[key], indent=indent) for key in sorted(value)]
         opening, closing = "{", "}"
     else:
+        # one column for the comma after each bracket that this item is in
+        pad, commas = " " * (indent + 2), indent // 2 + 1
         items = [pad + pretty(item, indent=indent + 2, used=indent + 2 + commas) for item in value]
         opening, closing = "[", "]"
     body = "".join(f"{item},\n" for item in items)
     return f"{opening}\n{body}{' ' * indent}{closing}"
+
+
+def pretty_member(name: str, value: Any, *, indent: int = 0) -> str:
+    """Return a member of an object that takes several lines, as `pretty` shows it; without the comma.
+
+    >>> pretty_member("shape", [3, 4])
+    "  'shape': [3, 4]"
+    """
+    part = f"{' ' * (indent + 2)}'{_escaped(name)}': "
+    return part + pretty(value, indent=indent + 2, used=len(part) + indent // 2 + 1)
 
 
 def _one_line(value: Any, room: int) -> str | None:

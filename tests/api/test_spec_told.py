@@ -7,6 +7,8 @@ import json
 import pytest
 
 import tegula as ts
+from tegula.api.storejson import bound_spec
+from tegula.binding import pretty
 
 VIEWS = [
     lambda x: x,
@@ -68,3 +70,11 @@ def test_a_layout_that_was_given_away_can_be_changed():
     assert store.chunk_layout == before
     assert store.chunk_layout is not store.chunk_layout
     assert store.dimension_units == (None, None)
+
+
+@pytest.mark.parametrize("driver", FORMATS)
+def test_a_handle_is_printed_from_its_specification(driver):
+    store = _opened(driver)
+    for see in (*VIEWS, *VIEWS):
+        view = see(store)
+        assert repr(view) == f"TensorStore({pretty(bound_spec(view).to_json())})"

@@ -43,8 +43,12 @@ class Root(Record, eq=False):
     told: bytes | None = derived()
     """The JSON of the specification but for the transform, marshalled, once somebody asked."""
 
+    shown: tuple[tuple[str, str], ...] | None = derived()
+    """The members of the repr but for the transform, once somebody asked."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "told", None)
+        object.__setattr__(self, "shown", None)
 
 
 class StoreFacts:

@@ -10,7 +10,7 @@ from tegula.api.opened import Opened
 from tegula.api.spec import DOCUMENTS, Spec, made_spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody
 from tegula.api.wholebody import OpenedWhole
-from tegula.binding import pretty
+from tegula.binding import pretty, pretty_member
 from tegula.errors import TegulaError
 from tegula.plan.gather import pick
 from tegula.schema.layout import ChunkLayout
@@ -205,10 +205,26 @@ def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Sp
 
 def show(store: TensorStore) -> str:
     """Return the repr of a handle."""
+    if isinstance(store._root.source, Chunked):
+        return _show_chunked(store)
     try:
         return f"TensorStore({pretty(bound_spec(store).to_json())})"
     except TegulaError:  # elements that JSON cannot hold
         return "TensorStore(...)"
+
+
+def _show_chunked(store: TensorStore) -> str:
+    """Return the repr of a chunked array, which takes several lines; views differ in the transform alone."""
+    root = store._root
+    known = root.shown
+    if known is None:
+        whole = bound_spec(store).to_json()
+        del whole["transform"]
+        known = tuple([(name, pretty_member(name, whole[name])) for name in sorted(whole)])
+        object.__setattr__(root, "shown", known)
+    members = sorted([*known, ("transform", pretty_member("transform", store._transform.to_json()))])
+    lines = "".join([f"{line},\n" for _, line in members])
+    return f"TensorStore({{\n{lines}}})"
 
 
 # ---------------------------------------------------------------- pickling

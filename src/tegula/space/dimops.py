@@ -135,19 +135,20 @@ def _moved_box(
 
 
 def moved_domain(source: IndexDomain, name: str, given: object) -> IndexDomain | None:
-    """Return a bare domain after the named translation; None where the long way must decide."""
-    los, his = source.inclusive_min, source.exclusive_max
-    if type(given) is tuple:
-        if len(given) != len(los):
+    """Return a bare domain after the named translation, by or to small integers; else None."""
+    los = source.inclusive_min
+    entries = given if isinstance(given, tuple) else (given,) * len(los)
+    if len(entries) != len(los):
+        return None
+    to, back = name == "translate_to", name == "translate_backward_by"
+    new_los, new_his = [], []
+    for lo, hi, entry in zip(los, source.exclusive_max, entries):  # noqa: B905 - of one length
+        if type(entry) is not int or not -SMALL < entry < SMALL or lo <= -SMALL or hi >= SMALL:
             return None
-        for entry in given:
-            if type(entry) is not int or not -SMALL < entry < SMALL:
-                return None
-    elif type(given) is not int or not -SMALL < given < SMALL:
-        return None
-    if los and not (min(los) > -SMALL and max(his) < SMALL):
-        return None
-    return _moved_box(source, name, given)[0]
+        move = entry - lo if to else -entry if back else entry
+        new_los.append(lo + move)
+        new_his.append(hi + move)
+    return domain(tuple(new_los), tuple(new_his), source.labels, source.lower_mask, source.upper_mask)
 
 
 def labelled_domain(source: IndexDomain, _name: str, given: object) -> IndexDomain | None:

@@ -20,7 +20,7 @@ from tegula.space.compose import compose
 from tegula.space.direct import true_positions
 from tegula.space.domain import check_rank
 from tegula.space.labels import dimension_of_label
-from tegula.space.plain import indexed, on_dimension
+from tegula.space.plain import indexed, on_dimension, placed
 from tegula.space.selection import Spec, in_range, new_dims, numbered
 from tegula.space.slicing import Expression
 from tegula.space.transform import IndexTransform
@@ -148,11 +148,38 @@ def _on_one(t: IndexTransform, spec: Spec, expression: Expression) -> dimops.Res
     return None if view is None else (view, () if type(term) is int else (i,))
 
 
+def _on_each(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result | None:
+    """Return the result of one term on each of several dimensions, None where the longer way must decide."""
+    labels = t.domain.labels
+    rank = len(labels)
+    terms: list[Any] = [_WHOLE] * rank
+    dims: list[int] = []
+    gone: list[int] = []
+    for spec, term in zip(specs, expression.terms, strict=True):
+        if type(spec) is int:
+            i = spec if spec >= 0 else spec + rank
+            if not 0 <= i < rank:
+                return None
+        elif type(spec) is str and spec and spec in labels:
+            i = labels.index(spec)
+        else:
+            return None
+        if terms[i] is not _WHOLE:
+            return None
+        terms[i] = term
+        (gone if type(term) is int else dims).append(i)
+    view = placed(t, tuple(terms), expression.mode)
+    if view is None or not gone:
+        return None if view is None else (view, dims)
+    return view, [i - sum([j < i for j in gone]) for i in dims]
+
+
 def index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
     """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
     source = t.domain
-    if len(specs) == 1 and expression.plain and not expression.new_dims and len(expression.terms) == 1:
-        direct = _on_one(t, specs[0], expression)
+    if expression.plain and not expression.new_dims and len(expression.terms) == len(specs):
+        one = len(specs) == 1
+        direct = _on_one(t, specs[0], expression) if one else _on_each(t, specs, expression)
         if direct is not None:
             return direct
     if expression.scalar and expression.new_dims == 1:

@@ -12,6 +12,7 @@ Python integers, implicit flags are bit masks.  Law: `IndexDomain(list(domain)) 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from math import prod
 from operator import attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
@@ -19,18 +20,17 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 from tegula.binding import ABSENT
 from tegula.errors import IndexingError, InvalidArgument
 from tegula.space.arguments import int64, is_whole, label_of, row
-from tegula.space.columns import ZEROS
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.indexable import Movable, Operations
-from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE
+from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, quoted
 from tegula.space.labels import check_labels, dimension_of_label
+from tegula.space.parts import plain_parts
 
 if TYPE_CHECKING:
     from tegula.space.keys import DimSelectionLike, IndexKey
     from tegula.space.transform import IndexTransform
 
 NO_LABELS = tuple(("",) * rank for rank in range(MAX_RANK + 1))
-_LARGE = 2**60
 _unbounded: dict[int, IndexDomain] = {}
 
 
@@ -122,6 +122,11 @@ def unbounded(rank: int) -> IndexDomain:
     return known
 
 
+@lru_cache(MAX_RANK + 1)
+def _template(rank: int) -> str:
+    return "{ " + ", ".join(["[%d, %d)"] * rank) + " }"
+
+
 class IndexDomain(Movable, Frozen, _RawDomain):
     """A row of dimensions: bounds, which of them are implicit, and labels.
 
@@ -154,7 +159,8 @@ class IndexDomain(Movable, Frozen, _RawDomain):
     ) -> IndexDomain:
         """Build from whichever form was given."""
         if (
-            json is dimensions is None
+            json is ABSENT
+            and dimensions is None
             and implicit_lower_bounds is implicit_upper_bounds is inclusive_max is None
         ):
             plain = plainly(rank, inclusive_min, exclusive_max, shape, labels)
@@ -489,7 +495,18 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         return hash(fields)
 
     def __repr__(self) -> str:
-        return f"{{ {', '.join(map(str, self))} }}"
+        los, his = self.inclusive_min, self.exclusive_max
+        if self.lower_mask or self.upper_mask or not los or -INF in los or END in his:
+            return f"{{ {', '.join(map(str, self))} }}"
+        if self.labels is NO_LABELS[self.rank]:
+            row: list[int] = [0] * (2 * len(los))
+            row[::2] = los
+            row[1::2] = his
+            return _template(len(los)) % tuple(row)
+        shown = "{"
+        for lo, hi, name in zip(los, his, self.labels):  # noqa: B905 - of one length
+            shown += f" {quoted(name)}: [{lo}, {hi})," if name else f" [{lo}, {hi}),"
+        return shown[:-1] + " }"
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.inclusive_min, self.exclusive_max, self.labels, self.lower_mask, self.upper_mask)
@@ -508,44 +525,8 @@ def plainly(rank: Any, inclusive_min: Any, exclusive_max: Any, shape: Any, label
         if type(rank) is int:
             return unbounded(rank) if 0 <= rank <= MAX_RANK else None
         return of_dims(rank) if type(rank) is list else None
-    ends = exclusive_max if shape is None else shape
-    kind = type(ends)
-    if (kind is not list and kind is not tuple) or not (shape is None or exclusive_max is None):
-        return None
-    count = len(ends)
-    if count > MAX_RANK:
-        return None
-    if inclusive_min is None:
-        if shape is None:
-            return None
-        for end in ends:
-            if type(end) is not int or not 0 <= end < _LARGE:
-                return None
-        los, his = ZEROS[count], tuple(ends)
-    else:
-        kind = type(inclusive_min)
-        if (kind is not list and kind is not tuple) or len(inclusive_min) != count:
-            return None
-        lasts = []
-        for lo, end in zip(inclusive_min, ends, strict=True):
-            if type(lo) is not int or type(end) is not int or not -_LARGE < lo < _LARGE:
-                return None
-            last = end if shape is None else lo + end
-            if not lo <= last < _LARGE:
-                return None
-            lasts.append(last)
-        los, his = tuple(inclusive_min), tuple(lasts)
-    if labels is None:
-        return domain(los, his)
-    kind = type(labels)
-    if (kind is not list and kind is not tuple) or len(labels) != count:
-        return None
-    for label in labels:
-        if type(label) is not str or not label.isascii():
-            return None
-    names = tuple(labels)
-    check_labels(names)
-    return domain(los, his, names)
+    parts = plain_parts(inclusive_min, exclusive_max, shape, labels)
+    return None if parts is None else domain(*parts)
 
 
 def _flags(mask: int, rank: int) -> tuple[bool, ...]:

@@ -302,7 +302,10 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
             along[i] = (array.reshape(shapes[k]) if made > 1 else array, lo, hi)
     if count == rank and dims is COUNT[rank] and strides is ONES[rank] and offsets is ZEROS[rank]:
         looked = None if along is None else tuple(along[:rank])
-        return columns(space, tuple(places), tuple(moves), tuple(steps), looked, t._near)
+        dims = tuple(places)
+        if made == rank and dims == COUNT[rank]:
+            dims = COUNT[rank]
+        return columns(space, dims, tuple(moves), tuple(steps), looked, t._near)
     looked = None if along is None else tuple(map(along.__getitem__, dims))
     places.append(-1)  # for outputs that follow no dimension
     if not shifted:

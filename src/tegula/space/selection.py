@@ -26,8 +26,17 @@ def specs_of(selection: Any) -> tuple[Spec, ...]:
 
     Raise `TypeError` for anything else.
     """
-    if type(selection) is int and MIN_INT64 <= selection <= MAX_INT64:
+    kind = type(selection)
+    if kind is str and selection.isascii():
         return (selection,)
+    if kind is int and MIN_INT64 <= selection <= MAX_INT64:
+        return (selection,)
+    if kind is tuple:
+        for one in selection:
+            if not _is_spec(one):
+                break
+        else:
+            return selection  # type: ignore[no-any-return]
     chosen = getattr(selection, "_selected", None)
     if chosen is not None:
         return chosen  # type: ignore[no-any-return]
@@ -40,6 +49,20 @@ def specs_of(selection: Any) -> tuple[Spec, ...]:
     if not isinstance(selection, Iterable) or hasattr(selection, "_transform"):
         raise TypeError(f"{type(selection).__name__} does not select dimensions")
     return tuple([spec for item in selection for spec in specs_of(item)])
+
+
+def _is_spec(one: Spec) -> bool:
+    """Tell whether what was given for a dimension stands for itself."""
+    if type(one) is str:
+        return one.isascii()
+    if type(one) is int:
+        return MIN_INT64 <= one <= MAX_INT64
+    if type(one) is not slice or one.step is not None:
+        return False
+    start, stop = one.start, one.stop
+    return (start is None or (type(start) is int and MIN_INT64 <= start <= MAX_INT64)) and (
+        stop is None or (type(stop) is int and MIN_INT64 <= stop <= MAX_INT64)
+    )
 
 
 def _range(given: slice) -> slice:

@@ -109,24 +109,24 @@ class Expression:
         mode, place = self.mode, self.place
         self.has_ellipsis = False
         self.joint = ()
-        self.taken = self.new_dims = 0
+        taken = new_dims = arrays_given = 0
         consecutive = mode == "default"
         arrays = broken = False
         terms: list[Any] = []
         for raw in given if isinstance(given, tuple) else (given,):
             if type(raw) is int and -INF < raw < INF:
                 terms.append(raw)
-                self.taken += 1
+                taken += 1
                 continue
             if type(raw) is slice and _whole(raw.start) and _whole(raw.stop) and _whole(raw.step):
                 terms.append(raw)
-                self.taken += 1
+                taken += 1
                 broken = arrays
                 continue
             term = _term(raw)
             if isinstance(term, int):
                 terms.append(term)
-                self.taken += 1
+                taken += 1
             elif term is Ellipsis:
                 if self.has_ellipsis:
                     raise IndexingError("An index can only have a single ellipsis (`...`)")
@@ -139,12 +139,12 @@ class Expression:
                     raise IndexingError(
                         "tensorstore.newaxis (`None`) not valid in chained indexing operations"
                     )
-                self.new_dims += 1
+                new_dims += 1
                 terms.append(None)
                 broken = arrays
             elif isinstance(term, list):
                 terms.extend(term)
-                self.taken += len(term)
+                taken += len(term)
                 broken = arrays
                 if len(term) != 1 or is_row(raw.start) or is_row(raw.stop) or is_row(raw.step):
                     self.scalar = False
@@ -160,25 +160,24 @@ class Expression:
                                 "dimension selection"
                             )
                         consecutive = False
-                    self.taken += term.ndim
+                    taken += term.ndim
                 else:
-                    self.taken += 1
+                    taken += 1
                     if term.ndim:
                         self.scalar = False
                 terms.append(term)
+                arrays_given += 1
                 if mode != "oindex":
                     self.joint = joint_shape(self.joint, shape)
                     arrays = True
                     if broken:
                         consecutive = False
         self.terms = tuple(terms)
+        self.taken, self.new_dims = taken, new_dims
         self.plain = (
             not self.has_ellipsis
-            and self.taken + self.new_dims == len(terms)
-            and (
-                mode == "oindex"
-                or len([1 for term in terms if type(term) is np.ndarray]) <= (mode == "default")
-            )
+            and taken + new_dims == len(terms)
+            and (mode == "oindex" or arrays_given <= (mode == "default"))
         )
         self.consecutive = consecutive
 

@@ -7,8 +7,10 @@ Law: where `plain_text` may be asked, it is `text`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tegula.space.columns import COUNT, ONES, ZEROS
 from tegula.space.interval import MAX_RANK, interval_text, quoted
 from tegula.space.maps import array_text
 
@@ -17,7 +19,17 @@ if TYPE_CHECKING:
 
 _INPUT = tuple(f"    {i}: [" for i in range(MAX_RANK))
 _OUTPUT = tuple(f"    out[{i}] = " for i in range(MAX_RANK))
-_ALONG = tuple(f" + 1 * in[{i}]\n" for i in range(MAX_RANK))
+_ALONG = tuple(f" * in[{i}]\n" for i in range(MAX_RANK))
+
+
+@lru_cache(64)
+def _head(rank: int, count: int) -> str:
+    return f"Rank {rank} -> {count} index space transform:\n  Input domain:\n"
+
+
+@lru_cache(MAX_RANK + 1)
+def _identity(rank: int) -> str:
+    return "".join(["  Output index maps:\n", *(f"    out[{i}] = 0 + 1 * in[{i}]\n" for i in range(rank))])
 
 
 def text(t: IndexTransform) -> str:
@@ -55,16 +67,20 @@ def plain_text(t: IndexTransform) -> str:
     True
     """
     domain, dims = t.domain, t._dims
-    shown = f"Rank {domain.rank} -> {len(dims)} index space transform:\n  Input domain:\n"
-    rows = zip(_INPUT, domain.inclusive_min, domain.exclusive_max, domain.labels)  # noqa: B905
+    rank = len(dims)
+    shown = _head(domain.rank, rank)
+    los, his = domain.inclusive_min, domain.exclusive_max
+    rows = zip(_INPUT, los, his, domain.labels)  # noqa: B905 - of one length
     for start, lo, hi, name in rows:
         shown += f"{start}{lo}, {hi}) {quoted(name)}\n" if name else f"{start}{lo}, {hi})\n"
+    if dims is COUNT[rank] and t._strides is ONES[rank] and t._offsets is ZEROS[rank]:
+        return shown + _identity(rank)
     shown += "  Output index maps:\n"
     for start, along, offset, stride in zip(_OUTPUT, dims, t._offsets, t._strides):  # noqa: B905
         if stride == 1:
-            shown += f"{start}{offset}{_ALONG[along]}"
+            shown += f"{start}{offset} + 1{_ALONG[along]}" if offset else f"{start}0 + 1{_ALONG[along]}"
         elif stride:
-            shown += f"{start}{offset} + {stride} * in[{along}]\n"
+            shown += f"{start}{offset} + {stride}{_ALONG[along]}"
         else:
             shown += f"{start}{offset}\n"
     return shown

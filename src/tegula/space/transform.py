@@ -31,7 +31,7 @@ from tegula.space.columns import COUNT, ONES, ZEROS, Looked
 from tegula.space.components import of_components
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.domain import IndexDomain, of_dims, plainly, unbounded
-from tegula.space.image import image
+from tegula.space.image import image, of_rank
 from tegula.space.indexable import Indexable, Operations
 from tegula.space.inputs import Inputs
 from tegula.space.interval import END, INF, MAX_RANK
@@ -324,19 +324,19 @@ class IndexTransform(Inputs, Indexable, Frozen, _RawTransform):
         >>> IndexTransform(input_shape=[2, 3])([1, 2])
         (1, 2)
         """
-        if type(indices) is list:
-            indices = tuple(indices)
-        if type(indices) is tuple and (self._near or is_near(self)) and self._arrays is None:
-            source, dims = self.domain, self._dims
-            rank = len(indices)
-            if rank == source.rank:
-                for x, lo, hi in zip(indices, source.inclusive_min, source.exclusive_max):  # noqa: B905
-                    if type(x) is not int or not lo <= x < hi:
-                        return image(self, indices)
-                if dims is COUNT[rank] and self._strides is ONES[rank] and self._offsets is ZEROS[rank]:
-                    return indices
-                rows = zip(dims, self._offsets, self._strides, strict=True)
-                return tuple([a + s * indices[i] if s else a for i, a, s in rows])
+        kind, near = type(indices), self._near
+        if (kind is tuple or kind is list) and (is_near(self) if near is None else near):
+            source, dims, rank = self.domain, self._dims, len(indices)  # type: ignore[arg-type]
+            los, his = source.inclusive_min, source.exclusive_max
+            if rank == len(los) and dims is COUNT[rank]:
+                found = of_rank(rank)(indices, los, his, self._offsets, self._strides)
+                if found is not None:
+                    return found
+            elif rank == len(los) and self._arrays is None:
+                point = of_rank(rank)(indices, los, his, ZEROS[rank], ONES[rank])
+                if point is not None:
+                    rows = zip(dims, self._offsets, self._strides, strict=True)
+                    return tuple([a + s * point[i] if s else a for i, a, s in rows])
         return image(self, indices)
 
     def inverse(self) -> IndexTransform:
@@ -381,8 +381,9 @@ class IndexTransform(Inputs, Indexable, Frozen, _RawTransform):
 
     def __repr__(self) -> str:
         source = self.domain
-        plain = is_near(self) and self._arrays is None and not (source.lower_mask or source.upper_mask)
-        return plain_text(self) if plain else text(self)
+        if self._arrays is None and not (source.lower_mask or source.upper_mask) and is_near(self):
+            return plain_text(self)
+        return text(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return transform, (self.domain, self.maps)

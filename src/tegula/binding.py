@@ -156,6 +156,8 @@ _TO_ESCAPE = re.compile(r"[\\\"'\x00-\x1f\x7f]")
 
 
 def _escaped(text: str) -> str:
+    if text.isascii() and text.isprintable() and not ("'" in text or '"' in text or "\\" in text):
+        return text
     return _TO_ESCAPE.sub(lambda m: _ESCAPES.get(m[0]) or f"\\x{ord(m[0]):02x}", text)
 
 
@@ -223,6 +225,9 @@ def _one_line(value: Any, room: int) -> str | None:
     """Return `value` on one line, or None where that takes more than `room` columns."""
     if not isinstance(value, (dict, list, tuple)):
         shown = _atom(value)
+        return shown if len(shown) <= room else None
+    if type(value) is list and {int}.issuperset(map(type, value)):
+        shown = repr(value)
         return shown if len(shown) <= room else None
     left = room - 2
     parts: list[str] = []

@@ -82,7 +82,7 @@ def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: 
         i = dims[k]
         moves[i] = entry - los[i] if kind == "to" else entry if kind == "by" else -entry
     if near:
-        return deferred(_moved, (t, moves)), dims
+        return (deferred(_moved, (t, moves)) if t._dims else _moved(t, moves)), dims
     return _moved(t, moves, _checked_bounds(source, dims, entries, kind)), dims
 
 

@@ -579,6 +579,7 @@ def index_domain(over: IndexDomain, key: Any) -> IndexDomain:
 
 Operations.index = index_transform
 Operations.on_all = apply_to_all
+Operations.index_domain = index_domain
 Operations.on_domain = on_domain
 Operations.over = nowhere
 Operations.transposed = transposed

@@ -475,9 +475,7 @@ class IndexDomain(Movable, Frozen, _RawDomain):
                 text = f"Dimension index {i} is outside valid range [-{rank}, {rank})"
                 raise IndexingError(text)
             return self.dim(i % rank)
-        from tegula.space.dims import index_domain
-
-        return index_domain(self, key)
+        return Operations.index_domain(self, key)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, IndexDomain):

@@ -38,6 +38,8 @@ class Operations:
     """The named operation on all dimensions."""
     transposed: Callable[[IndexTransform, Any], IndexTransform]
     """The dimensions in the given order."""
+    index_domain: Callable[[IndexDomain, Any], IndexDomain]
+    """`domain[key]` for a key that is more than one number or label."""
     on_domain: Callable[[IndexDomain, str, Any], IndexDomain | None]
     """The named operation on all dimensions of a domain, None where a transform over it must decide."""
     over: Callable[[IndexDomain], IndexTransform]

@@ -149,7 +149,7 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
     arrays: list[tuple[int, IndexArray, int]] = []
     new_lowers = new_uppers = i = 0
     changed = shifted = strided = broken = False
-    shared = -1
+    shared, outer = -1, mode == "oindex"
     left = len(terms)
     for term in terms:
         left -= 1
@@ -239,16 +239,19 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
             broken = True
             i = end
         elif kind is _ARRAY or kind is list:
-            array = lone(term)
+            if kind is _ARRAY and term.dtype is _INT64 and term.ndim == 1 and term.size > 1:
+                array = term.copy()  # what `lone` does
+            else:
+                array = lone(term)
             if array is None or i == rank:
                 return None
-            if mode != "oindex" and shared >= 0:
+            if shared >= 0:
                 if new_his[shared] != array.size or (broken and mode == "default"):
                     return None
                 k = shared
             else:
                 k = len(new_los)
-                if mode != "oindex":
+                if not outer:
                     if k and mode == "vindex":
                         return None
                     shared, broken = k, False
@@ -328,19 +331,30 @@ def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransfor
     """Return `t` indexed by a term or tuple of terms, or None where the long way must decide."""
     kind = type(key)
     if kind is tuple:
-        if len(key) == 2 and key[0] is ...:
-            terms, i, term = key, t.domain.rank - 1, key[1]
-            if i < 0:
-                return None
-        else:
+        i = _lone(key, t)
+        if i < 0:
             seen = placed(t, key, mode)
             return directly(t, key, mode) if seen is None else seen
+        terms, term = key, key[-1]
     else:
         terms, i, term = (key,), 0, key
     seen = on_dimension(t, i, term, mode)
     if seen is None:
         seen = placed(t, terms, mode)
     return directly(t, terms, mode) if seen is None else seen
+
+
+def _lone(key: tuple[Any, ...], t: IndexTransform) -> int:
+    """Return the dimension of the last term, after whole slices or an ellipsis alone; else -1."""
+    last = len(key) - 1
+    if last < 1:
+        return last
+    if last == 1 and key[0] is ...:
+        return t.domain.rank - 1
+    for term in key[:last]:
+        if type(term) is not slice or not (term.start is term.stop is term.step is None):
+            return -1
+    return last
 
 
 def on_dimension(

@@ -273,9 +273,10 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
             new_uppers |= (uppers >> i) << k
         if changed:
             places += COUNT[k + rank - i][k:]
-            moves += ZEROS[rank - i]
-            steps += ONES[rank - i]
             names += labels[i:]
+            if shifted:
+                moves += ZEROS[rank - i]
+                steps += ONES[rank - i]
         new_los += los[i:]
         new_his += his[i:]
     if not changed:
@@ -303,16 +304,20 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
             if uppers and uppers >> i & 1:
                 hi = END
             along[i] = (array.reshape(shapes[k]) if made > 1 else array, lo, hi)
-    if count == rank and dims is COUNT[rank] and strides is ONES[rank] and offsets is ZEROS[rank]:
+    same = count == rank and dims is COUNT[rank]
+    if not shifted:
+        looked = None if along is None else tuple(along[:rank] if same else map(along.__getitem__, dims))
+        places.append(-1)  # for outputs that follow no dimension
+        seen = tuple(places[:rank] if same else map(places.__getitem__, dims))
+        return columns(space, seen, offsets, strides, looked, t._near)
+    if same and strides is ONES[rank] and offsets is ZEROS[rank]:
         looked = None if along is None else tuple(along[:rank])
         dims = tuple(places)
         if made == rank and dims == COUNT[rank]:
             dims = COUNT[rank]
         return columns(space, dims, tuple(moves), tuple(steps), looked, t._near)
     looked = None if along is None else tuple(map(along.__getitem__, dims))
-    places.append(-1)  # for outputs that follow no dimension
-    if not shifted:
-        return columns(space, tuple(map(places.__getitem__, dims)), offsets, strides, looked, t._near)
+    places.append(-1)
     new_dims: list[int] = []
     new_offsets: list[int] = []
     new_strides: list[int] = []

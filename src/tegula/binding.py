@@ -18,12 +18,13 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from tegula.errors import InvalidArgument, TegulaError, annotated
 
 __all__ = [
     "ABSENT",
+    "Json",
     "array",
     "as_json",
     "at",
@@ -43,6 +44,9 @@ __all__ = [
     "take",
     "text",
 ]
+
+Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | float | bool | None"
+"""A JSON value."""
 
 _INT_LOW, _INT_HIGH = -(2**63), 2**64 - 1
 

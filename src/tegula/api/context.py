@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple, overload
 
@@ -234,10 +235,10 @@ class Context:
     @overload
     def __init__(self) -> None: ...
     @overload
-    def __init__(self, spec: Any, parent: Context | None = None) -> None: ...
+    def __init__(self, spec: ContextSpec | Mapping[str, Any], parent: Context | None = None) -> None: ...
     @overload
     def __init__(self, *, json: Any, parent: Context | None = None) -> None: ...
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, *given: object, **named: object) -> None:
         spec, parent = _arguments(given, named)
         self._spec: ContextSpec | None = None
         self._parent = parent

@@ -9,7 +9,7 @@ Law: ``group[name]`` is what `open` or `open_group` of the child's own place giv
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from tegula.api.attributes import Attributes
 from tegula.api.context import Context
@@ -28,6 +28,7 @@ from tegula.runtime.session import run, submit
 from tegula.schema.layout import ChunkLayout
 
 if TYPE_CHECKING:
+    from tegula.api.keywords import OpenKeywords
     from tegula.api.store import TensorStore
 
 __all__ = ["Group", "made_group", "started"]
@@ -237,7 +238,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
         found = run(hierarchy.children(self._place, self._node))
         return [name for name, node in found.items() if node.kind == kind]
 
-    def open(self, name: str | int, **options: Any) -> Future[Any]:
+    def open(self, name: str | int, **options: Unpack[OpenKeywords]) -> Future[TensorStore | Group]:
         """Open the array or group of a name or path; `options` are those of `tegula.open`, for an array.
 
         Args:
@@ -256,7 +257,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
         >>> group.open("raw", read=True, write=False).result().mode
         'r'
         """
-        return self._start(self._opened(self._named(name), options))
+        return self._start(self._opened(self._named(name), dict(options)))
 
     def _named(self, name: object) -> str | int:
         if self._place.form.inside is None:
@@ -330,7 +331,7 @@ class Group(Mapping[str, "TensorStore | Group"]):
         chunks: Sequence[int] | None = None,
         shards: Sequence[int] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        **options: Any,
+        **options: Unpack[OpenKeywords],
     ) -> Future[TensorStore]:
         """Make an array of a name or path, and the groups between; or a scale, of the volume's data type.
 
@@ -361,10 +362,10 @@ class Group(Mapping[str, "TensorStore | Group"]):
         if self._place.form.inside is not None:
             if attributes:
                 raise InvalidArgument("A scale has no attributes: they are the volume's")
-            program = self._created_inside(str(name), dict(metadata or {}), options)
+            program = self._created_inside(str(name), dict(metadata or {}), dict(options))
         else:
             spec = {"driver": self.driver, **({"metadata": dict(metadata)} if metadata else {})}
-            program = self._array_created(check_name(name), spec, dict(attributes or {}), options)
+            program = self._array_created(check_name(name), spec, dict(attributes or {}), dict(options))
         return self._start(program, writes=True)
 
     async def _created_inside(

@@ -9,10 +9,10 @@ the shared threads.  Errors of an operation are in its future; only a wrong call
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from operator import index
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tegula.api.context import Collector, Context, ContextResource
 from tegula.api.kvspec import KvStoreSpec, bind, joined
@@ -26,6 +26,9 @@ from tegula.kv.spec import ByteRange, StoreRef, from_key
 from tegula.runtime import session
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
+
+if TYPE_CHECKING:
+    from tegula.api.batch import Batch
 
 __all__ = ["KvKeyRange", "KvReadResult", "KvStamp", "KvStore", "kv_open"]
 
@@ -62,7 +65,12 @@ class KvStore:
         raise TypeError("use KvStore.open")
 
     @staticmethod
-    def open(spec: Any, *, context: Context | None = None, transaction: None = None) -> Future[KvStore]:
+    def open(
+        spec: KvStoreSpec | str | Mapping[str, Any],
+        *,
+        context: Context | None = None,
+        transaction: None = None,
+    ) -> Future[KvStore]:
         """Open a key-value store; no I/O is done, so the future is ready.
 
         Args:
@@ -138,7 +146,7 @@ class KvStore:
         """Return the store with another transaction: a copy, since None is the only one so far.
 
         Raises:
-            Unimplemented: it is not None.
+            TypeError: it is not None.
 
         >>> store = KvStore.open("memory://").result()
         >>> store.with_transaction(None) == store
@@ -193,7 +201,7 @@ class KvStore:
         *,
         if_not_equal: str | bytes | None = None,
         staleness_bound: float | None = None,
-        batch: Any = None,
+        batch: Batch | None = None,
         byte_range: slice | None = None,
     ) -> Future[KvReadResult]:
         """Read the value of a key, or a range of its bytes (which must fit the value).

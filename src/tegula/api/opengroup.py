@@ -34,7 +34,7 @@ FORMATS = ("zarr3", "zarr", "n5", "neuroglancer_precomputed")
 
 
 def open_group(
-    spec: Any,
+    spec: KvStore | KvStoreSpec | str | Mapping[str, Any],
     *,
     open: bool | None = None,
     create: bool = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from tegula.api.context import Context, ContextResource
 from tegula.api.kvstore import KvStore, kv_open
 from tegula.api.opened import Opened, metadata_before, metadata_cache, view_of
+from tegula.api.openmode import no_transaction
 from tegula.api.running import failed
 from tegula.api.spec import FLAGS, Spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody, directory
@@ -31,6 +32,7 @@ from tegula.view import View
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from tegula.api.batch import Batch
     from tegula.api.kvspec import KvStoreSpec
     from tegula.api.openmode import OpenMode
     from tegula.api.typing import RecheckCacheOption
@@ -55,8 +57,8 @@ def open(
     assume_metadata: bool | None = None,
     assume_cached_metadata: bool | None = None,
     context: Context | None = None,
-    transaction: Any = None,
-    batch: Any = None,
+    transaction: None = None,
+    batch: Batch | None = None,
     kvstore: KvStore | KvStoreSpec | None = None,
     recheck_cached_metadata: RecheckCacheOption | None = None,
     recheck_cached_data: RecheckCacheOption | None = None,
@@ -102,8 +104,7 @@ def open(
     >>> store.domain
     { [0, 3*) }
     """
-    if transaction is not None:
-        raise _unsupported("transaction")
+    no_transaction(transaction)
     collected = None
     if batch is not None:
         from tegula.api.batch import required
@@ -138,10 +139,6 @@ def open(
     if collected is not None and isinstance(asked._body, ChunkedBody):
         return collected._defer(_opening(asked, asked._body, access))
     return _start(asked, access)
-
-
-def _unsupported(what: str) -> Exception:
-    return TypeError(f"Invalid {what}")
 
 
 class Access(NamedTuple):

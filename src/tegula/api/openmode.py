@@ -6,7 +6,7 @@ from typing import Any
 
 from tegula.space.arguments import flag
 
-__all__ = ["OpenMode"]
+__all__ = ["OpenMode", "no_transaction"]
 
 _NAMES = ("open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata")
 
@@ -90,3 +90,12 @@ class OpenMode:
 
 def _restore(*flags: bool) -> OpenMode:
     return OpenMode(**dict(zip(_NAMES, flags, strict=True)))
+
+
+def no_transaction(transaction: object) -> None:
+    """Raise TypeError unless `transaction` is None: there are no transactions of arrays yet.
+
+    >>> no_transaction(None)
+    """
+    if transaction is not None:
+        raise TypeError("Invalid transaction")

@@ -278,7 +278,7 @@ class Spec(SpecFacts, Late, Indexable):
                 flags |= {name for name in FLAGS if getattr(open_mode, name)}
         wanted = Schema()
         values = (rank, dtype, domain, shape, chunk_layout, codec, fill_value, dimension_units, schema)
-        constraints = {
+        constraints: dict[str, Any] = {
             name: value for name, value in zip(CONSTRAINTS, values, strict=True) if value is not None
         }
         if constraints:

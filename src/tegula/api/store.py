@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 from numpy.typing import NDArray
 
 from tegula.api import storejson
+from tegula.api.openmode import no_transaction
 from tegula.api.running import start, start_write
 from tegula.api.statistics import StorageStatistics as Statistics
 from tegula.api.storefacts import Root, StoreFacts
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tegula.api.attributes import Attributes
+    from tegula.api.batch import Batch
     from tegula.api.openmode import OpenMode
     from tegula.api.spec import Spec
     from tegula.api.typing import RecheckCacheOption
@@ -61,7 +63,9 @@ class TensorStore(StoreFacts, Indexable):
     _reversed: TensorStore | None
     """The handle with its dimensions in reverse order, once somebody asked."""
 
-    def __init__(self, view: View, opened: Any = None, readable: bool = True, writable: bool = True) -> None:
+    def __init__(
+        self, view: View, opened: object = None, readable: bool = True, writable: bool = True
+    ) -> None:
         self._root = Root(view.source, opened, readable, writable)
         self._transform = view.transform
         self._reversed = None
@@ -112,7 +116,7 @@ class TensorStore(StoreFacts, Indexable):
             made = self._reversed = self._with_transform(Operations.reversed(self._transform))
         return made
 
-    def with_transaction(self, transaction: Any) -> TensorStore:
+    def with_transaction(self, transaction: None) -> TensorStore:
         """Return the handle bound to a transaction; None is the only one so far.
 
         Raises:
@@ -123,8 +127,7 @@ class TensorStore(StoreFacts, Indexable):
         >>> store.with_transaction(None) is store
         True
         """
-        if transaction is not None:
-            raise TypeError("Invalid transaction")
+        no_transaction(transaction)
         return self
 
     def spec(
@@ -183,7 +186,7 @@ class TensorStore(StoreFacts, Indexable):
 
     # ---- reading and writing
 
-    def read(self, *, order: Literal["C", "F"] = "C", batch: Any = None) -> Future[np.ndarray]:
+    def read(self, *, order: Literal["C", "F"] = "C", batch: Batch | None = None) -> Future[np.ndarray]:
         """Read the elements into a new array.
 
         Args:
@@ -210,7 +213,7 @@ class TensorStore(StoreFacts, Indexable):
         self,
         source: TensorStore | npt.ArrayLike,
         *,
-        batch: Any = None,
+        batch: Batch | None = None,
         can_reference_source_data_indefinitely: bool | None = None,
     ) -> WriteFutures:
         """Write an array, a scalar, nested lists or another store; broadcast to this view's shape.
@@ -301,7 +304,7 @@ class TensorStore(StoreFacts, Indexable):
 
         return attributes_of(self)
 
-    def resolve(self, fix_resizable_bounds: bool = False, batch: Any = None) -> Future[TensorStore]:
+    def resolve(self, fix_resizable_bounds: bool = False, batch: Batch | None = None) -> Future[TensorStore]:
         """Return a future of this view with its implicit bounds as the store has them now.
 
         Args:

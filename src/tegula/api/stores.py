@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from tegula.errors import InvalidArgument
+from tegula.kv.plugin import Readable
 from tegula.kv.spec import StoreRef
 from tegula.registry import kind_of, register
 from tegula.runtime.live import leaf, renew
@@ -29,7 +31,7 @@ class LostUpdates(UserWarning):
     """
 
 
-def register_store(name: str, store: Any) -> None:
+def register_store(name: str, store: Readable | Callable[..., Readable]) -> None:
     """Give a store the name by which specifications and URLs find it, for this process.
 
     Args:

@@ -24,7 +24,17 @@ from tegula.kv.drivers import KvDriver
 from tegula.kv.url import decoded_path, quoted_path
 from tegula.registry import kind_of, lookup
 
-__all__ = ["OPTIONS", "RETRIES", "Conditional", "Found", "Store", "Version", "plugin_driver", "retries_of"]
+__all__ = [
+    "OPTIONS",
+    "RETRIES",
+    "Conditional",
+    "Found",
+    "Readable",
+    "Store",
+    "Version",
+    "plugin_driver",
+    "retries_of",
+]
 
 Version: TypeAlias = bytes | str | int
 """What a store calls the state of one value; it must differ whenever the value was replaced."""
@@ -37,6 +47,14 @@ RETRIES = (6, 0.1, 10.0)
 
 OPTIONS = "options"
 """The option of a `StoreRef` that holds the keywords of the class, as JSON text."""
+
+
+class Readable(Protocol):
+    """The least that a store of a user has to offer: to give the value of a key."""
+
+    def get(self, key: str, /) -> Found | Awaitable[Found]:
+        """Return the value of a key."""
+        ...
 
 
 class Store(Protocol):

@@ -20,7 +20,7 @@ import time
 from _thread import RLock, allocate_lock
 from collections.abc import Callable, Coroutine, Generator
 from types import CoroutineType, GenericAlias, TracebackType
-from typing import TYPE_CHECKING, Any, Generic, SupportsFloat, SupportsIndex, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, Generic, Never, SupportsFloat, SupportsIndex, TypeVar, cast, final
 
 from tegula.errors import Aborted, InvalidArgument
 
@@ -64,7 +64,7 @@ class Future(Generic[T]):
 
     def __new__(
         cls,
-        future: Future[T] | Coroutine[Any, Any, T] | T,
+        future: Future[T] | Coroutine[object, Never, T] | T,
         *,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> Future[T]:
@@ -238,7 +238,7 @@ class Future(Generic[T]):
             self._callbacks = kept
             return removed
 
-    def __await__(self) -> Generator[Any, None, T]:
+    def __await__(self) -> Generator[object, None, T]:
         """Wait in an asyncio program, in whichever loop runs; other tasks go on.
 
         Cancelling the task that waits cancels the future.
@@ -258,7 +258,7 @@ class Future(Generic[T]):
             yield from self._awaited()
         return self.result()
 
-    def _awaited(self) -> Generator[Any, None, None]:
+    def _awaited(self) -> Generator[object, None, None]:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -407,7 +407,7 @@ def _number(name: str, value: Any) -> float:
     return float(value)
 
 
-def _scheduled(program: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None) -> Future[T]:
+def _scheduled(program: Coroutine[object, Never, T], loop: asyncio.AbstractEventLoop | None) -> Future[T]:
     import asyncio
 
     if loop is None:
@@ -455,7 +455,7 @@ class Promise(Generic[T]):
     @staticmethod
     def new(
         *, on_cancel: Callable[[], object] | None = None, on_force: Callable[[], object] | None = None
-    ) -> tuple[Promise[Any], Future[Any]]:
+    ) -> tuple[Promise[T], Future[T]]:
         """Return a promise and its future.
 
         Args:
@@ -467,7 +467,7 @@ class Promise(Generic[T]):
         >>> future.result()
         [1, 2]
         """
-        promise: Promise[Any] = object.__new__(Promise)
+        promise: Promise[T] = object.__new__(Promise)
         promise._future = pending(on_cancel, on_force)
         return promise, promise._future
 

@@ -135,7 +135,7 @@ class WriteFutures:
         """
         return self._commit.remove_done_callback(callback)
 
-    def __await__(self) -> Generator[Any, None, None]:
+    def __await__(self) -> Generator[object, None, None]:
         """Wait in an asyncio program until the write is stored.
 
         >>> import asyncio

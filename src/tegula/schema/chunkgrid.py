@@ -8,7 +8,7 @@ Laws: those of `constraint.py`, constraint by constraint; ``ChunkGrid(a.to_json(
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from tegula import binding
 from tegula.errors import TegulaError, annotated
@@ -24,6 +24,9 @@ from tegula.schema.constraint import (
     whole,
 )
 from tegula.schema.options import Naming, given
+
+if TYPE_CHECKING:
+    from tegula.schema.keywords import GridKeywords
 
 __all__ = ["GRID_VECTORS", "ChunkGrid", "grid_members", "part_of", "put", "scalar_of"]
 
@@ -49,7 +52,7 @@ class ChunkGrid:
     _aspect_ratio: Row | None
     _elements: Scalar | None
 
-    def __init__(self, json: Any = binding.ABSENT, **options: Any) -> None:
+    def __init__(self, json: Any = binding.ABSENT, **options: Unpack[GridKeywords]) -> None:
         self._rank = self._shape = self._aspect_ratio = self._elements = None
         if json is not binding.ABSENT:
             if options:
@@ -150,7 +153,7 @@ class ChunkGrid:
         """
         return None if self._elements is None else self._elements.value
 
-    def update(self, **options: Any) -> None:
+    def update(self, **options: Unpack[GridKeywords]) -> None:
         """Merge further constraints in, in place: the keywords of the constructor.
 
         Raises:

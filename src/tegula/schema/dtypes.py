@@ -12,11 +12,16 @@ objects; equality with a name implies an equal hash; a safe conversion is a supp
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from builtins import bool as builtins_bool
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from tegula.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from tegula.binding import Json
+    from tegula.schema.keys import DTypeLike
 
 __all__ = [
     "NAMES",
@@ -180,7 +185,7 @@ class DataType:
     digits: int
     _numpy: np.dtype[Any] | None
 
-    def __new__(cls, dtype: Any) -> DataType:  # noqa: PYI034 - interned: never an instance of a subclass
+    def __new__(cls, dtype: DTypeLike) -> DataType:  # noqa: PYI034 - interned: never an instance of a subclass
         """Return the one object that stands for the type."""
         if isinstance(dtype, DataType):
             return dtype
@@ -208,7 +213,7 @@ class DataType:
         raise AttributeError(f"{name!r} of a data type cannot be set")
 
     @property
-    def numpy_dtype(self) -> np.dtype[Any]:
+    def numpy_dtype(self) -> np.dtype[np.generic]:
         """The NumPy dtype of arrays of this type; objects for string, ustring and json.
 
         As in the drop-in, char and byte are ``S`` and ``V`` without a size: `array_dtype` has it.
@@ -219,7 +224,7 @@ class DataType:
         return self._numpy if self._numpy is not None else _numpy_of(self)
 
     @property
-    def array_dtype(self) -> np.dtype[Any]:
+    def array_dtype(self) -> np.dtype[np.generic]:
         """The NumPy dtype of one element, `itemsize` bytes: as `numpy_dtype`, but ``S1`` and ``V1``.
 
         >>> dtype("char").numpy_dtype, dtype("char").array_dtype
@@ -244,7 +249,7 @@ class DataType:
         """
         return self.name
 
-    def __call__(self, arg: Any) -> Any:
+    def __call__(self, arg: object) -> np.generic | bytes | Json:
         """Return one element of this type, converted from `arg` by the rules of its Python type.
 
         Raises:
@@ -256,8 +261,10 @@ class DataType:
         if self.name == "json":
             from tegula.binding import as_json
 
-            return as_json(arg)
-        return self.type(arg)
+            json: Json = as_json(arg)
+            return json
+        made: np.generic | bytes | str = self.type(arg)
+        return made
 
     def __eq__(self, other: object) -> builtins_bool:
         if other is self:
@@ -286,7 +293,6 @@ class DataType:
         return DataType, (self.name,)
 
 
-builtins_bool = bool
 dtype = DataType
 DataType.__name__ = DataType.__qualname__ = "dtype"  # as the drop-in calls it
 

@@ -8,7 +8,7 @@ Law: reading changes nothing, and what may be changed is given as a copy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tegula.errors import InvalidArgument
 from tegula.schema.codecspec import CodecSpec
@@ -134,7 +134,7 @@ class SchemaFacts:
         return self._codec
 
     @property
-    def fill_value(self) -> np.ndarray[Any, Any] | None:
+    def fill_value(self) -> np.ndarray | None:
         """The fill value, as a read-only array; None where it is not constrained.
 
         Its shape broadcasts to that of the schema.

@@ -10,7 +10,7 @@ Laws: those of `constraint.py`, constraint by constraint; ``ChunkLayout(a.to_jso
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from tegula import binding
 from tegula.errors import InvalidArgument
@@ -33,6 +33,9 @@ from tegula.schema.options import Naming, given
 from tegula.space.dim import Dim
 from tegula.space.domain import IndexDomain
 from tegula.space.interval import MAX_RANK
+
+if TYPE_CHECKING:
+    from tegula.schema.keywords import LayoutKeywords
 
 __all__ = ["USAGES", "ChunkGrid", "ChunkLayout"]
 
@@ -65,7 +68,7 @@ class ChunkLayout:
     _read: ChunkGrid
     _codec: ChunkGrid
 
-    def __init__(self, json: Any = binding.ABSENT, **options: Any) -> None:
+    def __init__(self, json: Any = binding.ABSENT, **options: Unpack[LayoutKeywords]) -> None:
         self._rank = self._inner_order = self._grid_origin = None
         self._write, self._read, self._codec = ChunkGrid(), ChunkGrid(), ChunkGrid()
         if json is not binding.ABSENT:
@@ -220,7 +223,7 @@ class ChunkLayout:
 
     # ------------------------------------------------------------ merging
 
-    def update(self, **options: Any) -> None:
+    def update(self, **options: Unpack[LayoutKeywords]) -> None:
         """Merge further constraints in, in place: the keywords of the constructor.
 
         ``finalize=True``, applied last, makes the layout precise: see `finalize`.

@@ -15,7 +15,7 @@ from tegula.errors import TegulaError, annotated
 __all__ = ["Naming", "given"]
 
 
-def given(options: dict[str, Any], setters: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def given(options: Mapping[str, Any], setters: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     """Return the options that are not None, in the order of `setters`; raise TypeError for unknown ones."""
     for name in options:
         if name not in setters:

@@ -12,7 +12,7 @@ schema describes the view as well as it described the array (`through.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from tegula import binding
 from tegula.errors import InvalidArgument, TegulaError
@@ -30,6 +30,9 @@ from tegula.space.indexable import Indexable
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.labels import check_labels
 from tegula.space.transform import IndexTransform, identity
+
+if TYPE_CHECKING:
+    from tegula.schema.keywords import SchemaKeywords
 
 __all__ = ["Schema", "merge", "merge_domains"]
 
@@ -49,7 +52,7 @@ class Schema(SchemaFacts, Indexable):
 
     __slots__ = ("_codec", "_domain", "_dtype", "_fill", "_layout", "_rank", "_units")
 
-    def __init__(self, json: Any = binding.ABSENT, **options: Any) -> None:
+    def __init__(self, json: Any = binding.ABSENT, **options: Unpack[SchemaKeywords]) -> None:
         self._rank = self._dtype = self._domain = self._layout = None
         self._codec = self._fill = self._units = None
         if json is not binding.ABSENT:
@@ -61,7 +64,7 @@ class Schema(SchemaFacts, Indexable):
 
     # ------------------------------------------------------------ merging
 
-    def update(self, **options: Any) -> None:
+    def update(self, **options: Unpack[SchemaKeywords]) -> None:
         """Merge further constraints in, in place: the keywords of the constructor.
 
         Raises:

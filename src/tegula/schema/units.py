@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, SupportsFloat, overload
 
 from tegula import binding
 
@@ -47,7 +47,16 @@ class Unit:
     multiplier: float
     base_unit: str
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    @overload
+    def __init__(self, unit: str | float | tuple[float, str] = 1.0) -> None: ...
+
+    @overload
+    def __init__(self, multiplier: float, base_unit: str = "") -> None: ...
+
+    @overload
+    def __init__(self, *, json: Any) -> None: ...
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
         number, base = _parts(args, kwargs)
         object.__setattr__(self, "multiplier", number)
         object.__setattr__(self, "base_unit", base)
@@ -63,7 +72,7 @@ class Unit:
         """
         return [self.multiplier, self.base_unit]
 
-    def __mul__(self, factor: Any) -> Unit:
+    def __mul__(self, factor: SupportsFloat) -> Unit:
         """Return the unit with its multiplier multiplied by a number.
 
         >>> Unit("4nm") * 2.5
@@ -72,7 +81,7 @@ class Unit:
         number = _number(factor)
         return NotImplemented if number is None else Unit(self.multiplier * number, self.base_unit)
 
-    def __truediv__(self, divisor: Any) -> Unit:
+    def __truediv__(self, divisor: SupportsFloat) -> Unit:
         """Return the unit with its multiplier divided by a number; by zero it is infinite.
 
         >>> Unit("4nm") / 8, (Unit("4nm") / -0.0).multiplier

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.kernels._jit import worthwhile
+from tegula.kernels._jit import loaded, worthwhile
 from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, words
 from tegula.kernels.stream import LARGE, LINE, pays, stream_boxes
 from tegula.plan.table import Block, Table
@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 SLAB_CHUNK = 16 << 10
+DIRECT = 16 << 10
 
 Words = NDArray[Any]
 
@@ -78,6 +79,17 @@ def place(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> 
     """Copy one row from the words of its chunk into the array."""
     if not table.partition.affine:
         _follow(table, block, row, chunk, block.chunk_offsets, table.chunk_deltas, array, outward=True)
+        return
+    if _direct(table, block, row, chunk, array):
+        copy_boxes(
+            chunk,
+            block.chunk_offsets[row : row + 1],
+            table.chunk_strides,
+            array.words,
+            block.array_offsets[row : row + 1] + array.offset,
+            table.array_strides,
+            block.counts[row : row + 1],
+        )
         return
     target, source = _boxes(table, block, row, chunk, array)
     strided_copy(target, source)
@@ -145,6 +157,17 @@ def collect(table: Table, block: Block, row: int, chunk: Words, array: Memory) -
     """Copy one row from the array into the words of its chunk."""
     if not table.partition.affine:
         _follow(table, block, row, chunk, block.chunk_offsets, table.chunk_deltas, array, outward=False)
+        return
+    if _direct(table, block, row, chunk, array):
+        copy_boxes(
+            array.words,
+            block.array_offsets[row : row + 1] + array.offset,
+            table.array_strides,
+            chunk,
+            block.chunk_offsets[row : row + 1],
+            table.chunk_strides,
+            block.counts[row : row + 1],
+        )
         return
     source, target = _boxes(table, block, row, chunk, array)
     strided_copy(target, source)
@@ -214,6 +237,18 @@ def collect_slab(table: Table, block: Block, rows: NDArray[np.int64], slab: Word
             block.begins[rows],
             counts,
         )
+
+
+def _direct(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> bool:
+    """Whether the kernel copies a row as it is; `strided_copy` makes arrays of its words first."""
+    words = array.words
+    if not (loaded() and chunk.dtype == words.dtype and chunk.flags.aligned and words.flags.aligned):
+        return False
+    extents = block.counts[row].tolist()
+    if prod(extents) * words.itemsize < DIRECT:
+        return False
+    strides = zip(extents, table.chunk_strides.tolist(), table.array_strides.tolist(), strict=True)
+    return not any(x == y == 1 and n >= 4 for n, x, y in strides)
 
 
 def _boxes(table: Table, block: Block, row: int, chunk: Words, array: Memory) -> tuple[Words, Words]:

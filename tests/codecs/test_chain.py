@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import ml_dtypes
+import numcodecs.blosc
 import numpy as np
 import pytest
 
@@ -194,3 +195,12 @@ def test_fast_inflation_falls_back_to_its_definition(monkeypatch: pytest.MonkeyP
     data = zlib.compress(b"abc" * 100)
     monkeypatch.setattr(deflate, "_fast", zlib.decompressobj)
     assert deflate.inflate(data, 300, True, deflate.ZLIB) == b"abc" * 100
+
+
+@pytest.mark.parametrize("typesize", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_blosc_shuffles_elements_of_its_own_size_whatever_it_is_given(kind: type, typesize: int) -> None:
+    data = (np.arange(6000, dtype="<u4") * 7919).tobytes()
+    ours = Blosc("lz4", 5, 1, typesize).encode(kind(data))
+    assert ours[3] == typesize
+    assert ours == numcodecs.blosc.compress(data, b"lz4", 5, 1, 0, typesize)

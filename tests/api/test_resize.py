@@ -132,6 +132,33 @@ def test_a_vast_array_is_made_small_at_once() -> None:
     assert small[0, 0].read().result() == 4
 
 
+def test_a_vast_array_is_cut_at_once() -> None:
+    # of the cells at the new edge, of which there are 2^38, only those are looked at that are stored
+    store = _made("zarr3", False, (2**40, 2**40))
+    store[2**39, 0:4] = 3
+    store[5, 0:4] = 4
+    small = store.resize(exclusive_max=[2**40, 2]).result()
+    again = small.resize(exclusive_max=[2**40, 2**40]).result()
+    assert again[2**39, 0:4].read().result().tolist() == [3, 3, -1, -1]
+    assert again[5, 0:4].read().result().tolist() == [4, 4, -1, -1]
+
+
+@pytest.mark.parametrize("inner", [[2, 2], [1, 4]])
+def test_a_cut_shard_shows_nothing_old(inner: list[int]) -> None:
+    layout = ts.ChunkLayout(write_chunk_shape=[4, 4], read_chunk_shape=inner)
+    values = np.arange(1, 31, dtype="i2").reshape(6, 5)
+    spec = {"driver": "zarr3", "kvstore": "memory://"}
+    store = ts.open(
+        spec, create=True, dtype="int16", shape=[6, 5], chunk_layout=layout, fill_value=7
+    ).result()
+    store.write(values).result()
+    small = store.resize(exclusive_max=[5, 3]).result()
+    np.testing.assert_array_equal(small.read().result(), values[:5, :3])
+    wanted = np.full((6, 5), 7, "i2")
+    wanted[:5, :3] = values[:5, :3]
+    np.testing.assert_array_equal(small.resize(exclusive_max=[6, 5]).result().read().result(), wanted)
+
+
 def test_appending_threads_never_lose_each_others_rows(tmp_path: Any) -> None:
     spec = {"driver": "zarr3", "kvstore": f"file://{tmp_path}/"}
     layout = ts.ChunkLayout(chunk_shape=[4, 3])

@@ -61,7 +61,8 @@ class Tree:
             last = index == len(names) - 1
             inner = f"{path}/{name}" if path else name
             lines.append(f"{front}{'└── ' if last else '├── '}{self._line(name, self.nodes[inner])}")
-            lines += self._lines(below, inner, front + ("    " if last else "│   "))
+            if self.nodes[inner].kind == "group":
+                lines += self._lines(below, inner, front + ("    " if last else "│   "))
         return lines
 
     def _line(self, name: str, node: Node) -> str:
@@ -90,8 +91,8 @@ def _below(nodes: dict[str, Node]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in nodes:
         above, _, name = path.rpartition("/")
-        if above and above not in nodes:  # the name of a scale may hold slashes
-            above, name = "", path
+        if not above or above not in nodes or nodes[above].kind != "group":
+            above, name = "", path  # the name of a scale may hold slashes
         found.setdefault(above, []).append(name)
     return found
 
@@ -118,7 +119,8 @@ def described(driver: str, array: dict[str, Any]) -> str:
         if form.several is not None and any(schema.dimension_units):
             units = " " + " x ".join(str(unit) for unit in schema.dimension_units if unit is not None)
     except (KeyError, TegulaError):  # a format, a type or a codec that is not known here
-        shape = tuple(array.get("shape", array.get("dimensions", ())))
+        said = array.get("shape", array.get("dimensions", ()))
+        shape = tuple(said) if isinstance(said, list) else ()
         dtype = array.get("data_type", array.get("dtype", array.get("dataType", "")))
         dtype = dtype if isinstance(dtype, str) else compact(dtype).decode()
     return f"{shape} {dtype}{units}"

@@ -279,12 +279,12 @@ def _no_fill(text: Spelled | None) -> str:
         return ""
     found = zarr2_item.item(text)
     if not found.plain:
-        return ""
+        return f"Expected {found.nbytes} base64-encoded bytes, but received: <discarded>"
     try:
         fill.parse2(None, found.fields[0].dtype)
     except InvalidArgument as error:
         return error.message.removesuffix("null") + "<discarded>"
-    return ""
+    return "Expected a fill value, but member is missing"
 
 
 # ---------------------------------------------------------------- printing

@@ -18,9 +18,11 @@ from tegula.space.interval import END, INF, MAX_FINITE, MIN_FINITE
 __all__ = [
     "Resizing",
     "check_direction",
+    "count_cut",
     "count_dropped",
     "cut_cells",
     "dropped_cells",
+    "edge_of",
     "new_shape",
     "output_bounds",
 ]
@@ -187,6 +189,8 @@ def dropped_cells(old: Sequence[int], new: Sequence[int], chunk: Sequence[int]) 
     was = [-(-size // edge) for size, edge in zip(old, chunk, strict=True)]
     will = [min(a, -(-size // edge)) for a, size, edge in zip(was, new, chunk, strict=True)]
     for dim in range(len(was)):
+        if will[dim] == was[dim]:
+            continue  # and `product` would make a tuple of each of the other ranges
         # cells that are inside in the dimensions before, and outside in this one
         spans = [range(will[d]) if d < dim else range(was[d]) for d in range(len(was))]
         spans[dim] = range(will[dim], was[dim])
@@ -203,14 +207,39 @@ def count_dropped(old: Sequence[int], new: Sequence[int], chunk: Sequence[int]) 
     return was - will
 
 
+def edge_of(
+    old: Sequence[int], new: Sequence[int], chunk: Sequence[int]
+) -> tuple[list[int], list[int | None]]:
+    """Return how many cells both shapes have, and the cell that the new edge cuts, None for none.
+
+    >>> edge_of((5, 3), (3, 3), (2, 2))
+    ([2, 2], [1, None])
+    """
+    inside = [-(-min(a, b) // edge) for a, b, edge in zip(old, new, chunk, strict=True)]
+    edges = [b // edge if b < a and b % edge else None for a, b, edge in zip(old, new, chunk, strict=True)]
+    return inside, edges
+
+
+def count_cut(old: Sequence[int], new: Sequence[int], chunk: Sequence[int]) -> int:
+    """Return how many cells `cut_cells` yields.
+
+    >>> count_cut((5, 3), (3, 3), (2, 2))
+    2
+    """
+    whole = uncut = 1
+    for cells, cut in zip(*edge_of(old, new, chunk), strict=True):
+        whole *= cells
+        uncut *= cells - (cut is not None)
+    return whole - uncut
+
+
 def cut_cells(old: Sequence[int], new: Sequence[int], chunk: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Yield the cells that hold something of both shapes, and more of the old one.
 
     >>> list(cut_cells((5, 3), (3, 3), (2, 2)))
     [(1, 0), (1, 1)]
     """
-    inside = [-(-min(a, b) // edge) for a, b, edge in zip(old, new, chunk, strict=True)]
-    edges = [b // edge if b < a and b % edge else None for a, b, edge in zip(old, new, chunk, strict=True)]
+    inside, edges = edge_of(old, new, chunk)
     for dim, edge in enumerate(edges):
         if edge is None:
             continue

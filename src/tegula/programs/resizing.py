@@ -31,9 +31,11 @@ from tegula.kv.spec import ByteRange, KeyRange, StoreRef, describe
 from tegula.plan.bounds import (
     Resizing,
     check_direction,
+    count_cut,
     count_dropped,
     cut_cells,
     dropped_cells,
+    edge_of,
     new_shape,
 )
 from tegula.programs.chunked import fill_words
@@ -120,11 +122,10 @@ async def _sweep(
     source: Chunked, key: str, generation: bytes, old: tuple[int, ...], new: tuple[int, ...]
 ) -> None:
     """Take away what is outside of the new shape while the document is the one of `generation`."""
-    chunk = source.layout.chunk_shape
     for cells in _blocks(await _dropped(source, old, new)):
         if not await _take(source, key, generation, cells, new, cut=False):
             return
-    for cells in _blocks(cut_cells(old, new, chunk)):
+    for cells in _blocks(await _edge(source, old, new)):
         if not await _take(source, key, generation, cells, new, cut=True):
             return
 
@@ -139,21 +140,48 @@ async def _dropped(source: Chunked, old: tuple[int, ...], new: tuple[int, ...]) 
     chunk = source.layout.chunk_shape
     if count_dropped(old, new, chunk) < LISTED:
         return dropped_cells(old, new, chunk)
-    rule = source.layout.keys
-    assert isinstance(rule, KeyRule)  # what is called after its voxels keeps its size
-    front = source.path + rule.prefix
-    listing = await List(source.store, KeyRange.prefix(front))
     ends = [-(-size // edge) for size, edge in zip(new, chunk, strict=True)]
     limits = [-(-size // edge) for size, edge in zip(old, chunk, strict=True)]
     found = []
+    for cell in await _stored(source):
+        inside = all(at < end for at, end in zip(cell, limits, strict=True))
+        if inside and any(at >= end for at, end in zip(cell, ends, strict=True)):
+            found.append(cell)
+    return iter(found)
+
+
+async def _edge(source: Chunked, old: tuple[int, ...], new: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Return the cells that the new edge cuts, only those that are stored where there are very many."""
+    chunk = source.layout.chunk_shape
+    if count_cut(old, new, chunk) < LISTED:
+        return cut_cells(old, new, chunk)
+    limits, edges = edge_of(old, new, chunk)
+    return iter(
+        [
+            cell
+            for cell in await _stored(source)
+            if all(at < end for at, end in zip(cell, limits, strict=True))
+            and any(at == cut for at, cut in zip(cell, edges, strict=True))
+        ]
+    )
+
+
+async def _stored(source: Chunked) -> list[tuple[int, ...]]:
+    """Return the cells whose chunks are stored."""
+    chunk, rule = source.layout.chunk_shape, source.layout.keys
+    assert isinstance(rule, KeyRule)  # what is called after its voxels keeps its size
+    front = source.path + rule.prefix
+    listing = await List(source.store, KeyRange.prefix(front))
+    found = []
     for each in listing.keys:
         parts = each[len(front) :].split(rule.separator)
-        if len(parts) == len(chunk) - rule.inner and all(part.isascii() and part.isdigit() for part in parts):
-            cell = (*map(int, parts), *(0,) * rule.inner)
-            inside = all(at < end for at, end in zip(cell, limits, strict=True))
-            if inside and any(at >= end for at, end in zip(cell, ends, strict=True)):
-                found.append(cell)
-    return iter(found)
+        if len(parts) == len(chunk) - rule.inner and all(_numeral(part) for part in parts):
+            found.append((*map(int, parts), *(0,) * rule.inner))
+    return found
+
+
+def _numeral(part: str) -> bool:
+    return part.isascii() and part.isdigit() and len(part) < 20
 
 
 async def _take(

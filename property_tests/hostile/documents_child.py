@@ -1,4 +1,4 @@
-"""Meets changed metadata documents in a process of its own: ``python hostile_child.py KIND SEED COUNT``.
+"""Meets changed metadata documents in a process of its own: ``python documents_child.py SEED COUNT KIND...``.
 
 Each of COUNT arrays or groups has one document changed (a member, several, or bytes), and is then opened,
 read, written, resized, listed and said things of.  What ends otherwise than in a typed error or in elements
@@ -306,7 +306,8 @@ def exercised(context: Any, driver: str, done: Counter[str], right: Any) -> None
         attempt("consolidate", lambda group=group: group.consolidate().result())
 
 
-def main(name: str, seed: int, count: int) -> None:
+def met(name: str, seed: int, count: int) -> dict[str, Any]:
+    """Return what came of the changes of a kind."""
     document, make = KINDS[name]
     context = ts.Context()
     make(context)
@@ -346,9 +347,11 @@ def main(name: str, seed: int, count: int) -> None:
         if rose > MEBIBYTES:
             failures.append([number, data.decode("utf-8", "replace")[:3000], f"took {rose} MiB"])
             base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    json.dump({"failures": failures, "done": done, "longest": longest, "count": count}, sys.stdout)
+    return {"failures": failures, "done": done, "longest": longest, "count": count}
 
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    for name in sys.argv[3:]:
+        print("now", name, file=sys.stderr, flush=True)
+        print(json.dumps({name: met(name, int(sys.argv[1]), int(sys.argv[2]))}), flush=True)

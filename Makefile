@@ -34,8 +34,13 @@ bench: $(VENV)/.test
 soak: $(VENV)/.test
 	@TEGULA_SOAK=1 $(RUN) -m pytest -m soak --timeout 0 tests $(wildcard property_tests) $(ARGS)
 
+# zarr 2 has the N5 store that zarr 3 has not: tests/formats/test_n5_zarr2.py, by choice
+.venv-zarr2:
+	@$(PYTHON) -m venv $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check 'zarr<3' || { rm -rf $@; exit 1; }
+
 clean:
-	rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-zarr2 demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # Debian ships venv without ensurepip unless python3-venv is installed; the system's pip can fill a bare one.
 $(RUN):

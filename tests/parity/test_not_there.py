@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 import tegula as ts
-from tegula.errors import InvalidArgument, Unimplemented
+from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
 
 DRIVERS = [
     "stack",
@@ -84,6 +85,27 @@ def test_zarr3_types(kind: Any) -> None:
     nested = {"name": "struct", "configuration": {"fields": [{"name": "b", "data_type": inside}]}}
     with pytest.raises(Unimplemented, match="structures in structures"):
         opened("zarr3", {"data_type": nested, "shape": [3]})
+
+
+def test_rectilinear_chunk_grids_are_named() -> None:
+    grid = {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [[2, 4], [[1, 5]]]}}
+    with pytest.raises(
+        InvalidArgument, match=r'"chunk_grid".*Expected "regular", but received: "rectilinear"'
+    ):
+        opened("zarr3", {"data_type": "int16", "shape": [6, 5], "chunk_grid": grid})
+    # as in a stored document, where nothing is read by the wrong grid
+    context = ts.Context()
+    ts.open(
+        {"driver": "zarr3", "kvstore": "memory://a/"},
+        create=True,
+        context=context,
+        dtype="int16",
+        shape=[6, 5],
+    ).result().write(1).result()
+    store = ts.KvStore.open("memory://a/", context=context).result()
+    store["zarr.json"] = json.dumps({**json.loads(store["zarr.json"]), "chunk_grid": grid})
+    with pytest.raises(FailedPrecondition, match='Expected "regular", but received: "rectilinear"'):
+        ts.open("memory://a/", context=context).result()
 
 
 def test_transactions() -> None:

@@ -22,18 +22,6 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "neuroglancer_precomputed": "tegula.formats.precomputed:PRECOMPUTED",
         "neuroglancer-precomputed": "tegula.formats.precomputed:PRECOMPUTED",
     },
-    "codec_merge": {
-        "n5": "tegula.formats.n5:codec_merge",
-        "zarr": "tegula.formats.zarr2:codec_merge",
-        "zarr3": "tegula.formats.zarr3:codec_merge",
-        "neuroglancer_precomputed": "tegula.formats.precomputed:codec_merge",
-    },
-    "codec_parse": {
-        "n5": "tegula.formats.n5:codec_parse",
-        "zarr": "tegula.formats.zarr2:codec_parse",
-        "zarr3": "tegula.formats.zarr3:codec_parse",
-        "neuroglancer_precomputed": "tegula.formats.precomputed:codec_parse",
-    },
     "codecs.n5": {
         "blosc": "tegula.codecs.blosc:N5",
         "bzip2": "tegula.codecs.bz2:N5",

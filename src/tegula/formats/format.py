@@ -5,20 +5,23 @@ What this file knows: the shape of that record.  What it must not know: any one 
 `Members` (what a spec says beyond the schema), `Metadata` (what a document says) are each format's
 own frozen values; nobody else looks into them.
 
-Laws: decode_metadata(encode_metadata(m)) == m; check(create(c, s), c, s) passes; a schema made from
-metadata is finalised and passes `check`.
+Laws: ``form.decode_metadata(form.encode_metadata(m)) == m``; check(create(c, s), c, s) passes; a
+schema made from metadata is finalised and passes `check`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from tegula import binding
+from tegula.errors import FailedPrecondition, TegulaError
+from tegula.formats import document
 from tegula.formats.layout import ArrayLayout
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.schema import Schema
 
-__all__ = ["Format"]
+__all__ = ["Format", "Several", "gathered"]
 
 
 class Several(NamedTuple):
@@ -56,20 +59,25 @@ class Format(NamedTuple):
                      far as they settle them
     wanted           (members, schema) -> the same with all that they imply: chunk layout, codec, fill value,
                      units; a domain only where something is said of it
-    decode_metadata  (data, where) -> metadata; `where` names the document in errors
-    encode_metadata  (metadata) -> bytes, as the drop-in writes them
+    parse_document   (JSON object) -> metadata
+    document_json    (metadata) -> the JSON object that is stored, all of it
     create           (members, schema) -> metadata of a new array
     check            (metadata, members, schema): raises where an existing array is not what is asked for
     layout           (metadata, members, schema or None) -> what planning works from
     schema           (metadata, members, schema or None) -> effective schema, finalised
-    metadata_json    (metadata) -> the document as a JSON value
+    metadata_json    (metadata) -> the document as a JSON value, as specifications show it
     codec_spec       (metadata) -> codec spec
+    codec_parse      (JSON object) -> the JSON object of a codec spec, checked and completed
+    codec_merge      (JSON object, JSON object) -> that of the codec spec which satisfies both
     resized          (metadata, shape) -> metadata of another shape
     defaults         the members of `metadata` that a spec always has, where defaults are asked for; None
                      where there is no such member
-    several          for a format whose document describes several arrays; then decode_metadata gives all that
+    several          for a format whose document describes several arrays; then parse_document gives all that
                      the document says, and the metadata of one is found in it
     described        the members of a spec that say again what is stored
+    invalid          the class of error that a document which is no JSON is
+
+    A format is a module with functions of these names: `gathered` makes the record of them.
     """
 
     name: str
@@ -79,24 +87,72 @@ class Format(NamedTuple):
     members_json: Callable[[Any], dict[str, Any]]
     known: Callable[[Any, Schema], Schema]
     wanted: Callable[[Any, Schema], Schema]
-    decode_metadata: Callable[[bytes, str], Any]
-    encode_metadata: Callable[[Any], bytes]
+    parse_document: Callable[[dict[str, Any]], Any]
+    document_json: Callable[[Any], dict[str, Any]]
     create: Callable[[Any, Schema], Any]
     check: Callable[[Any, Any, Schema], None]
     layout: Callable[..., ArrayLayout]
     schema: Callable[..., Schema]
     metadata_json: Callable[[Any], dict[str, Any]]
     codec_spec: Callable[[Any], CodecSpec]
+    codec_parse: Callable[[dict[str, Any]], dict[str, Any]]
+    codec_merge: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
     resized: Callable[[Any, tuple[int, ...]], Any]
     defaults: dict[str, Any] | None
     several: Several | None = None
     described: tuple[str, ...] = ("metadata",)
+    invalid: type[TegulaError] = FailedPrecondition
+
+    def decode_metadata(self, data: bytes, where: str) -> Any:
+        """Return the metadata of a stored document; `where` names it in errors.
+
+        Raises:
+            FailedPrecondition: it is not JSON (`invalid` may name another class), or not of an array that can
+                be opened.
+        """
+        return document.read(data, where, self.parse_document, self.invalid)
+
+    def encode_metadata(self, metadata: Any) -> bytes:
+        """Return the bytes of the document, compact and sorted, as the drop-in writes them."""
+        return binding.compact(self.document_json(metadata))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _named, (self.name,)
 
     def __repr__(self) -> str:
         return f"Format({self.name!r})"
+
+
+def gathered(
+    functions: Mapping[str, Any],
+    name: str,
+    url_scheme: str,
+    defaults: dict[str, Any] | None,
+    several: Several | None = None,
+    described: tuple[str, ...] = ("metadata",),
+    invalid: type[TegulaError] = FailedPrecondition,
+) -> Format:
+    """Return the format whose functions are those of `functions` (a module's names) that are called so.
+
+    Raises:
+        TypeError: one is missing.
+    """
+    missing = [field for field in _FUNCTIONS if field not in functions]
+    if missing:
+        raise TypeError(f"the format {name!r} lacks {', '.join(missing)}")
+    own = {field: functions[field] for field in _FUNCTIONS}
+    return Format(
+        name,
+        url_scheme,
+        **own,
+        defaults=defaults,
+        several=several,
+        described=described,
+        invalid=invalid,
+    )
+
+
+_FUNCTIONS = Format._fields[2 : Format._fields.index("defaults")]
 
 
 def _named(name: str) -> Format:

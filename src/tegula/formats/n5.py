@@ -16,9 +16,9 @@ from tegula.codecs import compressor
 from tegula.codecs.compressor import N5 as FAMILY
 from tegula.codecs.declare import Constraint
 from tegula.errors import FailedPrecondition, InvalidArgument
-from tegula.formats import agreement, document, n5_document
+from tegula.formats import agreement, n5_document
 from tegula.formats.agreement import CREATING
-from tegula.formats.format import Format
+from tegula.formats.format import gathered
 from tegula.formats.layout import ArrayLayout, KeyRule
 from tegula.formats.n5_document import Constraints, Metadata
 from tegula.record import replace
@@ -29,10 +29,13 @@ from tegula.schema.schema import Schema, merge_domains
 from tegula.schema.units import Unit
 from tegula.space.domain import IndexDomain
 
-__all__ = ["N5", "Members", "codec_merge", "codec_parse"]
+__all__ = ["N5", "Members"]
 
 _NO_FILL = "fill_value not supported by N5 format"
 _KEYS = KeyRule("", "/", "0")
+
+
+parse_document, document_json, metadata_json = n5_document.metadata, n5_document.to_json, n5_document.to_json
 
 
 class Members(NamedTuple):
@@ -101,21 +104,6 @@ def wanted(members: Members, schema: Schema) -> Schema:
     order = None if rank is None else tuple(range(rank))[::-1]
     codec = CodecSpec.of(_codec_json(parts.compression))
     return agreement.implied(made, rank, parts.block, order, codec, None, parts.scaled)
-
-
-def decode_metadata(data: bytes, where: str) -> Metadata:
-    """Return the metadata of a stored document; `where` names it in errors.
-
-    Raises:
-        FailedPrecondition: it is not JSON, or not an N5 array that can be opened.
-    """
-    found: Metadata = document.read(data, where, n5_document.metadata, FailedPrecondition)
-    return found
-
-
-def encode_metadata(md: Metadata) -> bytes:
-    """Return the document, compact and sorted."""
-    return binding.compact(n5_document.to_json(md))
 
 
 # ---------------------------------------------------------------- a new array
@@ -258,11 +246,6 @@ def schema(md: Metadata, members: Members, request: Schema | None = None) -> Sch
     return made
 
 
-def metadata_json(md: Metadata) -> dict[str, Any]:
-    """Return the document as a JSON value."""
-    return n5_document.to_json(md)
-
-
 def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
     """Return the metadata of another shape."""
     return replace(md, parts=md.parts._replace(shape=shape))
@@ -293,27 +276,5 @@ def codec_parse(json: dict[str, Any]) -> dict[str, Any]:
     return _codec_json(compression)
 
 
-def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return the N5 codec spec that satisfies both: members that both have must be equal."""
-    return merge_members(existing, new)
-
-
-N5 = Format(
-    "n5",
-    "n5",
-    metadata_key,
-    parse_members,
-    members_json,
-    known,
-    wanted,
-    decode_metadata,
-    encode_metadata,
-    create,
-    check,
-    layout,
-    schema,
-    metadata_json,
-    codec_spec,
-    resized,
-    {},
-)
+codec_merge = merge_members
+N5 = gathered(globals(), "n5", "n5", {})

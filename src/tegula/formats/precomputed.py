@@ -16,10 +16,9 @@ from typing import Any
 
 from tegula import binding
 from tegula.errors import FailedPrecondition, InvalidArgument, NotFound
-from tegula.formats import document
 from tegula.formats import precomputed_document as doc
 from tegula.formats.agreement import expect
-from tegula.formats.format import Format, Several
+from tegula.formats.format import Several, gathered
 from tegula.formats.precomputed_document import AXES, Constraints, Info, Scale, Sharding, Three
 from tegula.formats.precomputed_layout import (
     DRIVER,
@@ -27,11 +26,11 @@ from tegula.formats.precomputed_layout import (
     codec_json,
     codec_spec,
     constraint_codec,
-    layout,
     precise,
     shards_shape,
     units,
 )
+from tegula.formats.precomputed_layout import layout as layout  # a function of the format
 from tegula.formats.precomputed_scales import (
     Members,
     Metadata,
@@ -52,7 +51,7 @@ from tegula.schema.units import Unit
 from tegula.space.domain import IndexDomain, domain
 from tegula.space.interval import END, INF
 
-__all__ = ["PRECOMPUTED", "Members", "Metadata", "codec_merge", "codec_parse"]
+__all__ = ["PRECOMPUTED", "Members", "Metadata"]
 
 _UNITS = f"{DRIVER} format"
 
@@ -187,19 +186,12 @@ def _resolution(parts: Constraints, schema: Schema) -> tuple[float | None, ...] 
 # ---------------------------------------------------------------- documents
 
 
-def decode_metadata(data: bytes, where: str) -> Info:
-    """Return what a stored document says; `where` names it in errors.
-
-    Raises:
-        FailedPrecondition: it is not JSON, or not a volume's.
-    """
-    found: Info = document.read(data, where, doc.info, FailedPrecondition)
-    return found
+parse_document = doc.info
 
 
-def encode_metadata(md: Metadata) -> bytes:
-    """Return the document, compact and sorted."""
-    return binding.compact(md.info.json)
+def document_json(md: Metadata) -> dict[str, Any]:
+    """Return the document that is stored: that of all scales."""
+    return md.info.json
 
 
 def found(info: Info, members: Members, schema: Schema) -> Metadata:
@@ -450,23 +442,10 @@ def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]
     return {**existing, **new}
 
 
-PRECOMPUTED = Format(
+PRECOMPUTED = gathered(
+    globals(),
     DRIVER,
     "neuroglancer-precomputed",
-    metadata_key,
-    parse_members,
-    members_json,
-    known,
-    wanted,
-    decode_metadata,
-    encode_metadata,
-    create,
-    check,
-    layout,
-    schema,
-    metadata_json,
-    codec_spec,
-    resized,
     None,
     Several(found, added, put, owned, part, pinned, url_refusal),
     ("multiscale_metadata", "scale_metadata"),

@@ -15,9 +15,9 @@ from tegula import binding
 from tegula.codecs import compressor
 from tegula.codecs.transpose import braced
 from tegula.errors import FailedPrecondition, InvalidArgument
-from tegula.formats import agreement, document, zarr2_document, zarr2_item
+from tegula.formats import agreement, zarr2_document, zarr2_item
 from tegula.formats.agreement import CREATING
-from tegula.formats.format import Format
+from tegula.formats.format import gathered
 from tegula.formats.layout import ArrayLayout
 from tegula.formats.zarr2_document import UNSET, Constraints, Metadata
 from tegula.formats.zarr2_item import Field
@@ -27,9 +27,12 @@ from tegula.schema.codecspec import CodecSpec, merge_members
 from tegula.schema.schema import Schema, merge_domains
 from tegula.space.domain import IndexDomain
 
-__all__ = ["ZARR2", "Members", "codec_merge", "codec_parse"]
+__all__ = ["ZARR2", "Members"]
 
 _NO_UNITS = "Dimension units not supported by zarr driver"
+
+
+parse_document, document_json = zarr2_document.metadata, zarr2_document.to_json
 
 
 class Members(NamedTuple):
@@ -176,21 +179,6 @@ def wanted(members: Members, schema: Schema) -> Schema:
 
 def _other_rank(metadata: int, schema: int | None) -> FailedPrecondition:
     return FailedPrecondition(f"Rank is {metadata}, but schema specifies rank of {schema}")
-
-
-def decode_metadata(data: bytes, where: str) -> Metadata:
-    """Return the metadata of a stored document; `where` names it in errors.
-
-    Raises:
-        FailedPrecondition: it is not JSON, or not a zarr v2 array that can be opened.
-    """
-    found: Metadata = document.read(data, where, zarr2_document.metadata, FailedPrecondition)
-    return found
-
-
-def encode_metadata(md: Metadata) -> bytes:
-    """Return the document, compact and sorted."""
-    return binding.compact(zarr2_document.to_json(md))
 
 
 # ---------------------------------------------------------------- a new array
@@ -446,22 +434,4 @@ def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]
     return merge_members({**existing, "filters": filters}, {**new, "filters": filters})
 
 
-ZARR2 = Format(
-    "zarr",
-    "zarr2",
-    metadata_key,
-    parse_members,
-    members_json,
-    known,
-    wanted,
-    decode_metadata,
-    encode_metadata,
-    create,
-    check,
-    layout,
-    schema,
-    metadata_json,
-    codec_spec,
-    resized,
-    {},
-)
+ZARR2 = gathered(globals(), "zarr", "zarr2", {})

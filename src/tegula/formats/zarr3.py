@@ -9,15 +9,16 @@ are those of shards; an inner order that the codecs do not have is made by one m
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from tegula import binding
 from tegula.codecs.declare import Constraint
 from tegula.codecs.sequence import SHARDING, Sequence3, parse
-from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError
-from tegula.formats import agreement, document, zarr3_document, zarr3_item
+from tegula.errors import DataLoss, FailedPrecondition, InvalidArgument, TegulaError
+from tegula.formats import agreement, zarr3_document, zarr3_item
 from tegula.formats.agreement import CREATING
-from tegula.formats.format import Format
+from tegula.formats.format import gathered
 from tegula.formats.layout import ArrayLayout
 from tegula.formats.zarr2_item import Field
 from tegula.formats.zarr3_document import Constraints, Metadata
@@ -32,7 +33,10 @@ from tegula.schema.schema import Schema, merge_domains
 from tegula.schema.units import Unit
 from tegula.space.domain import IndexDomain
 
-__all__ = ["ZARR3", "Members", "codec_merge", "codec_parse"]
+__all__ = ["ZARR3", "Members"]
+
+
+parse_document, document_json = zarr3_document.metadata, partial(zarr3_document.to_json, brief=True)
 
 
 class Members(NamedTuple):
@@ -194,22 +198,6 @@ def _other_rank(schema: int | None, metadata: int | None) -> FailedPrecondition:
     return FailedPrecondition(
         f"Rank specified by schema ({schema}) does not match rank specified by metadata ({metadata})"
     )
-
-
-def decode_metadata(data: bytes, where: str) -> Metadata:
-    """Return the metadata of a stored document; `where` names it in errors.
-
-    Raises:
-        DataLoss: it is not JSON.
-        FailedPrecondition: it is not a zarr v3 array that can be opened.
-    """
-    found: Metadata = document.read(data, where, zarr3_document.metadata)
-    return found
-
-
-def encode_metadata(md: Metadata) -> bytes:
-    """Return the document, compact and sorted."""
-    return binding.compact(zarr3_document.to_json(md, brief=True))
 
 
 # ---------------------------------------------------------------- a new array
@@ -549,22 +537,4 @@ def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]
     return _codec_json(parse(existing["codecs"]).merge(parse(new["codecs"])))
 
 
-ZARR3 = Format(
-    "zarr3",
-    "zarr3",
-    metadata_key,
-    parse_members,
-    members_json,
-    known,
-    wanted,
-    decode_metadata,
-    encode_metadata,
-    create,
-    check,
-    layout,
-    schema,
-    metadata_json,
-    codec_spec,
-    resized,
-    {"node_type": "array"},
-)
+ZARR3 = gathered(globals(), "zarr3", "zarr3", {"node_type": "array"}, invalid=DataLoss)

@@ -1,10 +1,9 @@
 """Codec constraints: how chunks are to be encoded, as far as a format can say.
 
 What this file knows: that a codec spec is a JSON object with a `driver`, and who merges two of them.
-What it must not know: any codec.  The format named by `driver` registers, under the kind
-``codec_merge``, a function ``(existing, new) -> merged`` of JSON objects that raises
-`InvalidArgument` with the reason they do not agree, and under ``codec_parse`` one that checks and
-completes an object.  Without them members that both have must be equal.
+What it must not know: any codec.  The format named by `driver` has a function `codec_merge`,
+``(existing, new) -> merged`` of JSON objects, that raises `InvalidArgument` with the reason they do not
+agree, and `codec_parse`, which checks and completes one.
 
 Law: merging is idempotent, associative and commutative where it succeeds (formats must keep it so).
 """
@@ -15,7 +14,7 @@ from typing import Any
 
 from tegula import binding
 from tegula.errors import InvalidArgument
-from tegula.registry import lookup, names
+from tegula.registry import lookup
 
 __all__ = ["CodecSpec"]
 
@@ -43,13 +42,11 @@ class CodecSpec:
             if "driver" not in found:
                 raise InvalidArgument("Expected string, but member is missing")
             driver = binding.text(found["driver"])
-            if driver not in names("codec_merge"):
-                form = _registered("formats", driver)
-                if form is None:
-                    raise InvalidArgument(f"{binding.quoted(driver)} is not registered")
-                driver = found["driver"] = form.name
-        parse = _registered("codec_parse", driver)
-        self._json = found if parse is None else parse(found)
+            form = _format(driver)
+            if form is None:
+                raise InvalidArgument(f"{binding.quoted(driver)} is not registered")
+            found["driver"] = form.name
+        self._json = form.codec_parse(found)
 
     @staticmethod
     def of(json: dict[str, Any]) -> CodecSpec:
@@ -85,7 +82,8 @@ class CodecSpec:
         prefix = f"Cannot merge codec spec {binding.dumps(mine)} with {binding.dumps(theirs)}"
         if self.driver != other.driver:
             raise InvalidArgument(prefix)
-        merge = _registered("codec_merge", self.driver) or merge_members
+        form = _format(self.driver)
+        merge = merge_members if form is None else form.codec_merge
         with binding.at(f"{prefix}: "):
             return CodecSpec.of(merge(mine, theirs))
 
@@ -123,8 +121,8 @@ def merge_members(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, An
     return {**existing, **new}
 
 
-def _registered(kind: str, driver: str) -> Any:
+def _format(driver: str) -> Any:
     try:
-        return lookup(kind, driver)
+        return lookup("formats", driver)
     except KeyError:
         return None

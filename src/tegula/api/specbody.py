@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from tegula.api.body import COPYING, POOL, Alone, bound, shown, taken
 from tegula.api.opened import Options
 from tegula.api.wholebody import WholeBody, parse_whole
-from tegula.binding import array, at_member, at_position, boolean, expected, integer, text
+from tegula.binding import array, at_member, at_position, boolean, expected, integer
 from tegula.errors import InvalidArgument, Unimplemented
 from tegula.kernels.methods import METHODS
 from tegula.kv.resources import KINDS, Kind
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ArrayBody", "Body", "ChunkedBody", "ComputedBody", "directory", "parse_body", "resource_kind"]
 
-POOL, METADATA_POOL, COPYING = "cache_pool", "metadata_cache_pool", "data_copy_concurrency"
+METADATA_POOL = "metadata_cache_pool"
 
 
 def resource_kind(name: str) -> Kind:
@@ -53,13 +54,17 @@ def directory(kvstore: KvStoreSpec) -> KvStoreSpec:
     return kvstore if not path or path.endswith("/") else kvstore + "/"
 
 
-class ChunkedBody(NamedTuple):
-    """An array of a format on a key-value store; `form` None: the format is found out by opening."""
-
+class _Chunked(NamedTuple):
     form: Any
     members: Any
     kvstore: KvStoreSpec | None
     options: Options
+
+
+class ChunkedBody(_Chunked, Alone):
+    """An array of a format on a key-value store; `form` None: the format is found out by opening."""
+
+    __slots__ = ()
 
     @property
     def resources(self) -> tuple[str, ...]:
@@ -77,11 +82,6 @@ class ChunkedBody(NamedTuple):
     def flagged(self) -> bool:
         """Whether it has open flags."""
         return True
-
-    @property
-    def base(self) -> None:
-        """The specification below: none."""
-        return
 
     @property
     def name(self) -> str:
@@ -132,38 +132,23 @@ class ChunkedBody(NamedTuple):
         found |= self.options.to_json(include_defaults and self.form is not None)
         if include_defaults and self.form is not None and self.form.defaults is not None:
             found["metadata"] = {**self.form.defaults, **found.get("metadata", {})}
-        if self.kvstore is not None:
-            found["kvstore"] = self.kvstore._json(collector, include_defaults, nested=True)
-            if include_defaults:
-                found["kvstore"] = dict(sorted({"context": {}, **found["kvstore"]}.items()))
-        return found
+        return found | shown(self.kvstore, collector, include_defaults)
 
 
-class ArrayBody(NamedTuple):
-    """An array in memory."""
-
+class _Array(NamedTuple):
     elements: NDArray[Any]
     dtype: Any
+
+
+class ArrayBody(_Array, Alone):
+    """An array in memory."""
+
+    __slots__ = ()
 
     @property
     def resources(self) -> tuple[str, ...]:
         """The context resources that a specification of this kind names."""
         return (COPYING,)
-
-    @property
-    def further(self) -> tuple[str, ...]:
-        """The context resources that it may name, and goes without otherwise: none."""
-        return ()
-
-    @property
-    def flagged(self) -> bool:
-        """Whether it has open flags."""
-        return False
-
-    @property
-    def base(self) -> None:
-        """The specification below: none."""
-        return
 
     @property
     def kvstore(self) -> None:
@@ -370,19 +355,8 @@ def _computed(driver: str, rest: dict[str, Any], schema: Schema) -> ComputedBody
 
 
 def _chunked(driver: str, rest: dict[str, Any]) -> ChunkedBody:
-    from tegula.api.kvspec import KvStoreSpec
-
     form: Any = None if driver == "auto" else lookup("formats", driver)
-    kvstore = None
-    if "kvstore" in rest:
-        with at_member("kvstore"):
-            kvstore = KvStoreSpec(rest.pop("kvstore"))
-    if "path" in rest:
-        with at_member("path"):
-            path = text(rest.pop("path"))
-            if kvstore is None:
-                raise InvalidArgument('"path" must be specified in conjunction with "kvstore"')
-            kvstore = kvstore / path
+    kvstore = taken(rest)
     options = _options(rest)
     if kvstore is not None and form is not None:
         kvstore = directory(kvstore)
@@ -401,15 +375,6 @@ def _options(rest: dict[str, Any]) -> Options:
             with at_member(name):
                 found[name] = boolean(rest.pop(name))
     return Options(**found)
-
-
-def bound(value: Any) -> Any:
-    """Return a staleness bound: True, False, ``"open"`` or seconds since the epoch."""
-    if isinstance(value, bool) or value == "open":
-        return value
-    if isinstance(value, (int, float)):
-        return float(value)
-    raise expected('boolean, number, or "open"', value)
 
 
 def with_options(body: ChunkedBody, **changes: Any) -> ChunkedBody:

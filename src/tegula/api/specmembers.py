@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tegula.api.specbody import bound
+from tegula.api.body import bound
 from tegula.binding import at_member, boolean, text
 from tegula.errors import InvalidArgument
 from tegula.registry import kind_of, lookup

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tegula.api.body import COPYING, POOL, Alone, bound, shown, taken
 from tegula.api.kvstore import KvStore, kv_open
-from tegula.binding import at_member, text
+from tegula.binding import at_member
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.errors import InvalidArgument, TegulaError, annotated
@@ -33,33 +34,22 @@ if TYPE_CHECKING:
 __all__ = ["OpenedWhole", "WholeBody", "open_whole", "parse_whole"]
 
 
-class WholeBody(NamedTuple):
-    """A JSON document or an image; `recheck` is the bound on the age of what is read (None: ``"open"``)."""
-
+class _Whole(NamedTuple):
     form: WholeFormat
     members: dict[str, Any]
     kvstore: KvStoreSpec | None
     recheck: Any = None
 
+
+class WholeBody(_Whole, Alone):
+    """A JSON document or an image; `recheck` is the bound on the age of what is read (None: ``"open"``)."""
+
+    __slots__ = ()
+
     @property
     def resources(self) -> tuple[str, ...]:
         """The context resources that a specification of this kind names."""
-        return ("cache_pool", "data_copy_concurrency")
-
-    @property
-    def further(self) -> tuple[str, ...]:
-        """The context resources that it may name, and goes without otherwise: none."""
-        return ()
-
-    @property
-    def flagged(self) -> bool:
-        """Whether it has open flags."""
-        return False
-
-    @property
-    def base(self) -> None:
-        """The specification below: none."""
-        return
+        return (POOL, COPYING)
 
     @property
     def name(self) -> str:
@@ -110,11 +100,7 @@ class WholeBody(NamedTuple):
         found = {**(self.form.defaults if include_defaults else {}), **self.members}
         if self.recheck is not None or include_defaults:
             found["recheck_cached_data"] = "open" if self.recheck is None else self.recheck
-        if self.kvstore is not None:
-            found["kvstore"] = self.kvstore._json(collector, include_defaults, nested=True)
-            if include_defaults:
-                found["kvstore"] = dict(sorted({"context": {}, **found["kvstore"]}.items()))
-        return found
+        return found | shown(self.kvstore, collector, include_defaults)
 
     def rechecked(self, bound: Any) -> WholeBody:
         """Return the body with another bound on the age of what is read."""
@@ -127,19 +113,7 @@ def parse_whole(form: WholeFormat, rest: dict[str, Any]) -> WholeBody:
     Raises:
         InvalidArgument: one is malformed.
     """
-    from tegula.api.kvspec import KvStoreSpec
-    from tegula.api.specbody import bound
-
-    kvstore = None
-    if "kvstore" in rest:
-        with at_member("kvstore"):
-            kvstore = KvStoreSpec(rest.pop("kvstore"))
-    if "path" in rest:
-        with at_member("path"):
-            path = text(rest.pop("path"))
-            if kvstore is None:
-                raise InvalidArgument('"path" must be specified in conjunction with "kvstore"')
-            kvstore = kvstore / path
+    kvstore = taken(rest)
     body = WholeBody(form, form.parse_members(rest), kvstore)
     if "recheck_cached_data" in rest:
         with at_member("recheck_cached_data"):

@@ -10,8 +10,8 @@ the options given, a value (`Applied`).  Law: ``f(store, option=x)`` is ``f(opti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar, cast, overload
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack, cast, overload
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tegula.api.steps import Applied, named
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from tegula.api.keywords import Bounds, ResizeFlags, SpecKeywords
     from tegula.api.openmode import OpenMode
     from tegula.api.spec import Spec
     from tegula.api.store import TensorStore
@@ -139,30 +140,24 @@ def resolve(store: TensorStore | None = None, fix_resizable_bounds: bool = False
 @overload
 def resize(
     store: TensorStore,
-    inclusive_min: Sequence[SupportsIndex | None] | None = None,
-    exclusive_max: Sequence[SupportsIndex | None] | None = None,
-    resize_metadata_only: bool = False,
-    resize_tied_bounds: bool = False,
-    expand_only: bool = False,
-    shrink_only: bool = False,
+    inclusive_min: Bounds | None = None,
+    exclusive_max: Bounds | None = None,
+    **flags: Unpack[ResizeFlags],
 ) -> TensorStore: ...
 @overload
 def resize(
     *,
-    inclusive_min: Sequence[SupportsIndex | None] | None = None,
-    exclusive_max: Sequence[SupportsIndex | None] | None = None,
-    resize_metadata_only: bool = False,
-    resize_tied_bounds: bool = False,
-    expand_only: bool = False,
-    shrink_only: bool = False,
+    inclusive_min: Bounds | None = None,
+    exclusive_max: Bounds | None = None,
+    **flags: Unpack[ResizeFlags],
 ) -> Applied: ...
 
 
 @named
 def resize(
     store: TensorStore | None = None,
-    inclusive_min: Sequence[SupportsIndex | None] | None = None,
-    exclusive_max: Sequence[SupportsIndex | None] | None = None,
+    inclusive_min: Bounds | None = None,
+    exclusive_max: Bounds | None = None,
     resize_metadata_only: bool = False,
     resize_tied_bounds: bool = False,
     expand_only: bool = False,
@@ -230,28 +225,9 @@ def storage_statistics(
 
 
 @overload
-def spec(
-    store: TensorStore,
-    *,
-    open_mode: OpenMode | None = None,
-    minimal_spec: bool | None = None,
-    retain_context: bool | None = None,
-    unbind_context: bool | None = None,
-    recheck_cached_metadata: RecheckCacheOption | None = None,
-    recheck_cached_data: RecheckCacheOption | None = None,
-    recheck_cached: RecheckCacheOption | None = None,
-) -> Spec: ...
+def spec(store: TensorStore, **options: Unpack[SpecKeywords]) -> Spec: ...
 @overload
-def spec(
-    *,
-    open_mode: OpenMode | None = None,
-    minimal_spec: bool | None = None,
-    retain_context: bool | None = None,
-    unbind_context: bool | None = None,
-    recheck_cached_metadata: RecheckCacheOption | None = None,
-    recheck_cached_data: RecheckCacheOption | None = None,
-    recheck_cached: RecheckCacheOption | None = None,
-) -> Applied: ...
+def spec(**options: Unpack[SpecKeywords]) -> Applied: ...
 
 
 @named

@@ -10,9 +10,9 @@ Law: ``name[key](x) == x.name[key]``, for everything `x` that has the method (a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence  # noqa: F401 - named in the brackets of `Brackets`
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import numpy as np
 
@@ -24,7 +24,8 @@ from tegula.space.slicing import Expression
 from tegula.space.transform import IndexTransform
 
 if TYPE_CHECKING:
-    from tegula.space.keys import DimSelectionLike, IndexKey, Vector
+    # named in the brackets of `Brackets`
+    from tegula.space.keys import DimSelectionLike, IndexKey, Vector  # noqa: F401
 
 __all__ = [
     "Applied",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound=HasTransform)
+K = TypeVar("K")
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -174,14 +176,14 @@ def _key(name: str, given: Any) -> Any:
     return Expression(given, _KEYED[name])
 
 
-class Brackets:
-    """A name that waits for its argument in brackets."""
+class Brackets(Generic[K]):
+    """A name that waits for its argument in brackets, which is one of `K`."""
 
     __slots__ = ()
     __iter__ = None
     _name = ""
 
-    def _of(self, given: object) -> Operation:
+    def __getitem__(self, given: K) -> Operation:
         name = self._name
         return Operation(name, _key(name, given) if name in _KEYED else argument_of(name, given))
 
@@ -192,7 +194,7 @@ class Brackets:
         return self._name
 
 
-class _At(Brackets):
+class _At(Brackets["IndexKey"]):
     """Makes functions that index: ``at[2:5]`` is the function of a view ``v`` that gives ``v[2:5]``.
 
     Between the brackets goes whatever a view takes: numbers, slices, `newaxis`, lists, masks, domains,
@@ -209,11 +211,8 @@ class _At(Brackets):
     __slots__ = ()
     _name = "at"
 
-    def __getitem__(self, key: IndexKey) -> Operation:
-        return self._of(key)
 
-
-class _OIndex(Brackets):
+class _OIndex(Brackets["IndexKey"]):
     """``oindex[...]``: the function of a view ``v`` that gives ``v.oindex[...]``, an outer product.
 
     Raises:
@@ -229,11 +228,8 @@ class _OIndex(Brackets):
     __slots__ = ()
     _name = "oindex"
 
-    def __getitem__(self, key: IndexKey) -> Operation:
-        return self._of(key)
 
-
-class _VIndex(Brackets):
+class _VIndex(Brackets["IndexKey"]):
     """``vindex[...]``: the function of a view ``v`` that gives ``v.vindex[...]``, points taken jointly.
 
     Raises:
@@ -248,11 +244,8 @@ class _VIndex(Brackets):
     __slots__ = ()
     _name = "vindex"
 
-    def __getitem__(self, key: IndexKey) -> Operation:
-        return self._of(key)
 
-
-class _TranslateTo(Brackets):
+class _TranslateTo(Brackets["Vector"]):
     """``translate_to[origins]``: the same elements, each lower bound moved to the given origin.
 
     One integer for all dimensions, or one (or None: leave it) for each.
@@ -268,11 +261,8 @@ class _TranslateTo(Brackets):
     __slots__ = ()
     _name = "translate_to"
 
-    def __getitem__(self, origins: Vector) -> Operation:
-        return self._of(origins)
 
-
-class _TranslateBy(Brackets):
+class _TranslateBy(Brackets["Vector"]):
     """``translate_by[offsets]``: the same elements, the domain moved forward.
 
     One integer for all dimensions, or one (or None: leave it) for each.
@@ -288,11 +278,8 @@ class _TranslateBy(Brackets):
     __slots__ = ()
     _name = "translate_by"
 
-    def __getitem__(self, offsets: Vector) -> Operation:
-        return self._of(offsets)
 
-
-class _TranslateBackwardBy(Brackets):
+class _TranslateBackwardBy(Brackets["Vector"]):
     """``translate_backward_by[offsets]``: the same elements, the domain moved backward.
 
     One integer for all dimensions, or one (or None: leave it) for each.
@@ -308,11 +295,8 @@ class _TranslateBackwardBy(Brackets):
     __slots__ = ()
     _name = "translate_backward_by"
 
-    def __getitem__(self, offsets: Vector) -> Operation:
-        return self._of(offsets)
 
-
-class _Stride(Brackets):
+class _Stride(Brackets["Vector"]):
     """``stride[strides]``: the multiples of the given strides, counted from coordinate 0, divided by them.
 
     One integer for all dimensions, or one for each; unlike ``at[::n]``, which counts from the lower bound.
@@ -330,11 +314,8 @@ class _Stride(Brackets):
     __slots__ = ()
     _name = "stride"
 
-    def __getitem__(self, strides: Vector) -> Operation:
-        return self._of(strides)
 
-
-class _Label(Brackets):
+class _Label(Brackets["str | Sequence[str]"]):
     """``label["x", "y"]``: the same elements, the dimensions called so; an empty label removes one.
 
     Raises, when it is applied:
@@ -348,11 +329,8 @@ class _Label(Brackets):
     __slots__ = ()
     _name = "label"
 
-    def __getitem__(self, labels: str | Sequence[str]) -> Operation:
-        return self._of(labels)
 
-
-class _MarkBoundsImplicit(Brackets):
+class _MarkBoundsImplicit(Brackets["bool | slice"]):
     """``mark_bounds_implicit[flag]`` or ``[lower:upper]``: bounds made implicit (True) or explicit (False).
 
     Raises, when it is applied:
@@ -366,11 +344,8 @@ class _MarkBoundsImplicit(Brackets):
     __slots__ = ()
     _name = "mark_bounds_implicit"
 
-    def __getitem__(self, flags: bool | slice) -> Operation:
-        return self._of(flags)
 
-
-class _Transpose(Brackets):
+class _Transpose(Brackets["DimSelectionLike"]):
     """``transpose[axes]``: dimension `i` of the result is dimension ``axes[i]``; without brackets, reversed.
 
     Axes are numbers (from the end where negative), labels and ranges; each dimension once.
@@ -388,9 +363,6 @@ class _Transpose(Brackets):
 
     __slots__ = ()
     _name = "transpose"
-
-    def __getitem__(self, axes: DimSelectionLike) -> Operation:
-        return self._of(axes)
 
     def __call__(self, view: T, axes: DimSelectionLike | None = None) -> T:
         """Return ``view.transpose(axes)``: the dimensions reversed where `axes` is None."""

@@ -89,9 +89,9 @@ class Counting(MemoryLeaf):
         self.asked += zip(effect.keys, effect.ranges or [None] * len(effect.keys), strict=True)
         return super().read_many(effect)
 
-    def _read(self, effect: object) -> object:
+    def _answer_read(self, effect: object) -> object:
         self.asked.append((effect.key, effect.byte_range))
-        return super()._read(effect)
+        return super()._answer_read(effect)
 
 
 @pytest.fixture

@@ -170,10 +170,10 @@ class Counting(MemoryLeaf):
         time.sleep(self.pause)
         return found
 
-    def _read(self, effect: object) -> object:
+    def _answer_read(self, effect: object) -> object:
         self.asked.append(effect.key)
         time.sleep(self.pause)
-        return super()._read(effect)
+        return super()._answer_read(effect)
 
 
 @pytest.fixture

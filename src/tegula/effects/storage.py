@@ -46,6 +46,7 @@ __all__ = [
     "WriteColumns",
     "WriteMany",
     "WriteOutcome",
+    "outcome",
 ]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -77,6 +78,19 @@ class ReadOutcome(Record):
     value: Buffer
     generation: bytes
     time: float
+
+
+def outcome(value: Buffer | Unchanged | None, generation: bytes, time: float) -> ReadOutcome:
+    """Return the answer of a `Read` that a row of `ReadColumns` is.
+
+    >>> outcome(b"abc", b"g", 0.0).state, outcome(None, b"", 0.0).state, outcome(UNCHANGED, b"g", 0.0).state
+    ('value', 'missing', 'unspecified')
+    """
+    if value is None:
+        return ReadOutcome("missing", b"", generation, time)
+    if isinstance(value, Unchanged):
+        return ReadOutcome("unspecified", b"", generation, time)
+    return ReadOutcome("value", value, generation, time)
 
 
 class WriteOutcome(Record):

@@ -17,15 +17,11 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from tegula.effects.effect import Effect
 from tegula.effects.storage import (
     UNCHANGED,
     Buffer,
     Children,
-    DeleteRange,
-    List,
     Listing,
     Read,
     ReadColumns,
@@ -36,6 +32,7 @@ from tegula.effects.storage import (
     WriteColumns,
     WriteMany,
     WriteOutcome,
+    outcome,
 )
 from tegula.errors import InvalidArgument, NotFound, ResourceExhausted, TegulaError, Unavailable
 from tegula.kv.generation import NO_VALUE, UNKNOWN
@@ -44,7 +41,7 @@ from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
 from tegula.leaves.buffers import LARGE, buffer
 from tegula.leaves.file_commit import Locking, commit, generation_of, sweep
 from tegula.leaves.file_errors import os_error
-from tegula.leaves.leaf import span
+from tegula.leaves.leaf import Single, span
 
 __all__ = ["FileLeaf"]
 
@@ -66,7 +63,7 @@ else:
 _preadv: Callable[[int, list[memoryview], int], int] | None = getattr(os, "preadv", None)
 
 
-class FileLeaf:
+class FileLeaf(Single):
     """Files of this machine; options `file_io_sync`, `file_io_mode`, `file_io_locking`, `acquire_timeout`.
 
     The modes ``memmap`` and ``direct`` are accepted and read as ``default`` does.
@@ -98,30 +95,23 @@ class FileLeaf:
     def describe(self, key: str) -> str:
         return f"local file {quoted(key)}"
 
-    def perform(self, effect: Effect[Any]) -> Any:
-        """Answer a single-key or range effect."""
-        if isinstance(effect, Read):
-            return self._read(effect)
-        if isinstance(effect, Write):
-            check_key(effect.key)
-            now, start = time.time(), time.perf_counter()
-            generation = commit(effect.key, effect.value, effect.if_equal, self._how)
-            self._timed(time.perf_counter() - start, 1)
-            return WriteOutcome(generation, now)
-        if isinstance(effect, List):
-            return _list(effect.range)
-        if isinstance(effect, DeleteRange):
-            return _delete_range(effect.range)
-        raise TypeError(f"a store cannot answer {effect!r}")
-
-    def _read(self, effect: Read) -> ReadOutcome:
+    def _answer_read(self, effect: Read) -> ReadOutcome:
         now = time.time()
         value, generation = _read_row(effect.key, effect.byte_range, effect.if_not_equal, effect.if_equal)
-        if value is None:
-            return ReadOutcome("missing", b"", NO_VALUE, now)
-        if isinstance(value, Unchanged):
-            return ReadOutcome("unspecified", b"", generation, now)
-        return ReadOutcome("value", value, generation, now)
+        return outcome(value, generation, now)
+
+    def _answer_write(self, effect: Write) -> WriteOutcome:
+        check_key(effect.key)
+        now, start = time.time(), time.perf_counter()
+        generation = commit(effect.key, effect.value, effect.if_equal, self._how)
+        self._timed(time.perf_counter() - start, 1)
+        return WriteOutcome(generation, now)
+
+    def _list(self, wanted: KeyRange) -> Listing:
+        return _list(wanted)
+
+    def _delete_range(self, wanted: KeyRange) -> None:
+        _delete_range(wanted)
 
     def read_many(self, effect: ReadMany) -> ReadColumns:
         """Answer a block of reads, each into its own buffer of the exact size."""

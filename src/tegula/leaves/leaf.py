@@ -12,14 +12,26 @@ error of a block is the error of its lowest failing row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tegula.effects.effect import Effect
-from tegula.effects.storage import ReadColumns, ReadMany, WriteColumns, WriteMany
+from tegula.effects.storage import (
+    DeleteRange,
+    List,
+    Listing,
+    Read,
+    ReadColumns,
+    ReadMany,
+    ReadOutcome,
+    Write,
+    WriteColumns,
+    WriteMany,
+    WriteOutcome,
+)
 from tegula.errors import OutOfRange
-from tegula.kv.spec import ByteRange
+from tegula.kv.spec import ByteRange, KeyRange
 
-__all__ = ["Leaf", "reads_many", "span", "writes_many"]
+__all__ = ["Leaf", "Single", "reads_many", "span", "writes_many"]
 
 
 class Leaf(Protocol):
@@ -46,6 +58,38 @@ class Leaf(Protocol):
     def describe(self, key: str, /) -> str:
         """Return how an error names the value of `key`, e.g. ``local file "/tmp/x/zarr.json"``."""
         ...
+
+
+class Single:
+    """What leaves share that have a method for each effect of one key, and of a range of keys.
+
+    >>> from tegula.leaves.memory import MemoryLeaf
+    >>> issubclass(MemoryLeaf, Single)
+    True
+    """
+
+    def perform(self, effect: Effect[Any]) -> Any:
+        """Answer a single-key or range effect.
+
+        Raises:
+            TypeError: it is none.
+        """
+        if isinstance(effect, Read):
+            return self._answer_read(effect)
+        if isinstance(effect, Write):
+            return self._answer_write(effect)
+        if isinstance(effect, List):
+            return self._list(effect.range)
+        if isinstance(effect, DeleteRange):
+            return self._delete_range(effect.range)
+        raise TypeError(f"a store cannot answer {effect!r}")
+
+    if TYPE_CHECKING:
+
+        def _answer_read(self, effect: Read) -> ReadOutcome: ...
+        def _answer_write(self, effect: Write) -> WriteOutcome: ...
+        def _list(self, wanted: KeyRange) -> Listing: ...
+        def _delete_range(self, wanted: KeyRange) -> None: ...
 
 
 def reads_many(leaf: Leaf) -> Callable[[ReadMany], ReadColumns] | None:

@@ -16,14 +16,10 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from typing import Any
 
-from tegula.effects.effect import Effect
 from tegula.effects.storage import (
     UNCHANGED,
     Buffer,
-    DeleteRange,
-    List,
     Listing,
     Read,
     ReadColumns,
@@ -37,14 +33,14 @@ from tegula.effects.storage import (
 )
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import KeyRange, StoreRef, from_key
-from tegula.leaves.leaf import span
+from tegula.leaves.leaf import Single, span
 
 __all__ = ["MemoryLeaf"]
 
 _MISSING: tuple[bytes | None, bytes] = (None, NO_VALUE)
 
 
-class MemoryLeaf:
+class MemoryLeaf(Single):
     """Key-value pairs in this process.
 
     >>> leaf = MemoryLeaf(StoreRef("memory"))
@@ -67,18 +63,9 @@ class MemoryLeaf:
     def describe(self, key: str) -> str:
         return f'"{key}"'
 
-    def perform(self, effect: Effect[Any]) -> Any:
-        """Answer a single-key or range effect."""
-        if isinstance(effect, Read):
-            return self._read(effect)
-        if isinstance(effect, Write):
-            columns = self._write((effect.key,), (effect.value,), (effect.if_equal,))
-            return WriteOutcome(columns.generations[0], columns.time)
-        if isinstance(effect, List):
-            return self._list(effect.range)
-        if isinstance(effect, DeleteRange):
-            return self._delete_range(effect.range)
-        raise TypeError(f"a store cannot answer {effect!r}")
+    def _answer_write(self, effect: Write) -> WriteOutcome:
+        columns = self._write((effect.key,), (effect.value,), (effect.if_equal,))
+        return WriteOutcome(columns.generations[0], columns.time)
 
     def read_many(self, effect: ReadMany) -> ReadColumns:
         """Answer a block of reads; a whole value is handed out without a copy."""
@@ -103,7 +90,7 @@ class MemoryLeaf:
         """Answer a block of writes under one lock."""
         return self._write(effect.keys, effect.values, effect.if_equal)
 
-    def _read(self, effect: Read) -> ReadOutcome:
+    def _answer_read(self, effect: Read) -> ReadOutcome:
         now = time.time()
         value, generation = self._data.get(effect.key, _MISSING)
         if value is None:

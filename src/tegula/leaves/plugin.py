@@ -28,12 +28,9 @@ from inspect import isawaitable, iscoroutinefunction
 from json import loads
 from typing import Any, TypeAlias, TypeVar
 
-from tegula.effects.effect import Effect
 from tegula.effects.storage import (
     UNCHANGED,
     Buffer,
-    DeleteRange,
-    List,
     Listing,
     Read,
     ReadColumns,
@@ -46,6 +43,7 @@ from tegula.effects.storage import (
     WriteColumns,
     WriteMany,
     WriteOutcome,
+    outcome,
 )
 from tegula.errors import Indeterminate, TegulaError, Unavailable, Unimplemented
 from tegula.kv.generation import NO_VALUE, UNKNOWN
@@ -53,7 +51,7 @@ from tegula.kv.paths import quoted
 from tegula.kv.plugin import OPTIONS, Version
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key
 from tegula.leaves.crowd import Crowd
-from tegula.leaves.leaf import span
+from tegula.leaves.leaf import Single, span
 from tegula.registry import lookup
 
 __all__ = ["PluginLeaf", "generation_of", "version_of"]
@@ -91,7 +89,7 @@ def _of_content(value: Buffer) -> bytes:
     return _CONTENT + blake2b(value, digest_size=16).digest()
 
 
-class PluginLeaf:
+class PluginLeaf(Single):
     """A registered store, made with the options of its reference."""
 
     local = False
@@ -117,25 +115,14 @@ class PluginLeaf:
     def describe(self, key: str) -> str:
         return quoted(key)
 
-    def perform(self, effect: Effect[Any]) -> Any:
-        """Answer a single-key or range effect."""
+    def _answer_read(self, effect: Read) -> ReadOutcome:
         now = time.time()
-        if isinstance(effect, Read):
-            value, generation = self._read(
-                effect.key, effect.byte_range, effect.if_not_equal, effect.if_equal
-            )
-            if isinstance(value, Unchanged):
-                return ReadOutcome("unspecified", b"", generation, now)
-            if value is None:
-                return ReadOutcome("missing", b"", NO_VALUE, now)
-            return ReadOutcome("value", value, generation, now)
-        if isinstance(effect, Write):
-            return WriteOutcome(self._write(effect.key, effect.value, effect.if_equal), now)
-        if isinstance(effect, List):
-            return self._list(effect.range)
-        if isinstance(effect, DeleteRange):
-            return self._delete_range(effect.range)
-        raise TypeError(f"a store cannot answer {effect!r}")
+        value, generation = self._read(effect.key, effect.byte_range, effect.if_not_equal, effect.if_equal)
+        return outcome(value, NO_VALUE if value is None else generation, now)
+
+    def _answer_write(self, effect: Write) -> WriteOutcome:
+        now = time.time()
+        return WriteOutcome(self._write(effect.key, effect.value, effect.if_equal), now)
 
     def read_many(self, effect: ReadMany) -> ReadColumns:
         """Answer a block of reads, some at once."""

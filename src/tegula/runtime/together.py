@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from tegula.effects.control import All, Wait
 from tegula.effects.effect import Call, Effect, Program
-from tegula.effects.storage import UNCHANGED, Read, ReadColumns, ReadMany, ReadOutcome
+from tegula.effects.storage import UNCHANGED, Read, ReadColumns, ReadMany, outcome
 from tegula.errors import Aborted, TegulaError
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, StoreRef
@@ -220,11 +220,7 @@ def _answer(effect: Any, found: Sequence[tuple[Any, bytes, float]]) -> Any:
         time = min((row[2] for row in found), default=0.0)
         return ReadColumns([row[0] for row in found], [row[1] for row in found], time)
     ((value, generation, time),) = found
-    if value is None:
-        return ReadOutcome("missing", b"", generation, time)
-    if value is UNCHANGED:
-        return ReadOutcome("unspecified", b"", generation, time)
-    return ReadOutcome("value", value, generation, time)
+    return outcome(value, generation, time)
 
 
 async def _answers(rows: Sequence[_Row]) -> list[tuple[Any, bytes, float]]:

@@ -231,6 +231,16 @@ def _said(make):
 def test_plain_indexing_is_what_composition_makes_of_it(seed):
     chance = random.Random(seed)
     t = _source(chance, chance.randrange(1, 5))
+    if chance.random() < 0.5:
+        lo, hi = t.domain.inclusive_min[-1], t.domain.exclusive_max[-1]
+        rows = np.array(
+            [chance.randrange(lo - (chance.random() < 0.02), hi) for _ in range(chance.randrange(1, 5))]
+        )
+        t = t[..., chance.choice([rows, rows.reshape(-1, 1), np.stack([rows, rows[::-1]])])]
+    if chance.random() < 0.2 and t.rank > 1:
+        rows = np.array([t.domain.inclusive_min[0]] * chance.randrange(2, 4))
+        t = t.oindex[rows]
+    t = t.transpose(chance.sample(range(t.rank), t.rank))
     for _ in range(5):
         terms = _numbers(chance, t)
         mode = chance.choice(["default", "default", "oindex", "vindex"])

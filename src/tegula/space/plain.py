@@ -21,6 +21,7 @@ from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import IndexArray
 from tegula.space.transform import IndexTransform, columns, is_near
 
+_WHOLE = slice(None)
 _STEP = 2**20
 _ARRAY = np.ndarray
 _INT64 = np.dtype(np.int64)
@@ -134,9 +135,9 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
     >>> placed(IndexTransform(input_shape=[3, 4, 9]), (1, ..., slice(None, None, 2))).domain
     { [0, 4), [0, 5) }
     """
-    if t._arrays is not None or not (t._near or is_near(t)):
+    if not (t._near or is_near(t)):
         return None
-    source = t.domain
+    source, known = t.domain, t._arrays
     los, his, labels = source.inclusive_min, source.exclusive_max, source.labels
     lowers, uppers, rank = source.lower_mask, source.upper_mask, len(los)
     new_los: list[int] = []
@@ -148,7 +149,8 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
     names: list[str] = []
     arrays: list[tuple[int, IndexArray, int]] = []
     new_lowers = new_uppers = i = 0
-    changed = shifted = strided = broken = False
+    changed = shifted = known is not None
+    strided = broken = False
     shared, outer = -1, mode == "oindex"
     left = len(terms)
     for term in terms:
@@ -243,7 +245,7 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
                 array = term.copy()  # what `lone` does
             else:
                 array = lone(term)
-            if array is None or i == rank:
+            if array is None or i == rank or known is not None:
                 return None
             if shared >= 0:
                 if new_his[shared] != array.size or (broken and mode == "default"):
@@ -323,13 +325,81 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
     new_strides: list[int] = []
     for i, offset, stride in zip(dims, offsets, strides):  # noqa: B905 - columns are of one length
         new_dims.append(places[i])
-        if stride:
+        if stride and i >= 0:
             offset += stride * moves[i]
             stride *= steps[i]
         new_offsets.append(offset)
         new_strides.append(stride)
     near = None if strided else t._near
+    if known is not None:
+        return _still_looked_up(
+            columns(space, tuple(new_dims), tuple(new_offsets), tuple(new_strides), None, near),
+            t,
+            places,
+            moves,
+            steps,
+        )
     return columns(space, tuple(new_dims), tuple(new_offsets), tuple(new_strides), looked, near)
+
+
+def _still_looked_up(
+    made: IndexTransform, t: IndexTransform, places: list[int], moves: list[int], steps: list[int]
+) -> IndexTransform | None:
+    """Return `made`, which lacks the index arrays of `t`, with what is left of them, in the same memory.
+
+    Dimension `i` of `t` is `moves[i] + steps[i] * new[places[i]]`.  None where a single value is left that is
+    not within its range, or nothing to look at.
+    """
+    known, los, new = t._arrays, t.domain.inclusive_min, made.domain
+    if known is None or 0 in t.domain.shape:
+        return None
+    rank = len(los)
+    ones: list[Any] = []  # the key for an array that does not change along a dimension
+    others: list[Any] = []
+    axes: list[int] = []
+    k = 0
+    for i in range(rank):
+        place, move, step = places[i], moves[i], steps[i]
+        if place < 0:
+            ones.append(0)
+            others.append(move - los[i])
+            axes.append(i)
+            continue
+        while k < place:
+            ones.append(None)
+            others.append(None)
+            axes.append(-1)
+            k += 1
+        k += 1
+        start = move + step * new.inclusive_min[place] - los[i]
+        stop = start + step * new.shape[place]
+        ones.append(_WHOLE)
+        others.append(slice(start, stop if stop >= 0 else None, step))
+        axes.append(i)
+    more = [None] * (new.rank - k)
+    dims, offsets, strides = list(made._dims), list(made._offsets), list(made._strides)
+    column: list[Looked | None] = []
+    for j, looked in enumerate(known):
+        if looked is None:
+            column.append(None)
+            continue
+        array, lo, hi = looked
+        shape = array.shape
+        key = [
+            one if i < 0 or shape[i] == 1 else other for i, one, other in zip(axes, ones, others, strict=True)
+        ]
+        array = np.asarray(array[(*key, *more)])
+        if array.size != 1:
+            column.append((array, lo, hi))
+            continue
+        value = int(array.item())
+        moved = offsets[j] + strides[j] * value
+        if not (lo <= value < hi and -INF < value < INF and -END < moved < END):
+            return None
+        column.append(None)
+        dims[j], offsets[j], strides[j] = -1, moved, 0
+    left = tuple(column) if any(column) else None
+    return columns(new, tuple(dims), tuple(offsets), tuple(strides), left, made._near)
 
 
 def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransform | None:

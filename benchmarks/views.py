@@ -45,6 +45,11 @@ x.oindex[points]
 x.oindex[:, points]
 x.oindex[points, points]
 x.vindex[points, points]
+x[points][1:3]
+x[points][2]
+x[points, points][::2]
+x[points].T.domain
+x[:, 5]
 x.T
 x.transpose([2, 0, 1])
 x.translate_by[5]

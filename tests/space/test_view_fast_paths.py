@@ -18,7 +18,7 @@ from tegula import IndexDomain, IndexTransform, d
 from tegula.errors import TegulaError
 from tegula.space import dimterms, plain
 from tegula.space.compose import _composed_within, compose, composed_now
-from tegula.space.dimops import _moved_all, permuted, translated_whole
+from tegula.space.dimops import _moved_all, _permuted, permuted, translated_whole
 from tegula.space.dims import _OPERATIONS, _READ, _vector
 from tegula.space.direct import directly
 from tegula.space.slicing import Expression
@@ -133,6 +133,17 @@ def test_what_is_near_stays_near_and_can_be_moved(seed):
         assert is_near(t)
         assert is_near(IndexTransform(t.domain, t.maps))
         assert t.translate_by[5].translate_backward_by[5] == t
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_reverse_order_is_a_permutation(seed):
+    t = _source(random.Random(seed), 3)
+    lo = t.domain.inclusive_min
+    seen = [t, t[..., [1, 2, 3]], t.oindex[[0, 1], :, [2, 1]], t[lo[0]], t[None, [0, 1], ..., [1, 2]]]
+    t = seen[seed % 5]
+    order = range(t.rank - 1, -1, -1)
+    assert _permuted(t, order) == t.T
+    assert str(t.T) == str(_permuted(t, order))
 
 
 def test_a_transpose_of_one_dimension_is_the_transform_itself():

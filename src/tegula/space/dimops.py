@@ -356,23 +356,25 @@ def reversed_dimensions(t: IndexTransform) -> IndexTransform:
     """Return the view with the dimensions in reverse order; `t` remembers it."""
     known = t._reversed
     if known is None:
-        known = _backward(t) if t._arrays is None else permuted(t, range(t.domain.rank - 1, -1, -1))
+        known = _backward(t)
         if known is not t:  # or it would keep itself alive
             object.__setattr__(t, "_reversed", known)
     return known
 
 
 def _backward(t: IndexTransform) -> IndexTransform:
-    """Return a transform without index arrays with its dimensions in reverse order, made at once."""
-    source, dims = t.domain, t._dims
+    """Return a transform with its dimensions in reverse order, made at once."""
+    source, dims, arrays = t.domain, t._dims, t._arrays
     rank = source.rank
     if rank < 2:
         return t
     if dims is COUNT[rank]:
         return columns(source.T, BACKWARD[rank], t._offsets, t._strides, None, t._near)
     places = (*BACKWARD[rank], -1)
-    turned = tuple([places[i] for i in dims])
-    return columns(source.T, turned, t._offsets, t._strides, None, t._near)
+    turned = tuple(map(places.__getitem__, dims))
+    if arrays is not None:
+        arrays = tuple([None if one is None else (one[0].T, one[1], one[2]) for one in arrays])
+    return columns(source.T, turned, t._offsets, t._strides, arrays, t._near)
 
 
 def move_to(t: IndexTransform, dims: Sequence[int], target: int) -> Result:

@@ -16,12 +16,13 @@ import numpy as np
 
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
 from tegula.space.direct import ALONG, directly, lone
-from tegula.space.domain import NO_LABELS, domain
+from tegula.space.domain import NO_LABELS, IndexDomain, domain
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import IndexArray
 from tegula.space.transform import IndexTransform, columns, is_near
 
 _WHOLE = slice(None)
+_WHOLES = tuple((_WHOLE,) * count for count in range(MAX_RANK + 1))
 _STEP = 2**20
 _ARRAY = np.ndarray
 _INT64 = np.dtype(np.int64)
@@ -332,63 +333,62 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
         new_strides.append(stride)
     near = None if strided else t._near
     if known is not None:
-        return _still_looked_up(
-            columns(space, tuple(new_dims), tuple(new_offsets), tuple(new_strides), None, near),
-            t,
-            places,
-            moves,
-            steps,
-        )
+        looked = _still_looked_up(t, space, (places, moves, steps), new_dims, new_offsets, new_strides)
+        if looked is None:
+            return None
+        if not any(looked):
+            looked = None
     return columns(space, tuple(new_dims), tuple(new_offsets), tuple(new_strides), looked, near)
 
 
 def _still_looked_up(
-    made: IndexTransform, t: IndexTransform, places: list[int], moves: list[int], steps: list[int]
-) -> IndexTransform | None:
-    """Return `made`, which lacks the index arrays of `t`, with what is left of them, in the same memory.
+    t: IndexTransform,
+    new: IndexDomain,
+    inner: tuple[list[int], list[int], list[int]],
+    dims: list[int],
+    offsets: list[int],
+    strides: list[int],
+) -> tuple[Looked | None, ...] | None:
+    """Return what is left of the index arrays of `t` over the domain `new`, in the same memory.
 
-    Dimension `i` of `t` is `moves[i] + steps[i] * new[places[i]]`.  None where a single value is left that is
-    not within its range, or nothing to look at.
+    Dimension `i` of `t` is `moves[i] + steps[i] * new[places[i]]`, these three being `inner`.  A single
+    value is put into the columns of the result, `dims`, `offsets` and `strides`.  None where it is not within
+    its range, or there is nothing to look at.
     """
-    known, los, new = t._arrays, t.domain.inclusive_min, made.domain
+    known, los = t._arrays, t.domain.inclusive_min
     if known is None or 0 in t.domain.shape:
         return None
-    rank = len(los)
-    ones: list[Any] = []  # the key for an array that does not change along a dimension
-    others: list[Any] = []
-    axes: list[int] = []
-    k = 0
-    for i in range(rank):
-        place, move, step = places[i], moves[i], steps[i]
-        if place < 0:
-            ones.append(0)
-            others.append(move - los[i])
-            axes.append(i)
-            continue
-        while k < place:
-            ones.append(None)
-            others.append(None)
-            axes.append(-1)
-            k += 1
-        k += 1
-        start = move + step * new.inclusive_min[place] - los[i]
-        stop = start + step * new.shape[place]
-        ones.append(_WHOLE)
-        others.append(slice(start, stop if stop >= 0 else None, step))
-        axes.append(i)
-    more = [None] * (new.rank - k)
-    dims, offsets, strides = list(made._dims), list(made._offsets), list(made._strides)
+    places, moves, steps = inner
+    lows, shape_of_new = new.inclusive_min, new.shape
+    straight = new.rank == len(los) and places[: new.rank].count(-1) == 0
     column: list[Looked | None] = []
+    keys: tuple[list[Any], ...] = ()
     for j, looked in enumerate(known):
         if looked is None:
             column.append(None)
             continue
         array, lo, hi = looked
-        shape = array.shape
-        key = [
-            one if i < 0 or shape[i] == 1 else other for i, one, other in zip(axes, ones, others, strict=True)
-        ]
-        array = np.asarray(array[(*key, *more)])
+        shape, size = array.shape, array.size
+        if size in shape:  # it changes along one dimension
+            i = shape.index(size)
+            place, step = places[i], steps[i]
+            start = moves[i] - los[i]
+            if place < 0:
+                array = array.reshape(size)[start : start + 1]
+            else:
+                start += step * lows[place]
+                stop = start + step * shape_of_new[place]
+                kept = slice(start, stop if stop >= 0 else None, step)
+                if straight:
+                    array = array[(*_WHOLES[i], kept)]
+                else:
+                    array = array.reshape(size)[kept]
+                    if array.size > 1:
+                        array = array.reshape(ALONG[new.rank][place])
+        else:
+            keys = keys or _keys(t, new, places, moves, steps)
+            key = [one if i < 0 or shape[i] == 1 else other for i, one, other in zip(*keys, strict=True)]
+            array = np.asarray(array[tuple(key)])
         if array.size != 1:
             column.append((array, lo, hi))
             continue
@@ -398,8 +398,39 @@ def _still_looked_up(
             return None
         column.append(None)
         dims[j], offsets[j], strides[j] = -1, moved, 0
-    left = tuple(column) if any(column) else None
-    return columns(new, tuple(dims), tuple(offsets), tuple(strides), left, made._near)
+    return tuple(column)
+
+
+def _keys(
+    t: IndexTransform, new: IndexDomain, places: list[int], moves: list[int], steps: list[int]
+) -> tuple[list[int], list[Any], list[Any]]:
+    """Return for each axis of a key the dimension of `t` (-1 for a new one), and what it is for an array.
+
+    That is, for one that does not change along the dimension, and for one that does.
+    """
+    los = t.domain.inclusive_min
+    axes: list[int] = []
+    ones: list[Any] = []
+    others: list[Any] = []
+    k = 0
+    for i, place in enumerate(places[: len(los)]):
+        if place < 0:
+            axes.append(i)
+            ones.append(0)
+            others.append(moves[i] - los[i])
+            continue
+        for _ in range(k, place):
+            axes.append(-1)
+            ones.append(None)
+            others.append(None)
+        k = place + 1
+        start = moves[i] + steps[i] * new.inclusive_min[place] - los[i]
+        stop = start + steps[i] * new.shape[place]
+        axes.append(i)
+        ones.append(_WHOLE)
+        others.append(slice(start, stop if stop >= 0 else None, steps[i]))
+    left = new.rank - k
+    return [*axes, *[-1] * left], [*ones, *[None] * left], [*others, *[None] * left]
 
 
 def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransform | None:

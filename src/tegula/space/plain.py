@@ -10,6 +10,7 @@ Law: where a function here answers, the answer is `compose(t, Expression(terms).
 
 from __future__ import annotations
 
+from operator import eq
 from typing import Any
 
 import numpy as np
@@ -356,10 +357,10 @@ def _still_looked_up(
     its range, or there is nothing to look at.
     """
     known, los = t._arrays, t.domain.inclusive_min
-    if known is None or 0 in t.domain.shape:
+    if known is None or any(map(eq, los, t.domain.exclusive_max)):
         return None
     places, moves, steps = inner
-    lows, shape_of_new = new.inclusive_min, new.shape
+    lows, highs = new.inclusive_min, new.exclusive_max
     straight = new.rank == len(los) and places[: new.rank].count(-1) == 0
     column: list[Looked | None] = []
     keys: tuple[list[Any], ...] = ()
@@ -377,7 +378,7 @@ def _still_looked_up(
                 array = array.reshape(size)[start : start + 1]
             else:
                 start += step * lows[place]
-                stop = start + step * shape_of_new[place]
+                stop = start + step * (highs[place] - lows[place])
                 kept = slice(start, stop if stop >= 0 else None, step)
                 if straight:
                     array = array[(*_WHOLES[i], kept)]

@@ -14,7 +14,7 @@ import threading
 import numpy as np
 import pytest
 
-from tegula import IndexDomain, IndexTransform, d
+from tegula import Dim, IndexDomain, IndexTransform, OutputIndexMap, d
 from tegula.errors import TegulaError
 from tegula.space import dimterms, plain
 from tegula.space.compose import _composed_within, compose, composed_now
@@ -251,6 +251,9 @@ def test_plain_indexing_is_what_composition_makes_of_it(seed):
     if chance.random() < 0.2 and t.rank > 1:
         rows = np.array([t.domain.inclusive_min[0]] * chance.randrange(2, 4))
         t = t.oindex[rows]
+    if chance.random() < 0.2:  # arrays of a single value, which only a caller makes
+        single = np.full((1,) * t.rank, chance.randrange(9))
+        t = IndexTransform(t.domain, [*t.maps, OutputIndexMap(single, 1, 2, Dim(0, 8))])
     t = t.transpose(chance.sample(range(t.rank), t.rank))
     for _ in range(5):
         terms = _numbers(chance, t)

@@ -10,6 +10,7 @@ Law: where a function here answers, the answer is `compose(t, Expression(terms).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from operator import eq
 from typing import Any
 
@@ -28,6 +29,12 @@ _STEP = 2**20
 _ARRAY = np.ndarray
 _INT64 = np.dtype(np.int64)
 _NOTHING = tuple((None,) * rank for rank in range(MAX_RANK + 1))
+
+
+@lru_cache(MAX_RANK * MAX_RANK)
+def _without(count: int, i: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the input dimensions and strides of the identity once input dimension `i` is a constant."""
+    return (*range(i), -1, *range(i, count - 1)), (*ONES[i], 0, *ONES[count - 1 - i])
 
 
 def picked(t: IndexTransform, i: int, at: int) -> IndexTransform | None:
@@ -50,6 +57,9 @@ def picked(t: IndexTransform, i: int, at: int) -> IndexTransform | None:
     space = domain(los[:i] + los[after:], his[:i] + his[after:], labels, lowers, uppers)
     dims, offsets, strides = t._dims, t._offsets, t._strides
     count = len(dims)
+    if i < count and dims is COUNT[count] and strides is ONES[count] and offsets is ZEROS[count]:
+        dims, strides = _without(count, i)
+        return columns(space, dims, (*ZEROS[i], at, *ZEROS[count - after]), strides, None, t._near)
     k = dims.index(i) if dims.count(i) == 1 else -1
     if k >= 0:
         offsets = (*offsets[:k], offsets[k] + strides[k] * at, *offsets[k + 1 :])
@@ -370,7 +380,7 @@ def _still_looked_up(
             continue
         array, lo, hi = looked
         shape, size = array.shape, array.size
-        if size in shape:  # it changes along one dimension
+        if size > 1 and size in shape:  # it changes along one dimension
             i = shape.index(size)
             place, step = places[i], steps[i]
             start = moves[i] - los[i]

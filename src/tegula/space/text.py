@@ -69,10 +69,13 @@ def plain_text(t: IndexTransform) -> str:
     domain, dims = t.domain, t._dims
     rank = len(dims)
     shown = _head(domain.rank, rank)
-    los, his = domain.inclusive_min, domain.exclusive_max
-    rows = zip(_INPUT, los, his, domain.labels)  # noqa: B905 - of one length
-    for start, lo, hi, name in rows:
-        shown += f"{start}{lo}, {hi}) {quoted(name)}\n" if name else f"{start}{lo}, {hi})\n"
+    los, his, labels = domain.inclusive_min, domain.exclusive_max, domain.labels
+    if any(labels):
+        for start, lo, hi, name in zip(_INPUT, los, his, labels):  # noqa: B905
+            shown += f"{start}{lo}, {hi}) {quoted(name)}\n" if name else f"{start}{lo}, {hi})\n"
+    else:
+        for start, lo, hi in zip(_INPUT, los, his):  # noqa: B905
+            shown += f"{start}{lo}, {hi})\n"
     if dims is COUNT[rank] and t._strides is ONES[rank] and t._offsets is ZEROS[rank]:
         return shown + _identity(rank)
     shown += "  Output index maps:\n"

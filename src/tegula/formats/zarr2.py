@@ -423,7 +423,8 @@ def codec_parse(json: dict[str, Any]) -> dict[str, Any]:
             compression = compressor.parse(json["compressor"])
     if "filters" in json:
         with binding.at_member("filters"):
-            filters = compressor.parse_filters(json["filters"])
+            # a constraint tells no filters from an empty list of them, a document does not
+            filters = () if json["filters"] == [] else compressor.parse_filters(json["filters"])
     binding.members(json, ("driver", "compressor", "filters"))
     return _codec_json(compression, filters)
 

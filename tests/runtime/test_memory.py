@@ -6,6 +6,7 @@ result, once the same was done on a quarter of the array.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,16 @@ def test_a_copy_of_an_array_twice_as_large_takes_no_more_memory(tmp_path):
     small, large = (rise(tmp_path / str(mib), "copy", 0, mib, 2048) for mib in (64, 128))
     # three tasks, each with a tile of 16 MiB and the blocks of a reader or a writer
     assert max(small, large) <= 3 * (16 + 2 * 4) + 8
+
+
+@linux
+@pytest.mark.parametrize("mib", [128, 256])
+def test_writing_shards_holds_no_more_than_those_in_flight(tmp_path, mib):
+    command = [sys.executable, CHILD.with_name("sharded_write_child.py"), tmp_path, mib, 8, "raw"]
+    done = subprocess.run([str(one) for one in command], capture_output=True, text=True, check=True)
+    tasks = (os.cpu_count() or 1) + 1
+    # a shard for each task, and the inner chunks that it is made of, whatever the size of the array
+    assert float(done.stdout) <= tasks * (8 + 4) + 12
 
 
 @linux

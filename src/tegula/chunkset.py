@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.formats.layout import KeyRule
+from tegula.codecs.minishard import Minishards
+from tegula.formats.layout import KeyRule, VoxelKeys
 from tegula.kv.spec import StoreRef
 from tegula.record import Record, derived
 
-__all__ = ["ChunkSet", "grid_bits"]
+__all__ = ["ChunkSet", "ShardBoxes", "bits_for", "grid_bits"]
 
 STEP = 4
 
@@ -35,7 +36,31 @@ def grid_bits(shape: tuple[int, ...], chunk_shape: tuple[int, ...]) -> tuple[int
     (8, 4)
     """
     cells = (-(-extent // max(1, chunk)) for extent, chunk in zip(shape, chunk_shape, strict=True))
-    return tuple(-(-max(1, count - 1).bit_length() // STEP) * STEP for count in cells)
+    return tuple(bits_for(max(1, count - 1).bit_length()) for count in cells)
+
+
+def bits_for(bits: int) -> int:
+    """Return a number of bits, rounded up: at least one step.
+
+    >>> bits_for(0), bits_for(4), bits_for(5)
+    (4, 4, 8)
+    """
+    return -(-max(1, bits) // STEP) * STEP
+
+
+class ShardBoxes(NamedTuple):
+    """How the shards of a Neuroglancer volume are called; `whole`: only that they are shards matters."""
+
+    rule: Minishards
+    whole: bool = False
+
+    def box(self, name: str, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]] | tuple[()] | None:
+        """Return the first cell and the extents of the shard called `name`; empty where it is no box."""
+        found = self.rule.box_of(name)
+        if not found or self.whole:
+            return None if found is None else ()
+        rest = rank - 3
+        return (*found[0], *(0,) * rest), (*found[1], *(1,) * rest)
 
 
 class ChunkSet(Record):
@@ -53,7 +78,7 @@ class ChunkSet(Record):
 
     store: StoreRef
     path: str
-    rule: KeyRule
+    rule: KeyRule | VoxelKeys | ShardBoxes
     chain: Any
     bits: tuple[int, ...]
     per_key: tuple[int, ...] = ()
@@ -93,33 +118,27 @@ class ChunkSet(Record):
             number = (number << bits) + index
         return number
 
-    def cells_of(self, key: str) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        """Return the first cell and the extents of the cells that a whole key holds, None for another key."""
-        rule = self.rule
+    def cells_of(self, key: str) -> tuple[tuple[int, ...], tuple[int, ...]] | tuple[()] | None:
+        """Return the first cell and the extents of the cells that a whole key holds, None for another key.
+
+        Empty where they are no box.
+        """
         if not key.startswith(self.path):
             return None
-        name = key[len(self.path) :]
-        rank = len(self.bits) - rule.inner
-        if not rank:
-            return ((0,) * rule.inner, (1,) * rule.inner) if name == rule.rank0 else None
-        if not name.startswith(rule.prefix):
-            return None
-        parts = name[len(rule.prefix) :].split(rule.separator)
-        if len(parts) != rank or not all(part.isdecimal() for part in parts):
-            return None
-        cell = (*map(int, parts), *(0,) * rule.inner)
-        if not self.per_key:
-            return cell, (1,) * len(cell)
-        return tuple(map(int.__mul__, cell, self.per_key)), self.per_key
+        box: tuple[tuple[int, ...], tuple[int, ...]] | tuple[()] | None
+        box = self.rule.box(key[len(self.path) :], len(self.bits))
+        if not box or not self.per_key:
+            return box
+        return tuple(map(int.__mul__, box[0], self.per_key)), self.per_key
 
     def numbers_of(self, key: str, most: int = 4096) -> list[int] | None:
-        """Return the numbers of the cells that a key holds; empty where they are more than `most`.
+        """Return the numbers of the cells that a key holds; empty where they are more than `most`, or no box.
 
         None where it is the key of something else.
         """
         found = self.cells_of(key)
-        if found is None:
-            return None
+        if not found:
+            return None if found is None else []
         first, extents = found
         if prod(extents) > most:
             return []

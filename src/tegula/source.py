@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
 
-from tegula.chunkset import ChunkSet, grid_bits
-from tegula.formats.layout import KeyRule
+from tegula.chunkset import ChunkSet, ShardBoxes, bits_for, grid_bits
+from tegula.formats.layout import VoxelKeys, resolved
 from tegula.kv.spec import StoreRef
-from tegula.record import Record, derived
+from tegula.record import Record, derived, replace
 
 if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
     from tegula.formats.layout import ArrayLayout
@@ -73,15 +73,24 @@ class Chunked(Record, eq=False):
         chunks = indices = None
         layout = self.layout
         rule, levels, finest = layout.keys, layout.chain.levels, layout.chain.finest
-        # what is called after its voxels is not found again by its key: no cache keeps it
-        if self.cache is not None and isinstance(rule, KeyRule):
+        path, minishards = self.path, layout.minishards
+        named: Any = rule
+        if minishards is not None:
+            path, minishards = path + minishards.directory, replace(minishards, directory="")
+            named = ShardBoxes(minishards)
+        elif isinstance(rule, VoxelKeys):
+            path, named = resolved(path + rule.directory), rule._replace(directory="")
+        if self.cache is not None:
             bits = grid_bits(layout.shape, finest.chunk_shape)
-            chunks = ChunkSet(self.store, self.path, rule, finest, bits, levels[0].within if levels else ())
+            chunks = ChunkSet(self.store, path, named, finest, bits, levels[0].within if levels else ())
+        if levels:
+            large = grid_bits(layout.shape, layout.chunk_shape)
+            indices = ChunkSet(self.store, path, named, layout.chain, large)
+        elif minishards is not None:
+            places = (bits_for(minishards.shard), bits_for(minishards.mini))
+            indices = ChunkSet(self.store, path, ShardBoxes(minishards, True), minishards, places)
         shelf: object = None
-        if levels and isinstance(rule, KeyRule):
-            indices = ChunkSet(
-                self.store, self.path, rule, layout.chain, grid_bits(layout.shape, layout.chunk_shape)
-            )
+        if indices is not None:
             shelf = self.cache if getattr(self.cache, "total_bytes_limit", 0) else Shelf()
         object.__setattr__(self, "chunks", chunks)
         object.__setattr__(self, "indices", indices)

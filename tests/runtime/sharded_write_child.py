@@ -1,4 +1,4 @@
-"""Measures how far the memory of this process rises while a sharded array is written: run by `test_memory.py`.
+"""Measures how far the memory of this process rises while it writes a sharded array, for `test_memory.py`.
 
     python sharded_write_child.py FOLDER MIB SHARD_MIB CODEC
 

@@ -63,6 +63,11 @@ class Filter(Record):
     options: tuple[tuple[str, Any], ...] = ()
 
     @property
+    def lossy(self) -> bool:
+        """Whether what is decoded may be something else than what was encoded."""
+        return self.name not in ("delta", "packbits")
+
+    @property
     def alone(self) -> bool:
         """Whether each element is encoded without its neighbours."""
         return self.name not in ("delta", "packbits")

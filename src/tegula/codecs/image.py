@@ -102,7 +102,12 @@ class Png(Image):
 
 
 class Jpeg(Image):
-    """JPEG, `level` 0 to 100."""
+    """JPEG, `level` 0 to 100; what is decoded is not quite what was encoded."""
+
+    @property
+    def lossy(self) -> bool:
+        """Whether what is decoded may be something else than what was encoded."""
+        return True
 
     def encode(self, data: Buffer) -> Buffer:
         """Return the image."""

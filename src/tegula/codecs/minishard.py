@@ -121,6 +121,24 @@ class Minishards(Record):
         corner = cells_of(first, self._bits)[0].tolist()
         return prod(max(0, min(size, end - at)) for size, end, at in zip(box, self.grid, corner, strict=True))
 
+    def box_of(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]] | tuple[()] | None:
+        """Return the first cell and the extents of the shard called `name`, without its directory.
+
+        Empty where a shard is no box, None where that is no shard.
+
+        >>> rule = Minishards((8, 8, 8), 1, 2, 6, False, False, "")
+        >>> rule.box_of("0a.shard"), rule.box_of("info")
+        (((4, 2, 0), (2, 2, 2)), None)
+        """
+        text = name.removesuffix(".shard")
+        if text == name or not text or any(digit not in "0123456789abcdef" for digit in text):
+            return None
+        box, low, shard = self.box, self.preshift + self.mini, int(text, 16)
+        if box is None or shard >> self.shard:
+            return ()
+        first = np.array([shard << low if low < 64 else 0], np.uint64)
+        return tuple(cells_of(first, self._bits)[0].tolist()), box
+
     # ------------------------------------------------------------ indices
 
     def entry(self, stored: Buffer) -> tuple[int, int]:

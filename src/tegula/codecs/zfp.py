@@ -45,6 +45,11 @@ class Zfp(Record):
     value: float
     shape: tuple[int, ...] | None = None
 
+    @property
+    def lossy(self) -> bool:
+        """Whether what is decoded may be something else than what was encoded."""
+        return True
+
     def encoded_size(self, size: int) -> int | None:  # noqa: ARG002
         """Return None: it depends on the numbers."""
         return None

@@ -57,6 +57,22 @@ class KeyRule(NamedTuple):
             return self.rank0
         return self.prefix + self.separator.join(map(str, cell))
 
+    def box(self, name: str, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """Return the first cell and the extents of what is called `name` in a grid of `rank`, or None.
+
+        >>> KeyRule("c/", "/", "c").box("c/0/12", 2), KeyRule("c/", "/", "c").box("zarr.json", 2)
+        (((0, 12), (1, 1)), None)
+        """
+        inner = (0,) * self.inner
+        if rank == self.inner:
+            return (inner, (1,) * rank) if name == self.rank0 else None
+        if not name.startswith(self.prefix):
+            return None
+        parts = name[len(self.prefix) :].split(self.separator)
+        if len(parts) != rank - self.inner or not all(part.isdecimal() for part in parts):
+            return None
+        return (*map(int, parts), *inner), (1,) * rank
+
     def keys(self, cells: NDArray[np.int64], path: str = "") -> list[str]:
         """Return the keys of `cells`, an array of int64 of shape [n, rank], each behind `path`.
 
@@ -111,6 +127,24 @@ class VoxelKeys(NamedTuple):
     def key(self, cell: tuple[int, ...]) -> str:
         """Return the key of one cell."""
         return self.keys(np.array([cell], np.int64))[0]
+
+    def box(self, name: str, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """Return the first cell and the extents of what is called `name`, None for nothing.
+
+        >>> VoxelKeys("", (5, 0, 0), (4, 4, 4), (11, 4, 4)).box("9-11_0-4_0-4", 4)
+        ((1, 0, 0, 0), (1, 1, 1, 1))
+        """
+        cell = []
+        parts = name.split("_")
+        if len(parts) != len(self.chunk_shape):
+            return None
+        for part, origin, step in zip(parts, self.origin, self.chunk_shape, strict=True):
+            low, dash, _ = part[1:].partition("-")  # the first may be a sign
+            text = part[:1] + low
+            if not dash or not text.lstrip("-").isdecimal():
+                return None
+            cell.append((int(text) - origin) // step)
+        return (*cell, *(0,) * (rank - len(cell))), (1,) * rank
 
     def keys(self, cells: NDArray[np.int64], path: str = "") -> list[str]:
         """Return the keys of `cells`, an array of int64 of shape [n, rank], each behind `path`."""

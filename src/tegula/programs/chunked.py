@@ -111,7 +111,7 @@ async def _member(source: Chunked, cell: Sequence[int], chain: CodecChain) -> tu
     from tegula.programs.minishards import fetch, locate_chunks, where
 
     found = await locate_chunks(source, np.array([cell], np.int64))
-    (value,) = await fetch(source, found, slice(0, 1))
+    (value,), _ = await fetch(source, found, slice(0, 1))
     name = where(source, found.keys[0], int(found.numbers[0]))
     if value is None:
         return None, name
@@ -134,6 +134,13 @@ def missing_place(source: Chunked, cell: Sequence[int]) -> tuple[Sequence[int], 
         from tegula.programs.shard_index import entry_place
 
         return entry_place(source, cell)
+    rule = source.layout.minishards
+    if rule is not None:
+        from tegula.programs.minishards import where
+
+        numbers = rule.numbers(np.array([cell], np.int64))
+        shards, _ = rule.places(numbers)
+        return cell, where(source, source.path + rule.key(int(shards[0])), int(numbers[0]))
     return cell, describe(source.store, source.path + source.layout.keys.key(tuple(cell)))
 
 
@@ -180,11 +187,15 @@ async def load(source: Chunked, cells: NDArray[np.int64], known: Sequence[bytes]
         from tegula.programs.entries import load_entries
 
         return await load_entries(source, cells, known)
+    if source.layout.minishards is not None:
+        from tegula.programs.minishards import load_members
+
+        return await load_members(source, cells, known)
     keys = source.layout.keys.keys(cells, source.path)
     columns = await columns_of(source, keys, known)
     if all(value is None or value is UNCHANGED for value in columns.values):
         return Loaded(columns.values, columns.generations, columns.time)
-    words = await Compute(Call(_words, source, keys, columns.values), source.compute)
+    words = await Compute(Call(_words, source, keys, cells, columns.values), source.compute)
     return Loaded(words, columns.generations, columns.time)
 
 
@@ -201,15 +212,18 @@ async def columns_of(
         raise annotated(error, f"Error reading {where}: ") from None
 
 
-def _words(source: Chunked, keys: Sequence[str], values: Sequence[Any]) -> list[Any]:
+def _words(
+    source: Chunked, keys: Sequence[str], cells: NDArray[np.int64], values: Sequence[Any]
+) -> list[Any]:
     """Return the words of stored values, not to be written to; an error names the key."""
     found: list[Any] = []
-    for key, value in zip(keys, values, strict=True):
+    chains = source.layout.chains_of(cells) or [source.layout.chain] * len(keys)
+    for key, chain, value in zip(keys, chains, values, strict=True):
         if value is None or value is UNCHANGED:
             found.append(value)
             continue
         try:
-            words = source.layout.chain.words(value, None)
+            words = chain.words(value, None)
         except TegulaError as error:
             raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
         words.flags.writeable = False
@@ -312,7 +326,7 @@ async def read_few(source: Chunked, parts: Pieces, out: NDArray[Any]) -> None:
     else:
         keys = source.layout.keys.keys(cells, source.path)
         values = (await columns_of(source, keys)).values
-        chunks = await Compute(Call(_words, source, keys, values), source.compute)
+        chunks = await Compute(Call(_words, source, keys, cells, values), source.compute)
     shape = source.layout.chain.finest.array_of
     _place_few(source, parts, [None if words is None else shape(words) for words in chunks], out)
 
@@ -340,7 +354,8 @@ async def read_chunked(
     `counted`: the caller has counted what this needs (`plan.budget`) under that limit.
     """
     layout = source.layout
-    if source.memory is None and layout.clipped is None and layout.minishards is None:
+    alike = layout.clipped is None and layout.minishards is None
+    if source.memory is None and (alike or source.chunks is not None):
         parts = few(source, view)
         if parts is not None:
             await read_few(source, parts, out)
@@ -428,7 +443,7 @@ async def _read_rows(job: Reading, span: Table) -> None:
     for rows in span.blocks(EXPANDED_ROWS):
         columns = rows.expand()
         lines = None if job.stream is None else stream_rows(job.stream, columns, job.memory)
-        if layout.minishards is not None:
+        if layout.minishards is not None and source.chunks is None:
             await _read_members(job, columns, lines, scratch)
             continue
         names = [] if source.chunks is not None else layout.keys.keys(columns.cells, source.path)
@@ -457,7 +472,7 @@ async def _read_members(job: Reading, columns: Block, lines: Any, scratch: NDArr
         some = slice(at, min(at + job.block_rows, len(columns)))
         block = columns[some]
         boxes = None if lines is None else lines[some]
-        values = await fetch(source, found, some)
+        values, _ = await fetch(source, found, some)
         named = ShardNames(source, found, at, block.cells)
         await Compute(Call(place_encoded, job, block, named, values, boxes, scratch), source.compute)
         del values  # so that the store may read the next block into the same memory

@@ -63,7 +63,8 @@ class Want(NamedTuple):
 def able(source: Chunked) -> bool:
     """Whether views of an array can be read jointly: its chunks are alike, and no memory is counted."""
     layout = source.layout
-    return source.memory is None and layout.clipped is None and layout.minishards is None
+    alike = layout.clipped is None and layout.minishards is None
+    return source.memory is None and (alike or source.chunks is not None)
 
 
 def want(view: View, order: str) -> Want | None:

@@ -150,7 +150,7 @@ async def _write_chunked(
         room = Room(limit.pool, limit.size, writing_bytes(chain, min(rows, len(table))))
     job = Writing(source, chain, origin, table, rows, slab, [], room, layout.clipped is not None)
     if layout.minishards is not None:
-        from tegula.programs.minishards import write_minishards
+        from tegula.programs.minishard_writing import write_minishards
 
         await write_minishards(job, table, width)
         return
@@ -231,8 +231,8 @@ def generations_of(held: Held | None) -> list[bytes] | None:
 
 def decoded_of(source: Chunked, cells: NDArray[np.int64], words: Sequence[Any]) -> DecodedColumns | None:
     """Return what a cache is told of chunks that are about to be written."""
-    if source.chunks is None:
-        return None
+    if source.chunks is None or any(getattr(step, "lossy", False) for step in source.layout.chain.steps):
+        return None  # what is read back is something else
     return DecodedColumns(source.chunks, cells, words, source.cache)
 
 

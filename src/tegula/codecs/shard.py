@@ -204,7 +204,8 @@ class Sharding(Record):
                     parts.append(piece)
             return self._joined(lengths, parts) if parts else None
         stored = self.inner.stored_size
-        guess = self.inner.nbytes // 2 if stored is None else stored
+        # memory that is never touched costs nothing, growing costs a copy
+        guess = self.inner.nbytes + self.inner.nbytes // 64 + 64 if stored is None else stored
         room = memory(self.index_bytes + self.entries * guess)
         first = at = self.index_bytes if self.start else 0
         for number, piece in enumerate(pieces):
@@ -224,6 +225,19 @@ class Sharding(Record):
         if self.start:
             room[:first] = index
             return room[:at]
+        room[at : at + len(index)] = index
+        return room[: at + len(index)]
+
+    def packed(self, room: memoryview, lengths: Spans) -> memoryview | None:
+        """Return the shard of inner chunks that lie in `room` one after the other; None where there are none.
+
+        `lengths` has the size of each, `MISSING` for none.  For shards whose index comes last.
+        """
+        present = lengths[lengths != np.uint64(MISSING)]
+        if not len(present):
+            return None
+        at = int(present.sum())
+        index = self._index(lengths)
         room[at : at + len(index)] = index
         return room[: at + len(index)]
 

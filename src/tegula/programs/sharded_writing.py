@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.codecs.shard import Level
+from tegula.codecs.shard import MISSING, Level, Sharding
 from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
 from tegula.errors import TegulaError, annotated
+from tegula.kernels.fill import all_equal
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
 from tegula.plan.blocks import EXPANDED_ROWS, block_rows, far_width
@@ -32,7 +33,7 @@ from tegula.plan.budget import writing_bytes
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
 from tegula.plan.table import Block, Table, c_strides
-from tegula.plan.transfer import memory, slab_pays
+from tegula.plan.transfer import collect, collect_slab, memory, slab_pays
 from tegula.programs.frontier import update_many
 from tegula.programs.room import within
 from tegula.programs.writing import Writing, encode_rows, merge_row, placed
@@ -127,7 +128,33 @@ class _Edit(Record, eq=False):
         top = self.levels[0].sharding
         top.admit()
         rows = np.argsort(self.levels[0].numbers(self.block.cells))
+        chain, fill = self.job.chain, self.job.source.layout.fill_value
+        if chain.raw and not chain.swap and not top.start and (fill is None or not fill.ndim):
+            return self._raw(top, rows, shards)
         return top.pack(self._encoded(rows, arena), shards.take)
+
+    def _raw(self, top: Sharding, rows: NDArray[np.int64], shards: Arena) -> Any:
+        """Return the same where inner chunks are stored as they are: they are copied to their places."""
+        job = self.job
+        size = job.chain.nbytes
+        room = shards.take(top.entries * size + top.index_bytes)
+        lengths = np.full(top.entries, MISSING, np.uint64)
+        words = np.frombuffer(room, job.memory.words.dtype, top.entries * prod(job.chain.chunk_shape))
+        chunks = words.reshape(top.entries, -1)
+        fill = None if job.source.keep_fill else job.source.layout.fill_value
+        unit = None if fill is None else fill.view(words.dtype)
+        at = 0
+        if job.slab:
+            collect_slab(self.table, self.block, rows, chunks, job.memory)
+        for number, row in enumerate(rows.tolist()):
+            if not job.slab:
+                collect(self.table, self.block, row, chunks[at], job.memory)
+            elif at < number:
+                chunks[at] = chunks[number]
+            if unit is None or not all_equal(chunks[at], unit):
+                lengths[number] = size
+                at += 1
+        return top.packed(room, lengths)
 
     def _encoded(self, rows: NDArray[np.int64], arena: Arena) -> Iterator[Any]:
         """Encode inner chunks that are covered, block by block."""

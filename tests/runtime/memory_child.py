@@ -1,19 +1,118 @@
 """Measures how far the memory of this process rises above what is read: run by `test_memory.py`.
 
-    python memory_child.py FOLDER WHAT LIMIT MIB CHUNK_KIB CODEC
+    python memory_child.py FOLDER WHAT LIMIT MIB CHUNK_KIB FORMAT
 
-`WHAT` is read, write, copy, shifted (a copy whose chunks do not match), downsample or cast; `LIMIT` is the
-memory limit in MiB, 0 for none; prints the rise in MiB.
+`WHAT` is read, write, partial (a write that covers no first and no last chunk), copy, shifted (a copy whose
+chunks do not match), downsample or cast; `LIMIT` is the memory limit in MiB, 0 for none; `FORMAT` is a family
+and a codec (``zarr3-zstd``, see `spec_of`).  Prints the rise in MiB.
+
+The same is done once before, so that what is loaded on the way is there; then the memory that is kept to be
+used again is let go, so that none of it helps.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from typing import Any
 
 import numpy as np
 
 import tegula
+from tegula.leaves import buffers
+from tegula.programs import writing_few
+from tegula.runtime import limits
+
+BLOSC = {"cname": "lz4", "clevel": 5}
+ZARR2: dict[str, Any] = {
+    "raw": None,
+    **{name: {"id": name, "level": 1} for name in ("zlib", "gzip", "bz2", "zstd")},
+    "blosc": {"id": "blosc", "shuffle": 1, **BLOSC},
+}
+N5 = {
+    "raw": {"type": "raw"},
+    "gzip": {"type": "gzip", "level": 1},
+    "bzip2": {"type": "bzip2", "blockSize": 1},
+    "xz": {"type": "xz", "preset": 0},
+    "blosc": {"type": "blosc", "shuffle": 1, **BLOSC},
+}
+
+
+def step(name: str, **configuration: Any) -> dict[str, Any]:
+    return {"name": name, "configuration": configuration} if configuration else {"name": name}
+
+
+LITTLE = step("bytes", endian="little")
+ZARR3 = {
+    "raw": [LITTLE],
+    "big": [step("bytes", endian="big")],
+    "zstd": [LITTLE, step("zstd", level=1)],
+    "gzip": [LITTLE, step("gzip", level=1)],
+    "crc32c": [LITTLE, step("crc32c")],
+    "blosc": [LITTLE, step("blosc", shuffle="shuffle", typesize=2, blocksize=0, **BLOSC)],
+    "transpose": [step("transpose", order=[1, 0]), LITTLE],
+}
+
+
+def shard(rows: int, inner: list[Any]) -> list[Any]:
+    return [
+        step(
+            "sharding_indexed",
+            chunk_shape=[max(1, rows), 1024],
+            codecs=inner,
+            index_codecs=[LITTLE, step("crc32c")],
+        )
+    ]
+
+
+def spec_of(form: str, rows: int, chunk: int) -> tuple[dict[str, Any], str]:
+    """Return a specification and the type of an array of 2 KiB a row, `chunk` rows a chunk or shard."""
+    family, _, codec = form.partition("-")
+    if family == "zarr2" and codec == "struct":  # two fields: a chunk is twice the size of its elements
+        fields = [["x", "<u2"], ["y", "<u2"]]
+        metadata = {"shape": [rows, 1024], "chunks": [chunk // 2, 1024], "dtype": fields}
+        return {"driver": "zarr", "field": "y", "metadata": {**metadata, "compressor": ZARR2["zstd"]}}, "u2"
+    if family == "zarr2":
+        metadata = {"shape": [rows, 1024], "chunks": [chunk, 1024], "dtype": "<u2"}
+        return {"driver": "zarr", "metadata": {**metadata, "compressor": ZARR2[codec]}}, "u2"
+    if family == "n5":
+        metadata = {"dimensions": [1024, rows], "blockSize": [1024, chunk], "dataType": "uint16"}
+        return {"driver": "n5", "metadata": {**metadata, "compression": N5[codec]}}, "u2"
+    if family == "zarr3":
+        kind, _, inner = codec.partition("_")
+        if kind == "shard":
+            codecs = shard(chunk // 16, ZARR3[inner])
+        elif kind == "nested":
+            codecs = shard(chunk // 4, shard(chunk // 16, ZARR3[inner]))
+        else:
+            codecs = ZARR3[codec]
+        grid = step("regular", chunk_shape=[chunk, 1024])
+        metadata = {"shape": [rows, 1024], "data_type": "uint16", "chunk_grid": grid, "codecs": codecs}
+        return {"driver": "zarr3", "metadata": metadata}, "u2"
+    kind, _, sharded = codec.partition("_")
+    dtype = {"jpeg": "u1", "cseg": "u4"}.get(kind, "u2")
+    lines, edge = rows * 2 // int(dtype[1]), chunk * 2 // int(dtype[1])
+    scale: dict[str, Any] = {"key": "1", "resolution": [1, 1, 1], "size": [1024, lines, 1]}
+    scale["encoding"] = "compressed_segmentation" if kind == "cseg" else kind
+    if kind == "cseg":
+        scale["compressed_segmentation_block_size"] = [8, 8, 1]
+    if sharded:
+        edge //= 16
+        bits = max(4, (-(-lines // edge) - 1).bit_length())
+        scale["sharding"] = {
+            "@type": "neuroglancer_uint64_sharded_v1",
+            "hash": "identity",
+            "preshift_bits": 2,
+            "minishard_bits": 2,
+            "shard_bits": bits - 4,
+            "data_encoding": sharded,
+        }
+    scale["chunk_size"] = [1024, edge, 1]
+    name = {"u1": "uint8", "u2": "uint16", "u4": "uint32"}[dtype]
+    multiscale = {"data_type": name, "num_channels": 1, "type": "segmentation" if kind == "cseg" else "image"}
+    spec = {"driver": "neuroglancer_precomputed", "multiscale_metadata": multiscale, "scale_metadata": scale}
+    return spec, dtype
 
 
 def status(name: str) -> float:
@@ -22,71 +121,74 @@ def status(name: str) -> float:
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
 
-def main(folder: str, what: str, limit: float, mib: int, chunk_kib: int, codec: str) -> float:
-    context = tegula.Context(
-        {"file_io_sync": False, **({"memory_limit": {"limit": int(limit * 2**20)}} if limit else {})}
-    )
-    codecs = [{"name": "bytes", "configuration": {"endian": "little"}}]
-    if codec != "raw":
-        codecs.append({"name": codec, "configuration": {"level": 1}})
+def data_for(store: Any) -> Any:
+    """Return data that compress a little (segments: as segments do), in the order of the chunks."""
+    dtype = store.dtype.numpy_dtype
+    rng = np.random.default_rng(1)
+    if dtype.itemsize == 4:
+        found = np.repeat(rng.integers(0, 1 << 20, store.size // 16, np.uint32), 16)
+    else:
+        found = rng.integers(0, 256 if dtype.itemsize == 1 else 1 << 12, store.size, dtype)
+    return found.reshape(store.shape, order="C" if store.rank == 2 and store.shape[1] == 1024 else "F")
 
-    def array(name: str, rows: int) -> tegula.TensorStore:
-        grid = {"name": "regular", "configuration": {"chunk_shape": [chunk_kib // 2, 1024]}}
-        return tegula.open(
-            {
-                "driver": "zarr3",
-                "kvstore": f"file://{folder}/{name}/",
-                "metadata": {
-                    "shape": [rows, 1024],
-                    "data_type": "uint16",
-                    "chunk_grid": grid,
-                    "codecs": codecs,
-                },
-            },
-            open=True,
-            create=True,
-            context=context,
-        ).result()
 
-    def perform(rows: int) -> float:
+def main(folder: str, what: str, limit: float, mib: int, chunk_kib: int, form: str) -> float:
+    rows, chunk = mib * 512, chunk_kib // 2
+
+    def array(name: str, limit: float = limit) -> Any:
+        count = {"memory_limit": {"limit": int(limit * 2**20)}} if limit else {}
+        spec, _ = spec_of(form, rows, chunk)
+        spec["kvstore"] = f"file://{folder}/{name}/"
+        context = tegula.Context({"file_io_sync": False, **count})
+        return tegula.open(spec, open=True, create=True, context=context).result()
+
+    if not (child := os.fork()):  # another process writes, so that this one begins as it is
+        store = array("source", 0)
+        store.write(data_for(store)).result()
+        os._exit(0)
+    _, ended = os.waitpid(child, 0)
+    assert not ended
+    source, target = array("source"), array("target")
+    axis = source.shape.index(max(source.shape))
+    length = source.shape[axis]
+
+    def part(low: int, high: int) -> tuple[slice, ...]:
+        return (slice(None),) * axis + (slice(low, high),)
+
+    data = data_for(target) if what in ("write", "partial") else None
+
+    def perform() -> float:
         """Do it, and return the size of the result in MiB."""
-        source, target = array(f"source{rows}", rows), array(f"target{rows}", rows)
         if what == "read":
-            return source.read().result().nbytes / 2**20
+            order = "F" if axis else "C"
+            return source.read(order=order).result().nbytes / 2**20
         if what == "write":
-            data = np.broadcast_to(np.arange(1024, dtype="uint16"), (rows, 1024))
             target.write(data).result()
+        elif what == "partial":
+            target[part(1, length - 1)].write(data[part(1, length - 1)]).result()
         elif what == "copy":
             target.write(source).result()
         elif what == "shifted":
-            target[1:].write(source[: rows - 1]).result()
+            target[part(1, length)].write(source[part(0, length - 1)]).result()
         elif what == "cast":
-            return tegula.cast(source, "uint8").read().result().nbytes / 2**20
+            return tegula.cast(source, "float64").read().result().nbytes / 2**20
         else:
-            return tegula.downsample(source, [2, 2], "mean").read().result().nbytes / 2**20
+            factors = [2 if extent > 1 else 1 for extent in source.shape]
+            return tegula.downsample(source, factors, "mean").read().result().nbytes / 2**20
         return 0.0
 
-    rows = mib * 512
-    quarter = max(rows // 4, chunk_kib)
-    if not (child := os.fork()):  # another process writes, so that this one begins as it is
-        line = np.arange(4096 * 1024, dtype="uint16").reshape(4096, 1024)
-        for size in (rows, quarter):
-            store = array(f"source{size}", size)
-            for row in range(0, size, 4096):
-                store[row : row + 4096].write(line[: size - row]).result()
-        os._exit(0)
-    os.waitpid(child, 0)
-    import numba  # noqa: F401 - what is loaded on the way is not what is measured
-    import numcodecs.zstd  # noqa: F401
-
-    perform(quarter)
+    perform()
+    gc.collect()
+    buffers._after_fork()
+    writing_few._idle.clear()
+    limits.trim()
     with open("/proc/self/clear_refs", "w") as clear:
         clear.write("5")
     before = status("VmRSS")
-    result = perform(rows)
+    result = perform()
     return status("VmHWM") - before - result
 
 
 if __name__ == "__main__":
-    folder, what, limit, mib, chunk_kib, codec = sys.argv[1:]
-    print(main(folder, what, float(limit), int(mib), int(chunk_kib), codec))
+    folder, what, limit, mib, chunk_kib, form = sys.argv[1:]
+    print(main(folder, what, float(limit), int(mib), int(chunk_kib), form))

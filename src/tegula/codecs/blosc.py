@@ -71,6 +71,10 @@ class Blosc(Record):
         """Return None: it depends on the bytes."""
         return None
 
+    def working(self, size: int, encoding: bool) -> int:
+        """Return about how many bytes the library works in: see `codec.working`."""
+        return (1 << 19) + (2 * size if encoding else size)
+
     def encode(self, data: Buffer) -> bytes:
         """Return `data` as one blosc buffer.
 

@@ -30,6 +30,10 @@ class Bz2(Record):
         """Return None: it depends on the bytes."""
         return None
 
+    def working(self, size: int, encoding: bool) -> int:
+        """Return about how many bytes the library works in: see `codec.working`."""
+        return size + (self.level * (800_000 if encoding else 400_000)) + 500_000
+
     def encode(self, data: Buffer) -> bytes:
         """Return `data` as one bzip2 stream."""
         import bz2

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tegula.errors import FailedPrecondition, ResourceExhausted
 
-__all__ = ["SLACK", "Buffer", "ByteCodec", "destination", "not_enough", "too_much", "zeros"]
+__all__ = ["SLACK", "Buffer", "ByteCodec", "destination", "not_enough", "too_much", "working", "zeros"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -51,6 +51,20 @@ class ByteCodec(Protocol):
             FailedPrecondition: the bytes are not a valid encoding of that size.
             DataLoss: a checksum does not match.
         """
+
+
+def working(step: ByteCodec, size: int, encoding: bool) -> int:
+    """Return about how many bytes a codec works in, beside what it is given and what it returns.
+
+    A codec whose library needs more than another copy of the `size` decoded bytes says so by a method
+    `working`.
+
+    >>> from tegula.codecs.bz2 import Bz2
+    >>> working(Bz2(9), 1 << 20, True) >> 20
+    8
+    """
+    says = getattr(step, "working", None)
+    return size + (128 << 10) if says is None else int(says(size, encoding))
 
 
 def destination(size: int) -> memoryview:

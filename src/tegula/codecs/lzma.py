@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from tegula import binding
 from tegula.codecs.codec import SLACK, Buffer, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
+from tegula.codecs.xz import preset_bytes
 from tegula.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from tegula.record import Record
 
@@ -69,6 +70,10 @@ class Lzma(Record):
     def encoded_size(self, size: int) -> int | None:  # noqa: ARG002
         """Return None: it depends on the bytes."""
         return None
+
+    def working(self, size: int, encoding: bool) -> int:
+        """Return about how many bytes the library works in: see `codec.working`."""
+        return size + preset_bytes(6 if self.preset is None else self.preset, encoding)
 
     def encode(self, data: Buffer) -> bytes:
         """Return `data` as one stream.

@@ -14,7 +14,20 @@ from tegula.codecs.declare import BYTES, Declaration, integer_member
 from tegula.errors import FailedPrecondition
 from tegula.record import Record
 
-__all__ = ["N5", "Xz"]
+__all__ = ["N5", "Xz", "preset_bytes"]
+
+
+def preset_bytes(preset: int, encoding: bool) -> int:
+    """Return how many bytes liblzma works in with a preset: the table of its manual.
+
+    >>> preset_bytes(6, True) >> 20, preset_bytes(6, False) >> 20
+    (94, 9)
+    """
+    return (_ENCODING if encoding else _DECODING)[preset & 15] << 20
+
+
+_ENCODING = (3, 9, 17, 32, 48, 94, 94, 186, 370, 674)  # MiB, by preset
+_DECODING = (1, 2, 3, 5, 5, 9, 9, 17, 33, 65)
 
 
 class Xz(Record):
@@ -29,6 +42,10 @@ class Xz(Record):
     def encoded_size(self, size: int) -> int | None:  # noqa: ARG002
         """Return None: it depends on the bytes."""
         return None
+
+    def working(self, size: int, encoding: bool) -> int:
+        """Return about how many bytes the library works in: see `codec.working`."""
+        return size + preset_bytes(self.preset, encoding)
 
     def encode(self, data: Buffer) -> bytes:
         """Return `data` as one xz stream."""

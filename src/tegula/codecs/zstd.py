@@ -74,6 +74,10 @@ class Zstd(Record):
         """Return None: it depends on the bytes."""
         return None
 
+    def working(self, size: int, encoding: bool) -> int:
+        """Return about how many bytes the library works in: see `codec.working`."""
+        return (1 << 20) + size * (1 if self.level < 10 else 8) if encoding else 1 << 18
+
     def encode(self, data: Buffer) -> bytes:
         """Return `data` as one frame that declares its size."""
         idle = _encoders.setdefault((self.level, self.checksum), [])

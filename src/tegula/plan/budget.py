@@ -12,6 +12,7 @@ from __future__ import annotations
 from math import prod
 
 from tegula.codecs.chain import CodecChain
+from tegula.codecs.codec import working
 from tegula.plan.blocks import block_rows, tile_bytes
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
@@ -24,16 +25,31 @@ def reading_bytes(chain: CodecChain, rows: int, slab: bool = False) -> int:
     if chain.levels:  # a shard as it is stored, and blocks of its inner chunks
         finest = chain.finest
         return chain.nbytes + 2 * reading_bytes(finest, block_rows(finest.nbytes), slab=True)
-    block = rows * chain.nbytes
-    between = chain.swap or len(chain.steps) > 1
-    return block * (2 if slab else 1) + chain.nbytes * ((not chain.raw) + between)
+    block = rows * _stored(chain)
+    return block * (2 if slab else 1) + (0 if chain.raw else _stored(chain)) + _coding(chain, False)
 
 
 def writing_bytes(chain: CodecChain, rows: int) -> int:
     """Return what one task needs that writes blocks of `rows` chunks: read, merged and encoded ones."""
     if chain.levels:  # a shard as it is stored, its pieces, and the new one; one at a time
         return 3 * chain.nbytes + 3 * chain.finest.nbytes
-    return 2 * rows * chain.nbytes + chain.nbytes * (1 + chain.swap + len(chain.steps))
+    merged = 4 * _stored(chain) if chain.field is not None else 0  # items: read, blank, changed, laid out
+    return 2 * rows * _stored(chain) + chain.nbytes + merged + _coding(chain, True)
+
+
+def _stored(chain: CodecChain) -> int:
+    """Return about how long a stored chunk is: its elements, and what lies beside them in their items."""
+    field = chain.field
+    return chain.nbytes if field is None else chain.nbytes // field.size * len(field.blank)
+
+
+def _coding(chain: CodecChain, encoding: bool) -> int:
+    """Return what encoding, or decoding, one chunk takes beside the decoded and the stored one."""
+    size = _stored(chain)
+    between = size * (chain.swap + max(0, len(chain.steps) - 1))
+    if chain.corner is not None:
+        return between + size + _coding(chain.corner, encoding)
+    return between + max((working(step, size, encoding) for step in chain.steps), default=0)
 
 
 def limit_of(*views: View) -> MemoryLimit | None:

@@ -55,7 +55,8 @@ async def _copy_box(job: _Job, low: Sequence[int], high: Sequence[int]) -> None:
         await _copy_tile(job, low, high)
         return
     held = prod(b - a for a, b in zip(low, high, strict=True)) * job.target.dtype.array_dtype.itemsize
-    needed = max(need(job.source, limit), need(job.target, limit, writing=True))
+    # what one half worked in is kept for the next tile while the other half works
+    needed = need(job.source, limit) + need(job.target, limit, writing=True)
     with await Room(limit.pool, limit.size, held + needed):
         await _copy_tile(job, low, high)
 

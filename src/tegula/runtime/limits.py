@@ -24,6 +24,7 @@ import threading
 from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,6 +34,7 @@ from tegula.kv.spec import StoreRef
 __all__ = ["ByteGate", "Gate", "compute_gate", "room", "store_gate", "wait"]
 
 COUNTED = 1 << 16  # a limit from here on is none: no process has so many under way
+TRIMMED = 8  # what is free goes back to the system once this part of a limit was held and let go
 _CORES = os.cpu_count() or 1
 
 
@@ -93,11 +95,12 @@ class Gate:
 class ByteGate:
     """Lets in at most `limit` bytes at once; what is larger than that, when nothing else is in."""
 
-    __slots__ = ("__weakref__", "_lock", "_waiting", "held", "limit")
+    __slots__ = ("__weakref__", "_lock", "_waiting", "freed", "held", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
+        self.freed = 0  # bytes that were held since the C library was last asked to give back what is free
         self._lock = allocate_lock()
         self._waiting: deque[tuple[int, Callable[[], object]]] = deque()
 
@@ -119,9 +122,15 @@ class ByteGate:
         """Make room for others."""
         with self._lock:
             self.held -= size
-            if not self._waiting:
-                return
-        self._admit()
+            self.freed += size
+            due = self.freed * TRIMMED > self.limit
+            if due:
+                self.freed = 0
+            waiting = bool(self._waiting)
+        if due:
+            trim()
+        if waiting:
+            self._admit()
 
     def _admit(self) -> None:
         while True:
@@ -134,6 +143,31 @@ class ByteGate:
                 self._waiting.popleft()
                 self.held += size
             then()
+
+
+def trim() -> None:
+    """Have the C library give memory that nobody uses back to the system, where it can be asked to.
+
+    It keeps some megabytes for each thread that has once used as much, which is no less in use than what
+    somebody holds.
+    """
+    _trim()
+
+
+def _trim() -> None:
+    global _trim
+    try:
+        import ctypes
+
+        found: Any = ctypes.CDLL(None).malloc_trim
+        found.argtypes = [ctypes.c_size_t]
+    except (ImportError, OSError, AttributeError, TypeError):
+
+        def found(_: int) -> None:
+            pass
+
+    _trim = partial(found, 0)
+    _trim()
 
 
 class _Bytes(Held):

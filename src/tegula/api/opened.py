@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tegula.api.stores import deletes_chunks
+from tegula.kernels._jit import spare
 from tegula.record import Record
 from tegula.runtime.live import leaf
 from tegula.source import ALWAYS, Chunked, MemoryLimit
@@ -101,9 +102,17 @@ class Opened(Record, eq=False):
         return found
 
 
+COMPILER = 256 << 20
+"""Bytes of a memory limit below which what the compiler would take is not small beside it."""
+
+
 def _memory(resource: Any) -> MemoryLimit | None:
     limit = None if resource is None else resource.value["limit"]
-    return None if limit is None else MemoryLimit(limit, resource)
+    if limit is None:
+        return None
+    if limit < COMPILER:
+        spare()
+    return MemoryLimit(limit, resource)
 
 
 def _numbered(resource: Any) -> Any:

@@ -29,7 +29,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["Kernel", "budget", "device", "kernel", "loaded", "past_cache", "plain", "settled", "worthwhile"]
+__all__ = [
+    "Kernel",
+    "budget",
+    "device",
+    "kernel",
+    "loaded",
+    "past_cache",
+    "plain",
+    "settled",
+    "spare",
+    "sparing",
+    "worthwhile",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KERNELS: list[Kernel] = []
@@ -39,6 +51,7 @@ _LOCK = RLock()
 _RUNNING = False
 SPENT = 12  # times `cold` that the NumPy twins do before it is clear that the process is not a short one
 _spent = 0.0
+_SPARING = False
 
 
 def _renew_lock() -> None:
@@ -64,19 +77,33 @@ def loaded() -> bool:
     return _RUNNING
 
 
+def spare() -> None:
+    """Have the compiler stay where it is unless it is here already: it takes some 120 MiB.
+
+    For processes that were told to be content with less.  What has no twin still loads it.
+    """
+    global _SPARING
+    _SPARING = True
+
+
+def sparing() -> bool:
+    """Return whether the compiler is not to be loaded where there is another way."""
+    return _SPARING and not _RUNNING
+
+
 def worthwhile(work: int, warm: int, cold: int) -> bool:
     """Return whether a kernel should do `work` (bytes or items) rather than its NumPy twin.
 
     Compiled: yes from `warm` on once the compiler is loaded, from `cold` on before; and, before, where what
     the twins have done so far would have paid for loading it.  As plain Python the rule turns round: only
-    tiny work goes to the kernel, so that tests walk through it.
+    tiny work goes to the kernel, so that tests walk through it.  After `spare` the compiler is not loaded.
     """
     global _spent
     if plain():
         return work <= 2048
     if _RUNNING:
         return work >= warm
-    if work < warm:
+    if work < warm or _SPARING:
         return False
     _spent += work / cold
     return work >= cold or _spent >= SPENT

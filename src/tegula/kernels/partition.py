@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.kernels._jit import kernel, loaded
+from tegula.kernels._jit import kernel, loaded, sparing
 
 __all__ = ["Columns", "columns", "expand", "expand_rows"]
 
@@ -90,7 +90,7 @@ def columns(
 def expand(packed: Columns, lo: int, hi: int) -> tuple[Any, ...]:
     """Return (cells, chunk_offsets, array_offsets, counts, begins, whole) of rows lo to hi."""
     n, factors, rank = hi - lo, len(packed.sizes), len(packed.fixed_cells)
-    if n < FEW_ROWS and not loaded():
+    if (n < FEW_ROWS and not loaded()) or sparing():
         return _expand_numpy(packed, lo, hi)
     out = (
         np.empty((n, rank), np.int64),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tegula.kernels._jit import kernel, loaded, past_cache, plain, settled
+from tegula.kernels._jit import kernel, loaded, past_cache, plain, settled, sparing
 
 __all__ = ["LARGE", "LINE", "pays", "stream_boxes"]
 
@@ -64,5 +64,7 @@ def pays(size: int) -> bool:
     global _copied
     if loaded() or plain():
         return True
+    if sparing():
+        return False
     _copied += size
     return _copied >= PAYS

@@ -1,12 +1,14 @@
-"""Checks of the law that a block means all of its rows: native equals expanded, whatever the store does."""
+"""Checks of the law that native equals expanded: a block means all of its rows, children and pages a listing,
+an origin the generation that a reading tells, whatever the store does by itself.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tegula.effects.effect import Program
-from tegula.effects.handler import expanded
-from tegula.effects.storage import UNCHANGED, List, ListPage, Origin, ReadMany, Tried, WriteMany
+from tegula.effects.handler import expanded, origin_of
+from tegula.effects.storage import UNCHANGED, Children, List, ListPage, Origin, ReadMany, Tried, WriteMany
 from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange
@@ -189,3 +191,94 @@ class NativeChecks:
             assert [below[key] for key in ("now", "old", "made", "there", "any")] == (
                 [b"3", b"2", b"3", b"1", b"3"]
             )
+
+    def test_a_block_that_is_tried_is_its_rows(self, store: Any) -> None:
+        for number in range(4):
+            store[f"{number}"] = b"x" * number
+        keys = [self._key(store, f"{number}") for number in range(6)]
+        ranges = [None, ByteRange(0, 50), None, ByteRange(1, 3), None, ByteRange(0, 70)]
+        seen = []
+        for tried in both(Tried(ReadMany(store._ref, keys, ranges=ranges))):
+            rows = zip(tried.columns.values, tried.columns.generations, strict=True)
+            seen.append(
+                [
+                    str(tried.errors[row]) if row in tried.errors else (value and bytes(value), generation)
+                    for row, (value, generation) in enumerate(rows)
+                ]
+            )
+            assert sorted(tried.errors) == [1]
+            assert all(isinstance(error, OutOfRange) for error in tried.errors.values())
+        assert seen[0] == seen[1]
+
+    def test_a_block_of_writes_that_is_tried_is_its_rows(self, store: Any) -> None:
+        for name, answer in (("native", _as_it_is), ("defined", expanded)):
+            below = store / f"{name}/"
+            now = below.write("now", b"1").result().generation
+            keys = [self._key(below, key) for key in ("now", "there", "made", "gone")]
+            below["there"] = below["gone"] = b"1"
+            block = WriteMany(store._ref, keys, [b"2", b"2", b"2", None], [now, NO_VALUE, NO_VALUE, UNKNOWN])
+            tried = run(answer(_ask(Tried(block))))
+            assert tried.errors == {}
+            assert [generation == UNKNOWN for generation in tried.columns.generations] == (
+                [False, True, False, False]
+            ), name
+            assert [below["now"], below["there"], below["made"], "gone" in below] == (
+                [b"2", b"1", b"2", False]
+            )
+
+    def test_an_origin_tells_the_generation(self, store: Any) -> None:
+        store["a"] = b"1"
+        for key in ("a", "missing"):
+            effect = Origin(store._ref, self._key(store, key))
+            native, defined = run(_ask(effect)), run(origin_of(effect))
+            assert native.generation == defined.generation
+            assert native.generation == store.read(key).result().stamp.generation
+        empty = store.write("empty", b"").result().generation
+        assert run(_ask(Origin(store._ref, self._key(store, "empty")))).generation == empty
+
+    def test_an_origin_tells_which_write_it_was_or_nothing(self, store: Any) -> None:
+        keys = [self._key(store, key) for key in ("a", "b")]
+        stamps = [b"this is one...16", b"this is two...16"]
+        done = run(_ask(WriteMany(store._ref, keys, [b"1", b"2"], [NO_VALUE] * 2, stamps)))
+        for key, stamp, generation in zip(keys, stamps, done.generations, strict=True):
+            seen = run(_ask(Origin(store._ref, key)))
+            assert seen.generation == generation
+            assert seen.stamp in (b"", stamp)
+            assert seen.condition in (UNKNOWN, NO_VALUE)
+        store["a"] = b"somebody else's"
+        assert run(_ask(Origin(store._ref, keys[0]))).stamp not in stamps
+
+    def test_pages_are_the_listing(self, store: Any) -> None:
+        for number in range(25):
+            store[f"p/{number % 5}/{number}"] = b"x" * number
+        store["q"] = b"behind"
+        low = self._key(store, "p/")
+        for wanted in (KeyRange.prefix(low), KeyRange(low + "1/", low + "3/21"), KeyRange(low, low)):
+            whole = run(_ask(List(store._ref, wanted)))
+            defined = run(expanded(_ask(ListPage(store._ref, wanted))))
+            keys, token, first = [], "", True
+            while token or first:
+                first = False
+                page = run(_ask(ListPage(store._ref, wanted, token)))
+                assert not page.folders
+                keys += page.listing.keys
+                token = page.token
+            assert sorted(keys) == sorted(whole.keys) == sorted(defined.listing.keys)
+            assert defined.token == ""
+
+    def test_folders_of_pages_are_the_children(self, store: Any) -> None:
+        for key in ("a", "b/1", "b/2/3", "b0", "bb/b/b"):
+            store[f"p/{key}"] = b"1"
+        prefix = self._key(store, "p/")
+        native, defined = both(Children(store._ref, prefix))
+        assert native == defined
+        assert native == ["a", "b/", "b0", "bb/"]
+        names, token, first = set(), "", True
+        while token or first:
+            first = False
+            page = run(_ask(ListPage(store._ref, KeyRange.prefix(prefix), token, "/")))
+            for key in (*page.listing.keys, *page.folders):
+                name, slash, _ = key[len(prefix) :].partition("/")
+                names.add(name + slash)
+            token = page.token
+        assert sorted(names - {""}) == native

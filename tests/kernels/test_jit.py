@@ -240,12 +240,25 @@ except IndexError:
     assert run(script, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_BOUNDSCHECK="1") == "caught"
 
 
+def test_a_sparing_process_takes_the_twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NUMBA_DISABLE_JIT", raising=False)
+    monkeypatch.setattr(_jit, "_RUNNING", False)
+    monkeypatch.setattr(_jit, "_SPARING", False)
+    _jit.spare()
+    assert _jit.sparing()
+    assert not _jit.worthwhile(1 << 40, 10, 100)
+    monkeypatch.setattr(_jit, "_RUNNING", True)  # it is here: whatever it takes is taken already
+    assert not _jit.sparing()
+    assert _jit.worthwhile(100, 10, 100)
+
+
 @pytest.mark.parametrize(("work", "expected"), [(10, False), (100, True)])
 def test_worthwhile_waits_for_the_compiler(
     work: int, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NUMBA_DISABLE_JIT", raising=False)
     monkeypatch.setattr(_jit, "_RUNNING", False)
+    monkeypatch.setattr(_jit, "_SPARING", False)
     assert _jit.worthwhile(work, 10, 100) is expected
     monkeypatch.setattr(_jit, "_RUNNING", True)
     assert _jit.worthwhile(work, 10, 100)

@@ -15,9 +15,16 @@ import pytest
 
 import tegula
 from tegula.errors import InvalidArgument
+from tegula.kernels import _jit
 
 CHILD = Path(__file__).with_name("memory_child.py")
 linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks the kernel of Linux")
+
+
+@pytest.fixture(autouse=True)
+def _sparing(monkeypatch):
+    """A small limit has the whole process do without the compiler: not the tests that follow."""
+    monkeypatch.setattr(_jit, "_SPARING", False)
 
 
 def rise(folder, what, limit, mib, chunk_kib=512, form="zarr3-raw"):

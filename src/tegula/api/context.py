@@ -285,6 +285,8 @@ class Context:
             return found
         if not isinstance(key, str):
             raise TypeError(f"a resource key is a str, not {type(key).__name__}")
+        if self._spec is None and self._parent is None and key in KINDS:
+            return self._made.setdefault(key, ContextResource(key, KINDS[key].missing(), key))
         with _lock:
             return self._resolve(key, [])
 

@@ -174,10 +174,11 @@ def _start(asked: Spec, access: Access) -> Future[TensorStore]:
         return _computed(asked, body, access)
     if isinstance(body, WholeBody):
         return submit(_whole(asked, body, access)) if body.form.rank else _json(asked, body, access)
-    program = _opening(asked, body, access)
+    kvstore = None if body.kvstore is None else _bound(body)
+    program = _opening(asked, body, access, kvstore)
     # looking at a local store costs less than a thread; writing to it may not
-    if body.kvstore is not None:
-        store = _bound(body)._ref
+    if kvstore is not None:
+        store = kvstore._ref
         if access.writable:
             warn_of_lost_updates(store)
         if not ((leaf(store).local and "create" not in asked._flags) or leaf(store).local_writes):
@@ -298,7 +299,9 @@ def _bound(body: ChunkedBody) -> KvStore:
     return kv_open(body.kvstore)
 
 
-async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStore:
+async def _opening(
+    asked: Spec, body: ChunkedBody, access: Access, kvstore: KvStore | None = None
+) -> TensorStore:
     schema = asked._schema
     driver = ""
     try:
@@ -308,7 +311,8 @@ async def _opening(asked: Spec, body: ChunkedBody, access: Access) -> TensorStor
         flags.validate()
         if flags.create and not access.writable:
             raise InvalidArgument("Cannot specify an open mode of `create` without `write`")
-        kvstore = _bound(body)
+        if kvstore is None:
+            kvstore = _bound(body)
         if body.form is None:
             if flags.create:
                 raise InvalidArgument("create mode not compatible with format auto-detection")

@@ -107,21 +107,23 @@ def locate(transform: Any, shape: Sequence[int], chunk_shape: Sequence[int]) -> 
     >>> locate(IndexTransform(input_shape=[8, 8])[6:8, 3], (8, 8), (4, 4))
     Spot(cell=(1, 0), index=(slice(2, 4, 1), 3, Ellipsis), axes=None)
     """
+    if transform._arrays:
+        return None
     start, extents = transform.input_origin, transform.input_shape
     cell: list[int] = []
     index: list[Any] = []
     dims: list[int] = []
-    for output, extent, chunk in zip(transform.output, shape, chunk_shape, strict=True):
-        dim = output.input_dimension
-        if dim is None:
-            at = output.offset
-            if output.index_array is not None or not 0 <= at < extent:
+    for dim, offset, step, extent, chunk in zip(
+        transform._dims, transform._offsets, transform._strides, shape, chunk_shape, strict=True
+    ):
+        if dim < 0:
+            if not 0 <= offset < extent:
                 return None
-            here = at // chunk
-            index.append(at - here * chunk)
+            here = offset // chunk
+            index.append(offset - here * chunk)
         else:
-            step, count = output.stride, extents[dim]
-            first = output.offset + step * start[dim]
+            count = extents[dim]
+            first = offset + step * start[dim]
             last = first + step * (count - 1)
             here = first // chunk
             if not (count and 0 <= first < extent and 0 <= last < extent and last // chunk == here):
@@ -168,21 +170,23 @@ def pieces(transform: Any, shape: Sequence[int], chunk_shape: Sequence[int], mos
     >>> found.targets
     [(slice(0, 2, None),), (slice(2, 3, None),)]
     """
+    if transform._arrays:
+        return None
     start, extents = transform.input_origin, transform.input_shape
     lines: list[list[tuple[int, Any, slice | None]]] = []
     dims: list[int] = []
     count = 1
-    for output, extent, chunk in zip(transform.output, shape, chunk_shape, strict=True):
-        dim = output.input_dimension
-        if dim is None:
-            at = output.offset
-            if output.index_array is not None or not 0 <= at < extent:
+    for dim, offset, step, extent, chunk in zip(
+        transform._dims, transform._offsets, transform._strides, shape, chunk_shape, strict=True
+    ):
+        if dim < 0:
+            if not 0 <= offset < extent:
                 return None
-            here = at // chunk
-            lines.append([(here, at - here * chunk, None)])
+            here = offset // chunk
+            lines.append([(here, offset - here * chunk, None)])
             continue
-        step, length = output.stride, extents[dim]
-        first = output.offset + step * start[dim]
+        length = extents[dim]
+        first = offset + step * start[dim]
         last = first + step * (length - 1)
         if not (length and 0 <= first < extent and 0 <= last < extent):
             return None

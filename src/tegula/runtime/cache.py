@@ -381,22 +381,20 @@ class ChunkPool:
         places = self._places.get(store)
         if places is None:
             return []
-        if len(places) == 1:  # as a rule it is one array that is written and kept
-            (tables,) = places.values()
-            if len(tables) == 1 and (tables[0].array is known or tables[0].array == known):
-                return []
         found: dict[_Table, list[int]] = {}
+        if len(places) <= 4:  # as a rule it is one array, and its metadata, that is kept
+            for path, tables in places.items():
+                for table in tables:
+                    if table.array is not known and table.array != known:
+                        for key in keys:
+                            if key.startswith(path):
+                                _touch(found, table, key)
+            return list(found.items())
         for key in keys:
             for path in _prefixes(key):
                 for table in places.get(path, ()):
-                    if table.array is known or table.array == known:
-                        continue
-                    numbers = table.array.numbers_of(key)
-                    if numbers is None:
-                        continue
-                    if not numbers:  # too many to name: all of them
-                        numbers = list({*table.entries, *table.flights, *table.queued})
-                    found.setdefault(table, []).extend(numbers)
+                    if table.array is not known and table.array != known:
+                        _touch(found, table, key)
         return list(found.items())
 
     def _cut(self, table: _Table, number: int) -> None:
@@ -449,6 +447,16 @@ def _own(words: Any) -> Any:
         words = words.copy()
     words.flags.writeable = False
     return words
+
+
+def _touch(found: dict[_Table, list[int]], table: _Table, key: str) -> None:
+    """Note the chunks that lie in the value of a key, if it is one of the table's."""
+    numbers = table.array.numbers_of(key)
+    if numbers is None:
+        return
+    if not numbers:  # too many to name: all of them
+        numbers = list({*table.entries, *table.flights, *table.queued})
+    found.setdefault(table, []).extend(numbers)
 
 
 def _prefixes(key: str) -> Iterable[str]:

@@ -44,9 +44,9 @@ HELD = {
     ReadMany: (PUBLIC, "test_a_block_of_parts"),
     WriteMany: (PUBLIC, "test_a_block_of_writes_on_conditions"),
     Children: (PUBLIC, "test_folders_of_pages_are_the_children"),
-    Tried: (PUBLIC, "test_a_block_that_is_tried_is_its_rows"),
-    ListPage: (PUBLIC, "test_pages_are_the_listing"),
-    Origin: (PUBLIC, "test_an_origin_tells_the_generation"),
+    Tried: (PUBLIC, "test_a_block_that_is_tried_is_its_rows_tried"),
+    ListPage: (PUBLIC, "test_the_pages_of_a_listing_are_the_listing"),
+    Origin: (PUBLIC, "test_where_a_value_comes_from_is_its_generation"),
     Decoded: (
         "property_tests/effects/test_interpreters.py",
         "test_decoding_through_a_pool_equals_reading_and_decoding",

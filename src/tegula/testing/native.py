@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from tegula.effects.effect import Program
-from tegula.effects.handler import expanded, origin_of
+from tegula.effects.handler import expanded
 from tegula.effects.storage import UNCHANGED, Children, List, ListPage, Origin, ReadMany, Tried, WriteMany
 from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
@@ -192,50 +192,6 @@ class NativeChecks:
                 [b"3", b"2", b"3", b"1", b"3"]
             )
 
-    def test_a_block_that_is_tried_is_its_rows(self, store: Any) -> None:
-        for number in range(4):
-            store[f"{number}"] = b"x" * number
-        keys = [self._key(store, f"{number}") for number in range(6)]
-        ranges = [None, ByteRange(0, 50), None, ByteRange(1, 3), None, ByteRange(0, 70)]
-        seen = []
-        for tried in both(Tried(ReadMany(store._ref, keys, ranges=ranges))):
-            rows = zip(tried.columns.values, tried.columns.generations, strict=True)
-            seen.append(
-                [
-                    str(tried.errors[row]) if row in tried.errors else (value and bytes(value), generation)
-                    for row, (value, generation) in enumerate(rows)
-                ]
-            )
-            assert sorted(tried.errors) == [1]
-            assert all(isinstance(error, OutOfRange) for error in tried.errors.values())
-        assert seen[0] == seen[1]
-
-    def test_a_block_of_writes_that_is_tried_is_its_rows(self, store: Any) -> None:
-        for name, answer in (("native", _as_it_is), ("defined", expanded)):
-            below = store / f"{name}/"
-            now = below.write("now", b"1").result().generation
-            keys = [self._key(below, key) for key in ("now", "there", "made", "gone")]
-            below["there"] = below["gone"] = b"1"
-            block = WriteMany(store._ref, keys, [b"2", b"2", b"2", None], [now, NO_VALUE, NO_VALUE, UNKNOWN])
-            tried = run(answer(_ask(Tried(block))))
-            assert tried.errors == {}
-            assert [generation == UNKNOWN for generation in tried.columns.generations] == (
-                [False, True, False, False]
-            ), name
-            assert [below["now"], below["there"], below["made"], "gone" in below] == (
-                [b"2", b"1", b"2", False]
-            )
-
-    def test_an_origin_tells_the_generation(self, store: Any) -> None:
-        store["a"] = b"1"
-        for key in ("a", "missing"):
-            effect = Origin(store._ref, self._key(store, key))
-            native, defined = run(_ask(effect)), run(origin_of(effect))
-            assert native.generation == defined.generation
-            assert native.generation == store.read(key).result().stamp.generation
-        empty = store.write("empty", b"").result().generation
-        assert run(_ask(Origin(store._ref, self._key(store, "empty")))).generation == empty
-
     def test_an_origin_tells_which_write_it_was_or_nothing(self, store: Any) -> None:
         keys = [self._key(store, key) for key in ("a", "b")]
         stamps = [b"this is one...16", b"this is two...16"]
@@ -247,24 +203,6 @@ class NativeChecks:
             assert seen.condition in (UNKNOWN, NO_VALUE)
         store["a"] = b"somebody else's"
         assert run(_ask(Origin(store._ref, keys[0]))).stamp not in stamps
-
-    def test_pages_are_the_listing(self, store: Any) -> None:
-        for number in range(25):
-            store[f"p/{number % 5}/{number}"] = b"x" * number
-        store["q"] = b"behind"
-        low = self._key(store, "p/")
-        for wanted in (KeyRange.prefix(low), KeyRange(low + "1/", low + "3/21"), KeyRange(low, low)):
-            whole = run(_ask(List(store._ref, wanted)))
-            defined = run(expanded(_ask(ListPage(store._ref, wanted))))
-            keys, token, first = [], "", True
-            while token or first:
-                first = False
-                page = run(_ask(ListPage(store._ref, wanted, token)))
-                assert not page.folders
-                keys += page.listing.keys
-                token = page.token
-            assert sorted(keys) == sorted(whole.keys) == sorted(defined.listing.keys)
-            assert defined.token == ""
 
     def test_folders_of_pages_are_the_children(self, store: Any) -> None:
         for key in ("a", "b/1", "b/2/3", "b0", "bb/b/b"):

@@ -314,7 +314,7 @@ async def _opening(
         if kvstore is None:
             kvstore = _bound(body)
         if body.form is None:
-            if flags.create:
+            if flags.create and not flags.open:
                 raise InvalidArgument("create mode not compatible with format auto-detection")
             found = await _detected(body, kvstore)
             driver = found.name

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tegula.api.kvspec import is_store
+from tegula.api.kvspec import KvStoreSpec, is_store
 from tegula.binding import at, quoted
 from tegula.errors import InvalidArgument
 from tegula.formats.json_pointer import checked
-from tegula.kv.url import SCHEMES, decoded_path, split_pipeline
+from tegula.kv.url import ROOT, SCHEMES, decoded_path
+from tegula.schema.dtypes import NAMES
 
 __all__ = ["from_url"]
 
@@ -48,25 +49,40 @@ def _parsed(url: str) -> dict[str, Any]:
     first, *later = url.split("|")
     if first.startswith(VIEWER):
         first, later = first.removeprefix(VIEWER), ["neuroglancer-precomputed:", *later]
-        url = "|".join([first, *later])
-    if ":" not in first:
+    scheme, colon, _ = first.partition(":")
+    if not colon:
         raise InvalidArgument(f"unsupported URL scheme: {quoted(first)}")
-    (scheme, _), *rest = split_pipeline(url)
-    if _ends(scheme):
-        raise _misplaced(first, "as the first URL pipeline component")
+    if _ends(scheme) or scheme == "cast":
+        raise _misplaced(scheme, first, "as the first URL pipeline component")
     if scheme not in SCHEMES and not is_store(scheme):
         raise InvalidArgument(f"unsupported URL scheme: {quoted(scheme)}")
+    _check_store(first)
     found: dict[str, Any] | None = None
-    for (scheme, path), component in zip(rest, later, strict=True):
-        if _ends(scheme):
-            if found is not None:
-                raise _misplaced(component, "following a TensorStore URL pipeline component")
+    for component in later:
+        scheme, _, path = component.partition(":")
+        if _ends(scheme) or (scheme in SCHEMES and SCHEMES[scheme] == ROOT):
+            if found is not None or not _ends(scheme):
+                kind = "KvStore" if found is None else "TensorStore"
+                raise _misplaced(scheme, component, f"following a {kind} URL pipeline component")
             found = _ended(scheme, path, component, first)
         elif scheme == "cast":
+            with at(f"Invalid TensorStore URL component {quoted(component)}: "):
+                if path not in NAMES:
+                    # the wheel's own spelling
+                    raise InvalidArgument(f"Unsuppported data type: {quoted(path)}")
             found = {"driver": "cast", "base": found or _detected(first), "dtype": path}
         else:
             raise InvalidArgument(f"unsupported URL scheme: {quoted(scheme)}")
     return found or _detected(first)
+
+
+def _check_store(first: str) -> None:
+    """Raise, in the words of the whole URL, where the first component is no store's."""
+    try:
+        KvStoreSpec(first)
+    except InvalidArgument as error:
+        said = error.message.removeprefix(f"Parsing spec from url: {quoted(first)}: ")
+        raise InvalidArgument(said) from None
 
 
 def _ends(scheme: str) -> bool:
@@ -75,10 +91,12 @@ def _ends(scheme: str) -> bool:
 
 def _ended(scheme: str, path: str, component: str, kvstore: str) -> dict[str, Any]:
     """Return the JSON form of a component that is an array on a key-value store."""
-    if scheme in FORMATS and scheme not in PATHLESS:
-        return {"driver": FORMATS[scheme], "kvstore": kvstore, **({"path": path} if path else {})}
     with at(f"Invalid TensorStore URL component {quoted(component)}: "):
-        inner = decoded_path(path)
+        inner = decoded_path(path.removeprefix("//"))
+        if scheme in FORMATS and scheme not in PATHLESS:
+            if inner.startswith("/") and not kvstore.endswith("/"):
+                kvstore += "/"
+            return {"driver": FORMATS[scheme], "kvstore": kvstore, **({"path": inner} if inner else {})}
         if scheme != "json":
             if inner:
                 raise InvalidArgument("Path not supported")
@@ -91,7 +109,5 @@ def _detected(kvstore: str) -> dict[str, Any]:
     return {"driver": "auto", "kvstore": kvstore}
 
 
-def _misplaced(component: str, where: str) -> InvalidArgument:
-    return InvalidArgument(
-        f"kvstore-based TensorStore URL scheme in {quoted(component)} is not valid {where}"
-    )
+def _misplaced(scheme: str, component: str, where: str) -> InvalidArgument:
+    return InvalidArgument(f"{SCHEMES[scheme]} in {quoted(component)} is not valid {where}")

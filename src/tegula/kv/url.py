@@ -17,6 +17,7 @@ from tegula.kv.spec import from_key
 
 __all__ = [
     "DRIVERS",
+    "ROOT",
     "SCHEMES",
     "after_slashes",
     "decoded_path",
@@ -28,12 +29,12 @@ __all__ = [
     "split_pipeline",
 ]
 
-_ROOT = "root kvstore URL scheme"
+ROOT = "root kvstore URL scheme"
 _ADAPTER = "kvstore adapter URL scheme"
 _FORMAT = "kvstore-based TensorStore URL scheme"
 
 _KINDS = {
-    _ROOT: "file memory gs gcs_grpc s3 http https",
+    ROOT: "file memory gs gcs_grpc s3 http https",
     _ADAPTER: "zip ocdbt",
     _FORMAT: "zarr2 zarr3 n5 neuroglancer-precomputed json auto avif bmp jpeg png tiff webp",
     "TensorStore adapter URL scheme": "cast",

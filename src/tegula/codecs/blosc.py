@@ -89,7 +89,7 @@ class Blosc(Record):
         if self.cname not in blosc.list_compressors():
             raise Unimplemented(f"Blosc compressor {self.cname!r} is not in the installed library")
         result: bytes = blosc.compress(
-            data, self.cname.encode(), self.clevel, self.shuffle, self.blocksize, self.typesize
+            data, self.cname.encode(), self.clevel, self.shuffle, min(self.blocksize, _MAXIMUM), self.typesize
         )
         return result
 

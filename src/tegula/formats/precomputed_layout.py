@@ -9,6 +9,7 @@ Law: the layout's chunk at a cell is what Neuroglancer finds under that cell's k
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,9 @@ def layout(md: Metadata, members: Members, schema: Schema | None = None) -> Arra
 def _layout(scale: Scale, chunk: tuple[int, int, int], dtype: Any, channels: int) -> ArrayLayout:
     native = np.dtype(dtype.numpy_dtype)
     stored = native.newbyteorder("<")
+
+    if prod(chunk) * channels * native.itemsize > 2**63 - 1:
+        raise FailedPrecondition(f"Product of chunk dimensions {list(chunk)} is too large")
 
     def chain_of(shape: tuple[int, ...]) -> CodecChain:
         steps = _steps(scale, shape, native.itemsize)

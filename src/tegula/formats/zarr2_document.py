@@ -23,7 +23,7 @@ from tegula.codecs.chain import CodecChain
 from tegula.codecs.codec import ByteCodec
 from tegula.codecs.declare import Constraint
 from tegula.codecs.field import FieldStep
-from tegula.errors import InvalidArgument
+from tegula.errors import InvalidArgument, ResourceExhausted
 from tegula.formats import document, fill, zarr2_item
 from tegula.formats.layout import KeyRule, element
 from tegula.formats.zarr2_item import Field, Item, Spelled
@@ -31,6 +31,9 @@ from tegula.record import Record
 from tegula.schema.dtypes import char
 
 __all__ = ["UNSET", "Constraints", "Metadata", "constraints", "constraints_json", "metadata", "to_json"]
+
+
+MOST = 2**31 - 1  # bytes of an item of which one field is read
 
 
 class _Unset:
@@ -113,6 +116,8 @@ class Metadata(Record):
         whole = field.nbytes == self.item.nbytes and not field.inner
         steps: tuple[ByteCodec, ...] = ()
         if field.nbytes != self.item.nbytes:
+            if self.item.nbytes > MOST:
+                raise ResourceExhausted(f"Items of {self.item.nbytes} bytes exceed the limit of {MOST}")
             blank = bytes(self.item.nbytes) if self.fill is None else self.fill
             steps = (FieldStep(field.offset, field.nbytes, blank),)
         codecs = (*(self.filters or ()), *(() if self.compressor is None else (self.compressor,)))

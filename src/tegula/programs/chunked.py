@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.chain import CodecChain
+from tegula.codecs.codec import destination
 from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, Decoded, Loaded, Read, ReadColumns, ReadMany
@@ -510,7 +511,9 @@ def fill_words(source: Chunked, chain: CodecChain | None = None) -> NDArray[Any]
     chain = source.layout.chain.finest if chain is None else chain
     value = fill_value(source)
     words = np.frombuffer(value.tobytes(), chain.word)
-    return np.tile(words, prod(chain.chunk_shape) // value.size)
+    found = np.frombuffer(destination(prod(chain.chunk_shape) * words.itemsize), words.dtype)
+    found.reshape(-1, value.size)[...] = words
+    return found
 
 
 def _place(job: Reading, block: Block, row: int, chunk: NDArray[Any], boxes: Any) -> None:

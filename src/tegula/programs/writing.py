@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.chain import CodecChain
+from tegula.codecs.codec import destination
 from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, DecodedColumns, Remembered, WriteMany
@@ -376,7 +377,7 @@ def stored_words(
         if filled.ndim:
             return fill_words(source)
         word = filled.reshape(1).view(chain.word)
-        chunk = np.empty(prod(chain.chunk_shape), word.dtype)
+        chunk = np.frombuffer(destination(prod(chain.chunk_shape) * word.itemsize), word.dtype)
         chunk[...] = word[0]
         return chunk
     if held is not UNCHANGED:

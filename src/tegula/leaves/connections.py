@@ -33,7 +33,7 @@ from math import inf
 from typing import Any
 
 from tegula.leaves.exchange import LIMITS, ORIGINS, Exchange, Limit, NoReply, Origin
-from tegula.leaves.wire.http1 import Reader, Reply
+from tegula.leaves.wire.http1 import Reader, Reply, head
 
 __all__ = ["submit"]
 
@@ -98,6 +98,41 @@ class _Connection:
         error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, os.strerror(error))
+        if self.origin.tunnelled:
+            self.tunnel()
+        else:
+            self.secure()
+
+    def tunnel(self) -> None:
+        """Ask the proxy for a way to the server."""
+        origin = self.origin
+        assert origin.proxy is not None
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        there = f"{host}:{origin.port}"
+        self.reader = Reader("HEAD")  # what it says has no body
+        self.sending = [memoryview(head("CONNECT", there, {"Host": there, **origin.proxy.headers}))]
+        self.state = "tunnel"
+        self.push()
+
+    def tunnelled(self) -> None:
+        """Hear what the proxy says."""
+        reader, scratch = self.reader, self.poller.scratch
+        assert reader is not None
+        try:
+            got = self.sock.recv_into(scratch)
+        except (BlockingIOError, InterruptedError):
+            return
+        if not got:
+            raise OSError("the proxy closed the connection")
+        if reader.feed(scratch[:got]):
+            status = reader.reply().status
+            if status != 200:
+                raise OSError(f"the proxy answered with status {status}")
+            self.reader = None
+            self.secure()
+
+    def secure(self) -> None:
+        """Begin, with TLS where the server has it."""
         context = self.origin.context()
         if context is None:
             self.begin()
@@ -215,6 +250,11 @@ class _Connection:
                 self.connected()
             elif self.state == "handshake":
                 self.handshake()
+            elif self.state == "tunnel":
+                if events & selectors.EVENT_READ:
+                    self.tunnelled()
+                elif self.sending:
+                    self.push()
             elif self.state == "idle":  # it was closed, or says what nobody asked for
                 self.forget()
         except Exception as error:  # whatever it is, it is this connection's: the thread serves all of them
@@ -228,8 +268,8 @@ class _Connection:
         self.close()
         if exchange is None:
             return
-        if state in ("new", "connecting", "handshake"):
-            if self.addresses and state != "handshake":
+        if state in ("new", "connecting", "tunnel", "handshake"):
+            if self.addresses and state in ("new", "connecting"):
                 self.exchange = exchange
                 self.poller.busy.add(self)
                 self.attempt()

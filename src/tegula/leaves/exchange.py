@@ -13,14 +13,14 @@ import threading
 import time
 from _thread import allocate_lock
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
 from tegula.effects.storage import Buffer
 from tegula.leaves.wire.http1 import Reply
 
-__all__ = ["LIMITS", "ORIGINS", "Exchange", "Limit", "NoReply", "Origin", "Pace"]
+__all__ = ["LIMITS", "ORIGINS", "Exchange", "Limit", "NoReply", "Origin", "Pace", "Proxy"]
 
 RESOLVED_SECONDS = 120.0
 
@@ -80,8 +80,20 @@ class Pace:
         return due
 
 
+class Proxy:
+    """Whom to ask instead of a server: host and port, and the headers that say who asks (not to be shown)."""
+
+    __slots__ = ("headers", "host", "port")
+
+    def __init__(self, host: str, port: int, headers: Mapping[str, str]) -> None:
+        self.host, self.port, self.headers = host, port, headers
+
+
 class Origin:
-    """A server: scheme, host and port, its idle connections, and how long to wait for it in seconds."""
+    """A server: scheme, host and port, its idle connections, and how long to wait for it in seconds.
+
+    With a `proxy` its connections go there: a server with TLS through a tunnel, another by its whole URL.
+    """
 
     def __init__(
         self,
@@ -92,12 +104,15 @@ class Origin:
         connect_seconds: float = 20.0,
         silence_seconds: float = 60.0,
         tls: Callable[[], Any] | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.scheme, self.host, self.port = scheme, host, port
         self.connect_seconds = connect_seconds
         self.silence_seconds = silence_seconds
         self.authority = host if port == (443 if scheme == "https" else 80) else f"{_bracketed(host)}:{port}"
         self._tls = tls
+        self.proxy = proxy
+        self.tunnelled = proxy is not None and scheme == "https"
         self._context: Any = None
         self.reset()
         ORIGINS.add(self)
@@ -109,15 +124,24 @@ class Origin:
         self._resolved = 0.0
         self._lock = threading.Lock()
 
+    def target(self, path: str) -> str:
+        """Return how a request names a path: a proxy without a tunnel is told the whole URL."""
+        return path if self.proxy is None or self.tunnelled else f"{self.scheme}://{self.authority}{path}"
+
+    def more_headers(self) -> Mapping[str, str]:
+        """Return the headers of every request that are for a proxy without a tunnel."""
+        return {} if self.proxy is None or self.tunnelled else self.proxy.headers
+
     def addresses(self) -> list[Any]:
-        """Return what the name resolves to; asked again every two minutes.
+        """Return what the name resolves to, or the proxy's; asked again every two minutes.
 
         Raises:
             OSError: it resolves to nothing.
         """
         if not self._addresses or time.monotonic() - self._resolved > RESOLVED_SECONDS:
             with self._lock:
-                found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+                there: Proxy | Origin = self.proxy or self
+                found = socket.getaddrinfo(there.host, there.port, type=socket.SOCK_STREAM)
                 self._addresses, self._resolved = found, time.monotonic()
         return self._addresses
 

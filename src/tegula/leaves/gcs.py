@@ -228,13 +228,20 @@ class GcsLeaf:
         dropped: Callable[[], bool] | None,
     ) -> Exchange:
         method, target, more, body = request
-        headers = {"Host": self._origin.authority, "User-Agent": "tegula", **access, **more}
+        origin = self._origin
+        headers = {
+            "Host": origin.authority,
+            "User-Agent": "tegula",
+            **access,
+            **more,
+            **origin.more_headers(),
+        }
         # whatever a condition guards may be sent twice only by those who can tell what became of it
         again = method == "GET" or "ifGenerationMatch" not in target
-        pieces: list[Buffer] = [head(method, target, headers), *body]
+        pieces: list[Buffer] = [head(method, origin.target(target), headers), *body]
         pace = paces[method != "GET"]
         due = 0.0 if pace is None else pace.next()
-        return Exchange(self._origin, limit, method, pieces, done, again=again, dropped=dropped, due=due)
+        return Exchange(origin, limit, method, pieces, done, again=again, dropped=dropped, due=due)
 
     def _reply(self, answer: Answer, access: dict[str, str], acts: bool = False) -> Reply:
         """Return the reply, or raise why there is none."""

@@ -6,7 +6,8 @@ only where there may be credentials.  Must not know requests or objects.
 Endpoint: ``TENSORSTORE_GCS_HTTP_URL``, else ``STORAGE_EMULATOR_HOST``, else the service.  Credentials:
 ``GOOGLE_AUTH_TOKEN_FOR_TESTING`` (a token), else google-auth's default ones (a key file named by
 ``GOOGLE_APPLICATION_CREDENTIALS``, gcloud's, the machine's own), else none: anonymous.  An endpoint without
-TLS gets no credentials but those that the environment names: a token is not for whoever listens.
+TLS gets no credentials but those that the environment names: a token is not for whoever listens.  The proxy
+is that of the environment, as curl reads it.
 
 Law: a token is in no repr, no error and no pickle.
 """
@@ -16,10 +17,10 @@ from __future__ import annotations
 import os
 import threading
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tegula.errors import InvalidArgument, PermissionDenied, Unavailable
-from tegula.leaves.exchange import Origin
+from tegula.leaves.exchange import Origin, Proxy
 
 __all__ = ["Access", "origin_of"]
 
@@ -57,7 +58,49 @@ def _context() -> Any:
     return made
 
 
-_origins: dict[tuple[str, float, float], Origin] = {}
+def _proxy(scheme: str, host: str) -> str:
+    """Return the URL of the proxy that the environment names for a host; "" where there is none.
+
+    As curl: ``https_proxy`` and ``all_proxy`` in small or capital letters, ``http_proxy`` in small ones alone
+    (a server of CGI is told the other by whoever asks), and ``no_proxy``.  This machine itself is never asked
+    that way.
+    """
+    names = ["http_proxy"] if scheme == "http" else ["https_proxy", "HTTPS_PROXY"]
+    found = next(
+        (os.environ[name] for name in [*names, "all_proxy", "ALL_PROXY"] if os.environ.get(name)), ""
+    )
+    if not found or host == "localhost" or host.startswith("127.") or host == "::1":
+        return ""
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+    but = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return "" if proxy_bypass_environment(host, {"no": but}) else found
+
+
+def _proxy_at(url: str) -> Proxy:
+    """Return the proxy of a URL.
+
+    Raises:
+        InvalidArgument: it is none that speaks HTTP without TLS.
+    """
+    parts = urlsplit(url if "://" in url else "http://" + url)
+    try:
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    if parts.scheme != "http" or not parts.hostname or not port:
+        shown = url.rpartition("@")[2]
+        raise InvalidArgument(f'Invalid proxy: "{shown}": expected "http://host:port"')
+    headers = {}
+    if parts.username is not None:
+        from base64 import b64encode
+
+        who = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = "Basic " + b64encode(who.encode()).decode()
+    return Proxy(parts.hostname, port, headers)
+
+
+_origins: dict[tuple[str, float, float, str], Origin] = {}
 
 
 def origin_of(url: str) -> Origin:
@@ -68,9 +111,11 @@ def origin_of(url: str) -> Origin:
     """
     connect = _seconds("TENSORSTORE_CURL_CONNECT_TIMEOUT_SECONDS", 20.0)
     silence = _seconds("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", 60.0)
-    found = _origins.get((url, connect, silence))
+    parts = urlsplit(url)
+    through = _proxy(parts.scheme, parts.hostname or "")
+    name = (url, connect, silence, through)
+    found = _origins.get(name)
     if found is None:
-        parts = urlsplit(url)
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
@@ -84,8 +129,9 @@ def origin_of(url: str) -> Origin:
             connect_seconds=connect,
             silence_seconds=silence,
             tls=_context,
+            proxy=_proxy_at(through) if through else None,
         )
-        found = _origins.setdefault((url, connect, silence), made)
+        found = _origins.setdefault(name, made)
     return found
 
 

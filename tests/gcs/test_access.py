@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import pickle
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import tegula as ts
+from tegula.leaves.gcs import _accesses
 from tegula.leaves.gcs_access import Access, origin_of
 from tegula.leaves.wire.gcs import RETRIED
-from tests.gcs.stores import Running, gcs, running
+from tests.gcs.stores import Running, free_port, gcs, running
 
 TOKEN = "a-very-secret-token"
 
@@ -81,6 +83,35 @@ def test_a_service_account(fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_
     fresh.faults({"rate": 1.0, "kinds": ["401"]})
     with pytest.raises(ValueError, match=r"^PERMISSION_DENIED: injected"):
         ts.KvStore.open(gcs(gcs_request_retries={"max_retries": 1})).result().read("a").result()
+
+
+def test_a_token_that_expired_is_renewed_before_it_is_used(
+    fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", _key(tmp_path, fresh))
+    store = ts.KvStore.open(gcs()).result()
+    store["a"] = b"1"
+    for future in [store.read("a") for _ in range(20)]:
+        future.result()
+    _accesses[fresh.url]._credentials.expiry -= dt.timedelta(hours=2)
+    for future in [store.read("a") for _ in range(20)]:
+        assert future.result().value == b"1"
+    used = [entry["authorization"] for entry in fresh.log()]
+    assert used == ["Bearer granted-1"] * 21 + ["Bearer granted-2"] * 20
+
+
+def test_who_grants_tokens_cannot_be_reached(
+    fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is asked again, and then said; nothing is asked without a token."""
+    path = Path(_key(tmp_path, fresh))
+    account = json.loads(path.read_text())
+    path.write_text(json.dumps({**account, "token_uri": f"http://127.0.0.1:{free_port()}/token"}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    retries = {"max_retries": 1, "initial_delay": "1ms"}
+    with pytest.raises(ValueError, match=r"^ABORTED: All 1 retry attempts failed: Failed to get a token"):
+        ts.KvStore.open(gcs(gcs_request_retries=retries)).result().read("a").result()
+    assert fresh.log() == []
 
 
 def test_a_key_file_that_is_none(fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

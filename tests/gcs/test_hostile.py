@@ -19,8 +19,9 @@ import pytest
 
 import tegula as ts
 from tegula.errors import TegulaError
-from tegula.leaves.wire.gcs import crc32c_text
-from tegula.leaves.wire.http1 import BadReply, Reader
+from tegula.leaves.gcs_access import origin_of
+from tegula.leaves.wire.gcs import crc32c_text, failure
+from tegula.leaves.wire.http1 import BadReply, Reader, Reply
 from tests.gcs.stores import Running, gcs
 
 Answers = list["bytes | Callable[[socket.socket], object]"]
@@ -189,6 +190,11 @@ def test_when_to_come_back(script: Script, after: bytes, least: float) -> None:
     assert time.monotonic() - begun >= least
 
 
+@pytest.mark.parametrize("after", ["600", "601", "9" * 18, "9" * 5000])
+def test_nobody_is_sent_away_for_years(after: str) -> None:
+    assert failure(Reply(503, {"retry-after": after}, b"")).after == 600.0
+
+
 def test_a_slow_answer_is_waited_for_while_something_comes(script: Script) -> None:
     def drip(sock: socket.socket) -> None:
         for byte in reply(b"x" * 12, GENERATION)[-14:]:
@@ -248,6 +254,7 @@ def test_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
     made.answers = [reply()]
     assert store().read("a").result().value == b"value"
     assert f"Host: {made.url.removeprefix('http://')}".encode() in made.requests[0]
+    assert origin_of("https://[::1]").authority == "[::1]"
     made.close()
 
 

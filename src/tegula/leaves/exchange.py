@@ -109,7 +109,8 @@ class Origin:
         self.scheme, self.host, self.port = scheme, host, port
         self.connect_seconds = connect_seconds
         self.silence_seconds = silence_seconds
-        self.authority = host if port == (443 if scheme == "https" else 80) else f"{_bracketed(host)}:{port}"
+        usual = port == (443 if scheme == "https" else 80)
+        self.authority = _bracketed(host) if usual else f"{_bracketed(host)}:{port}"
         self._tls = tls
         self.proxy = proxy
         self.tunnelled = proxy is not None and scheme == "https"

@@ -66,6 +66,9 @@ CONDITION = "tegula-condition"
 RETRIED = frozenset({408, 429, *range(500, 600)})
 """The statuses after which asking again may help, TensorStore's: google-cloud-storage leaves some 5xx out."""
 
+LONGEST_WAIT = 600.0
+"""Seconds: a service that wants to be left alone for longer is asked again after these."""
+
 _REFUSED = frozenset({429})  # surely not carried out
 _CLASSES: dict[int, type[TegulaError]] = {
     304: FailedPrecondition,
@@ -267,7 +270,7 @@ def failure(reply: Reply, acts: bool = False) -> TegulaError:
         error = (Indeterminate if acts and reply.status not in _REFUSED else Unavailable)(text)
         wait = reply.headers.get("retry-after", "")
         if wait.isascii() and wait.isdigit():
-            error.after = float(wait)
+            error.after = min(LONGEST_WAIT, float(wait[:9]))
         return error
     return _CLASSES.get(reply.status, FailedPrecondition)(text)
 

@@ -65,15 +65,8 @@ def parse_members(json: dict[str, Any]) -> Members:
     if "key_encoding" in json:
         with binding.at_member("key_encoding"):
             found = found._replace(metadata=_separated(found.metadata, json.pop("key_encoding")))
-    if "field" in json:
-        with binding.at_member("field"):
-            found = found._replace(field=binding.text(json.pop("field")))
-    if "open_as_void" in json:
-        with binding.at_member("open_as_void"):
-            found = found._replace(open_as_void=binding.boolean(json.pop("open_as_void")))
-    if found.field and found.open_as_void:
-        raise InvalidArgument('"field" and "open_as_void" are mutually exclusive')
-    return found
+    field, void = zarr2_item.asked(json)
+    return found._replace(field=field, open_as_void=void)
 
 
 def _separated(parts: Constraints, value: Any) -> Constraints:
@@ -93,11 +86,7 @@ def members_json(members: Members) -> dict[str, Any]:
         found["metadata"] = metadata
     if members.key != ".zarray":
         found["metadata_key"] = members.key
-    if members.field:
-        found["field"] = members.field
-    if members.open_as_void:
-        found["open_as_void"] = True
-    return found
+    return found | zarr2_item.asked_json(members.field, members.open_as_void)
 
 
 def _field(members: Members) -> Field | None:

@@ -26,7 +26,19 @@ from tegula.schema import dtypes
 from tegula.schema.constraint import braced
 from tegula.schema.dtypes import DataType
 
-__all__ = ["Field", "Item", "Spelled", "item", "parse", "scalar", "selected", "text_of", "to_json"]
+__all__ = [
+    "Field",
+    "Item",
+    "Spelled",
+    "asked",
+    "asked_json",
+    "item",
+    "parse",
+    "scalar",
+    "selected",
+    "text_of",
+    "to_json",
+]
 
 Spelled: TypeAlias = str | tuple[tuple[str, str, tuple[int, ...] | None], ...]
 
@@ -207,6 +219,36 @@ def item(spelled: Spelled) -> Item:
     if at > 2**63 - 1:
         raise InvalidArgument("Total number of bytes per chunk is too large")
     return Item(tuple(fields), at, True)
+
+
+def asked(json: dict[str, Any]) -> tuple[str, bool]:
+    """Take out of a specification which field is asked for, empty for none, and whether all bytes are.
+
+    >>> asked({"field": "x"}), asked({"open_as_void": True})
+    (('x', False), ('', True))
+
+    Raises:
+        InvalidArgument: a member is malformed, or both are asked for.
+    """
+    name, void = "", False
+    if "field" in json:
+        with binding.at_member("field"):
+            name = binding.text(json.pop("field"))
+    if "open_as_void" in json:
+        with binding.at_member("open_as_void"):
+            void = binding.boolean(json.pop("open_as_void"))
+    if name and void:
+        raise InvalidArgument('"field" and "open_as_void" are mutually exclusive')
+    return name, void
+
+
+def asked_json(name: str, void: bool) -> dict[str, Any]:
+    """Return the members of a specification from which `asked` gives the same.
+
+    >>> asked_json("x", False), asked_json("", True)
+    ({'field': 'x'}, {'open_as_void': True})
+    """
+    return ({"field": name} if name else {}) | ({"open_as_void": True} if void else {})
 
 
 def selected(found: Item, name: str, void: bool) -> Field:

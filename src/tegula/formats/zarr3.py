@@ -16,7 +16,7 @@ from tegula import binding
 from tegula.codecs.declare import Constraint
 from tegula.codecs.sequence import SHARDING, Sequence3, parse
 from tegula.errors import DataLoss, FailedPrecondition, InvalidArgument, TegulaError
-from tegula.formats import agreement, zarr3_document, zarr3_item
+from tegula.formats import agreement, zarr2_item, zarr3_document, zarr3_item
 from tegula.formats.agreement import CREATING
 from tegula.formats.format import gathered
 from tegula.formats.layout import ArrayLayout
@@ -58,19 +58,11 @@ def parse_members(json: dict[str, Any]) -> Members:
     Raises:
         InvalidArgument: one is malformed.
     """
-    metadata, field, void = Constraints(), "", False
+    metadata = Constraints()
     if "metadata" in json:
         with binding.at_member("metadata"):
             metadata = zarr3_document.constraints(json.pop("metadata"))
-    if "field" in json:
-        with binding.at_member("field"):
-            field = binding.text(json.pop("field"))
-    if "open_as_void" in json:
-        with binding.at_member("open_as_void"):
-            void = binding.boolean(json.pop("open_as_void"))
-    if field and void:
-        raise InvalidArgument('"field" and "open_as_void" are mutually exclusive')
-    return Members(metadata, field, void)
+    return Members(metadata, *zarr2_item.asked(json))
 
 
 def members_json(members: Members) -> dict[str, Any]:
@@ -79,11 +71,7 @@ def members_json(members: Members) -> dict[str, Any]:
     metadata = zarr3_document.constraints_json(members.metadata)
     if metadata:
         found["metadata"] = metadata
-    if members.field:
-        found["field"] = members.field
-    if members.open_as_void:
-        found["open_as_void"] = True
-    return found
+    return found | zarr2_item.asked_json(members.field, members.open_as_void)
 
 
 def _field(members: Members) -> Field | None:

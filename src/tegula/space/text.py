@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tegula.space.columns import COUNT, ONES, ZEROS
+from tegula.space.domain import NO_LABELS
 from tegula.space.interval import MAX_RANK, interval_text, quoted
 from tegula.space.maps import array_text
 
@@ -70,7 +71,7 @@ def plain_text(t: IndexTransform) -> str:
     rank = len(dims)
     shown = _head(domain.rank, rank)
     los, his, labels = domain.inclusive_min, domain.exclusive_max, domain.labels
-    if any(labels):
+    if labels is not NO_LABELS[len(los)]:
         for start, lo, hi, name in zip(_INPUT, los, his, labels):  # noqa: B905
             shown += f"{start}{lo}, {hi}) {quoted(name)}\n" if name else f"{start}{lo}, {hi})\n"
     else:

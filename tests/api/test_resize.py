@@ -11,7 +11,8 @@ import pytest
 import tensorstore
 
 import tegula as ts
-from tests.api.both import said
+from tegula.errors import OutOfRange
+from tests.api.both import assert_same, said
 
 PROGRAM = """
 def filled(shape=(10, 8), driver="zarr3", **options):
@@ -172,11 +173,15 @@ def test_appending_threads_never_lose_each_others_rows(tmp_path: Any) -> None:
         for _ in range(rows):
             with lock:
                 row = next(taken)
-            store.resize(exclusive_max=[max(row + 1, store.resolve().result().shape[0]), None]).result()
-            wide = store.resolve().result()
-            while wide.shape[0] <= row:  # another made it smaller than this in between: once more
-                wide = store.resize(exclusive_max=[row + 1, None]).result()
-            wide[row] = row + 1
+            written = False
+            while not written:  # another may make it smaller than this in between: once more
+                size = max(row + 1, store.resolve().result().shape[0])
+                wide = store.resize(exclusive_max=[size, None]).result()
+                try:
+                    wide[row] = row + 1
+                    written = True
+                except OutOfRange:
+                    pass
 
     workers = [threading.Thread(target=append) for _ in range(threads)]
     for worker in workers:
@@ -188,3 +193,106 @@ def test_appending_threads_never_lose_each_others_rows(tmp_path: Any) -> None:
     # a row that was cut off by a slower appender and written before is gone by that order; none is another's
     assert ((found[:, 0] == wanted) | (found[:, 0] == 0)).all()
     assert (found == found[:, :1]).all()
+
+
+MOVED = """
+t = made(shape=[6, 5], fill_value=7, chunk_layout=ts.ChunkLayout(chunk_shape=[4, 2]))
+part, turned, wider = t[1:4], t.T, ts.cast(t, "int64")
+small = ts.downsample(t, [2, 2], "max")
+t.resize(exclusive_max=[3, 4]).result().domain
+t.domain, part.domain, t.schema.domain
+t, t.spec(), turned.spec(), wider.spec(), part.spec()
+t.read().result(), turned.read().result().shape, wider.read().result().shape, small.read().result()
+t[2:].read().result().shape, t[..., 0].read().result().shape, t[ts.d[1].translate_to[9]].read().result().shape
+t.oindex[[0, 2]].read().result().shape, t[[True, False, True]].read().result().shape
+part.read().result()
+part.write(1).result()
+t[4].read().result()
+t[4, 4] = 1
+t[4:6].storage_statistics(query_not_stored=True).result()
+t.write(np.zeros((6, 5), "int16")).result()
+t.write(np.ones((3, 4), "int16")).result()
+wider.write(np.full((3, 4), 2)).result()
+t.read().result()
+t.write(made(shape=[3, 4])).result()
+made(shape=[3, 4]).write(t).result()
+t.resize(exclusive_max=[9, 5]).result().domain
+t[8] = [1, 2, 3, 4, 5]
+t[6:, :] = np.full((3, 5), 4, "int16")
+t.read().result(), part.read().result(), small.read().result(), turned.read().result().shape
+pickle.loads(pickle.dumps(t)).domain, t.resolve().result().domain
+other = ts.open(t.spec(retain_context=True)).result()
+other.resize(exclusive_max=[2, None]).result().domain
+t.read().result().shape, other.read().result().shape
+again = ts.open(t.spec(retain_context=True)).result()
+again.domain, again.read().result().shape
+"""
+
+MARKED = """
+t = made(shape=[6, 5], fill_value=7)
+wide = t[2:4].mark_bounds_implicit[True]
+wide.domain, wide.spec().transform, wide.read().result().shape
+moved = t.translate_to[10, 20].mark_bounds_implicit[True]
+moved.domain, moved.spec().transform, moved[:].read().result().shape
+t[1:3, 2].mark_bounds_implicit[True].spec().transform
+t.T[1:3].mark_bounds_implicit[:True].spec().transform
+t[::2].mark_bounds_implicit[True].read().result().shape
+ts.array([1, 2, 3]).mark_bounds_implicit[True].spec()
+ts.downsample(t, [2, 2], "mean").mark_bounds_implicit[True].spec()
+wide.write(np.zeros((6, 5), "int16")).result()
+t.read().result().any()
+"""
+
+APPENDING = """
+def appended(driver):
+    chunks = ts.ChunkLayout(chunk_shape=[4, 2])
+    spec = {"driver": driver, "kvstore": "memory://"}
+    t = ts.open(spec, create=True, dtype="uint8", shape=[0, 2], chunk_layout=chunks).result()
+    for row in range(6):
+        t.resize(exclusive_max=[row + 1, 2]).result()
+        t[row] = [row, row + 1]
+    return t.shape, t.read().result().tolist(), t.resolve().result().shape
+appended("zarr3"), appended("zarr"), appended("n5")
+"""
+
+
+@pytest.mark.parametrize("program", [MOVED, MARKED, APPENDING])
+def test_handles_follow_the_bounds_of_their_array(program: str) -> None:
+    assert_same(program)
+
+
+def test_handles_of_other_contexts_follow_too(tmp_path: Any) -> None:
+    """In the wheel each context has bounds of its own until they are resolved."""
+    spec = {"driver": "zarr3", "kvstore": f"file://{tmp_path}/"}
+    one = ts.open(spec, create=True, dtype="int8", shape=[4], context=ts.Context()).result()
+    other = ts.open(spec, context=ts.Context()).result()
+    one.resize(exclusive_max=[2]).result()
+    assert other.shape == (4,)
+    assert other.read().result().shape == (2,)
+    # an array that is another by now is not taken for this one
+    ts.open(spec, create=True, delete_existing=True, dtype="int16", shape=[9]).result()
+    assert one.spec().dtype == "int8"
+
+
+def test_what_is_not_known_to_have_changed_is_the_same_handle() -> None:
+    from tegula.api.newest import now
+
+    store = ts.open(
+        {"driver": "zarr3", "kvstore": "memory://"}, create=True, dtype="int8", shape=[4, 3]
+    ).result()
+    for view in (store, store[1:], store[:, 2], store.T, store[::2], store[[1, 2]], store[ts.newaxis]):
+        assert now(view) is view
+    store.resize(exclusive_max=[5, None]).result()
+    moved = now(store[1:])
+    assert now(moved) is moved
+    assert moved.domain == store.resolve().result()[1:].domain
+
+
+def test_a_downsampled_view_of_what_became_smaller() -> None:
+    """In the wheel its specification says three by three blocks still."""
+    spec = {"driver": "zarr3", "kvstore": "memory://"}
+    store = ts.open(spec, create=True, dtype="int8", shape=[6, 6]).result()
+    small = ts.downsample(store, [2, 2], "max")
+    store.resize(exclusive_max=[3, 4]).result()
+    assert small.shape == (3, 3)
+    assert small.read().result().shape == small.spec().shape == (2, 2)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from tegula.api.newest import note, now
 from tegula.api.opened import Opened, view_of
 from tegula.api.opening import reopened
 from tegula.api.running import failed
@@ -107,6 +108,7 @@ async def _resized(store: TensorStore, asked: Resizing, metadata_only: bool) -> 
     metadata = await resizing(opened.form, source, opened.members, opened.metadata, asked, metadata_only)
     fresh = replace(opened, metadata=metadata, layout=opened.form.layout(metadata, opened.members))
     view = view_of(fresh)
+    note(opened, metadata)
     view = view._with_transform(view.transform[store._view.transform])
     return TensorStore(view, fresh, store._readable, store._writable)
 
@@ -122,7 +124,10 @@ def statistics(
     store: TensorStore, query_not_stored: bool, query_fully_stored: bool
 ) -> Future[StorageStatistics]:
     """Start asking what of a view is stored."""
-    return submit(_statistics(store, query_not_stored, query_fully_stored))
+    try:
+        return submit(_statistics(now(store), query_not_stored, query_fully_stored))
+    except TegulaError as error:
+        return failed(error)
 
 
 async def _statistics(store: TensorStore, missing: bool, there: bool) -> StorageStatistics:

@@ -156,7 +156,7 @@ def downsample(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
     if not isinstance(store, TensorStore):
         return downsampled_spec(store, given["factors"], given["method"])
     made = views.downsample(store._view, given["factors"], given["method"])
-    return TensorStore(made, store, store.readable, writable=False)
+    return TensorStore(made, store, store.readable, False, -1)
 
 
 @overload
@@ -199,7 +199,7 @@ def cast(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
     writable = store.writable and can_convert(target, source)
     if not (readable or writable):
         raise _no_conversion(source, target, store.readable, store.writable)
-    return TensorStore(views.cast(store._view, target), store, readable, writable)
+    return TensorStore(views.cast(store._view, target), store, readable, writable, -1)
 
 
 def _no_conversion(source: DataType, target: DataType, reads: bool, writes: bool) -> InvalidArgument:

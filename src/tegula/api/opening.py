@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from tegula.api.context import Context, ContextResource
 from tegula.api.kvstore import KvStore, kv_open
+from tegula.api.newest import epoch, note, seen
 from tegula.api.opened import Opened, metadata_before, metadata_cache, view_of
 from tegula.api.openmode import no_transaction
 from tegula.api.running import failed
@@ -324,6 +325,7 @@ async def _opening(
             body, kvstore = found, _bound(found)
         opened_at = time.time()
         resources = _resources(asked)
+        before = epoch()
         metadata = await open_metadata(
             body.form,
             kvstore._ref,
@@ -354,7 +356,7 @@ async def _opening(
         if driver:
             error = annotated(error, f'Error opening "{driver}" driver: ')
         raise _told(error, asked) from error
-    return TensorStore(view, opened, access.readable, access.writable)
+    return TensorStore(view, opened, access.readable, access.writable, seen(opened, before))
 
 
 def _resources(asked: Spec) -> dict[str, ContextResource]:
@@ -400,16 +402,25 @@ async def reopened(store: TensorStore, fix_resizable_bounds: bool) -> TensorStor
         opened.form,
         opened.kvstore._ref,
         opened.kvstore._path,
-        opened.members,
+        _undescribed(opened.form, opened.members),
         Schema(),
         OpenFlags(),
         metadata_cache(opened.kvstore._ref, opened.resources),
         metadata_before(opened.options, opened.opened_at),
     )
     fresh = replace(opened, metadata=metadata, layout=opened.form.layout(metadata, opened.members))
+    note(opened, metadata)
     view = view_of(fresh)
     whole = view.transform
     if fix_resizable_bounds:
         whole = whole.mark_bounds_implicit[False]
     view = view._with_transform(whole[store._view.transform])
     return TensorStore(view, fresh, store._readable, store._writable)
+
+
+def _undescribed(form: Any, members: Any) -> Any:
+    """Return members without what they say of the metadata: that was checked, and may have changed since."""
+    if form.several is not None:
+        return members
+    said = form.members_json(members).items()
+    return form.parse_members({name: value for name, value in said if name not in form.described})

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tegula.api.newest import now
 from tegula.binding import as_json
 from tegula.errors import InvalidArgument, OutOfRange
 from tegula.plan.gather import Pieces, Spot, locate
@@ -54,7 +55,10 @@ def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[A
         raise TypeError("`order` must be specified as 'C' or 'F'")
     if not store._readable:
         return failed(InvalidArgument("Source does not support reading."))
-    view = store._view
+    try:
+        view = now(store)._view
+    except ValueError as error:
+        return failed(error)
     source = view.source
     if batch is not None:
         return _deferred(view, order, batch)
@@ -191,11 +195,14 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
     if not store._writable:
         done: Future[None] = failed(InvalidArgument("Destination does not support writing."))
         return WriteFutures(done, done)
-    view = store._view
     data: Any = None
     if not isinstance(source, TensorStore):
-        data = _array(source, view.dtype, view.transform.input_rank)
+        data = _array(source, store.dtype, store.rank)
     try:
+        store = now(store)
+        view = store._view
+        if data is None:
+            source = now(source)
         parts = None if data is None else _few(view)
         if parts is None:
             _check(view)

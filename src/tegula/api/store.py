@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 from numpy.typing import NDArray
 
 from tegula.api import storejson
+from tegula.api.newest import epoch
 from tegula.api.openmode import no_transaction
 from tegula.api.running import start, start_write
 from tegula.api.statistics import StorageStatistics as Statistics
@@ -64,9 +65,15 @@ class TensorStore(StoreFacts, Indexable):
     """The handle with its dimensions in reverse order, once somebody asked."""
 
     def __init__(
-        self, view: View, opened: object = None, readable: bool = True, writable: bool = True
+        self,
+        view: View,
+        opened: object = None,
+        readable: bool = True,
+        writable: bool = True,
+        seen: int | None = None,
     ) -> None:
-        self._root = Root(view.source, opened, readable, writable)
+        at = epoch() if seen is None else seen
+        self._root = Root(view.source, opened, readable, writable, view.transform, at)
         self._transform = view.transform
         self._reversed = None
 

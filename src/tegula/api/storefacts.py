@@ -34,12 +34,20 @@ __all__ = ["Root", "StoreFacts"]
 
 
 class Root(Record, eq=False):
-    """What all views of one array share: the source, how it was opened, and what is allowed."""
+    """What all views of one array share: the source, how it was opened, and what is allowed.
+
+    `settled` is the transform of the first of them, whose implicit bounds are those of the source.  `seen`
+    and `fresh` are `newest`'s: when it was asked last whether bounds changed, and the whole array as it is
+    then.
+    """
 
     source: Source
     opened: Any
     readable: bool
     writable: bool
+    settled: IndexTransform
+    seen: int
+    fresh: Any = None
     told: bytes | None = derived()
     """The JSON of the specification but for the transform, marshalled, once somebody asked."""
 

@@ -6,6 +6,7 @@ import marshal
 from typing import TYPE_CHECKING, Any
 
 from tegula.api.context import Context
+from tegula.api.newest import shown
 from tegula.api.opened import Opened
 from tegula.api.spec import DOCUMENTS, Spec, made_spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody
@@ -90,6 +91,7 @@ def _in_memory_schema(source: InMemory) -> Schema:
 
 def bound_spec(store: TensorStore, minimal: bool = False) -> Spec:
     """Return the specification by which `open` gives the view again, in the same context."""
+    store = shown(store)
     view, opened = store._view, store._opened
     source, dtype = view.source, Schema(dtype=view.source.dtype)
     if isinstance(source, Chunked):
@@ -146,7 +148,7 @@ def plain_spec(store: TensorStore) -> Spec:
     if not isinstance(store._root.source, Chunked):
         return _plain_spec(store)
     made: Spec = object.__new__(Spec)
-    made._late = (_plain_spec, (store,))
+    made._late = (_plain_spec, (shown(store),))
     return made
 
 

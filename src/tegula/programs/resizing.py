@@ -43,7 +43,7 @@ from tegula.programs.retry import pause
 from tegula.schema.schema import Schema
 from tegula.source import Chunked
 
-__all__ = ["resize"]
+__all__ = ["check_compatible", "resize"]
 
 ATTEMPTS = 64
 BLOCK = 256  # cells swept at a time
@@ -80,7 +80,7 @@ async def resize(
         current = form.decode_metadata(bytes(found.value), where)
         if form.several is not None:
             current = form.several.found(current, members, Schema())
-        _compatible(form, metadata, current, members)
+        check_compatible(form, metadata, current, members)
         old = form.layout(current, members).shape
         shape = new_shape(asked, old)
         try:
@@ -102,7 +102,7 @@ async def resize(
     raise Aborted(f"resizing {where} lost the race against other writers {ATTEMPTS} times")
 
 
-def _compatible(form: Any, known: Any, found: Any, members: Any) -> None:
+def check_compatible(form: Any, known: Any, found: Any, members: Any) -> None:
     """Raise unless chunks mean in a document what they mean in the known one.
 
     Raises:

@@ -14,6 +14,7 @@ from tegula.kernels.methods import METHODS
 from tegula.record import Record, replace
 from tegula.schema.dtypes import DataType
 from tegula.source import Cast, Downsample, Source
+from tegula.space.compose import compose
 from tegula.space.indexable import Indexable
 from tegula.space.maps import OutputIndexMap
 from tegula.space.transform import IndexTransform
@@ -57,9 +58,6 @@ def downsample(view: View, factors: Sequence[int], method: str) -> View:
         InvalidArgument: wrong number of factors, a factor below one, an unknown method, or one that does not
             support the data type.
     """
-    from tegula.kernels.downsample import domain
-    from tegula.space.domain import IndexDomain
-
     factors = tuple(int(factor) for factor in factors)
     transform = view.transform
     if len(factors) != transform.input_rank:
@@ -72,15 +70,7 @@ def downsample(view: View, factors: Sequence[int], method: str) -> View:
         raise InvalidArgument(f"Downsample factors {{{shown}}} are not all positive")
     check_named(method)
     check_method(view.dtype, method)
-    base = transform.domain
-    lower, upper = domain(base.inclusive_min, base.exclusive_max, factors, method)
-    reduced = IndexDomain(
-        inclusive_min=lower,
-        exclusive_max=upper,
-        labels=base.labels,
-        implicit_lower_bounds=base.implicit_lower_bounds,
-        implicit_upper_bounds=base.implicit_upper_bounds,
-    )
+    reduced = reduced_domain(transform.domain, factors, method)
     return View(Downsample(view, factors, method), IndexTransform(reduced))
 
 
@@ -117,6 +107,36 @@ def blocks_of(transform: IndexTransform, factors: Sequence[int], base: IndexDoma
         if i is not None:
             used.add(i)
     return IndexTransform(IndexDomain(inclusive_min=lows, exclusive_max=highs, labels=labels), maps)
+
+
+def reduced_domain(base: IndexDomain, factors: Sequence[int], method: str) -> IndexDomain:
+    """Return the domain of the reduced view of `base`: labels and implicit bounds stay."""
+    from tegula.kernels.downsample import domain
+    from tegula.space.domain import IndexDomain
+
+    lower, upper = domain(base.inclusive_min, base.exclusive_max, tuple(factors), method)
+    return IndexDomain(
+        inclusive_min=lower,
+        exclusive_max=upper,
+        labels=base.labels,
+        implicit_lower_bounds=base.implicit_lower_bounds,
+        implicit_upper_bounds=base.implicit_upper_bounds,
+    )
+
+
+def part_of_base(
+    transform: IndexTransform, factors: Sequence[int], method: str, base: IndexDomain
+) -> IndexTransform:
+    """Return the transform into `base` of what a view of a computed array is made of.
+
+    `transform` is the view's; no `factors`: the array has the coordinates of its base.
+    """
+    if not factors:
+        return transform
+    if method != "stride":
+        return blocks_of(transform, factors, base)
+    strided = [OutputIndexMap(i, 0, factor) for i, factor in enumerate(factors)]
+    return compose(IndexTransform(reduced_domain(base, factors, method), strided), transform)
 
 
 def check_named(method: str) -> None:

@@ -236,7 +236,9 @@ def cast_spec(base: Spec, dtype: DataType) -> Spec:
 
     inner = base.copy()
     seen, inner._seen = inner._seen, None
-    return made_spec(ComputedBody(inner, (), ""), Schema(dtype=dtype), seen)
+    body, schema = ComputedBody(inner, (), ""), Schema(dtype=dtype)
+    body.settle(schema)
+    return made_spec(body, schema, seen)
 
 
 def _based(base: Any) -> TensorStore | Spec:

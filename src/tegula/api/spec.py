@@ -338,6 +338,8 @@ class Spec(SpecFacts, Late, Indexable):
         if self._seen is not None:
             wanted = schema_back(wanted, self._seen)
         merged = self._schema.copy()
+        if isinstance(self._body, WholeBody) and wanted.dtype is not None:
+            wanted.copy().set_dtype(self._body.form.dtype)  # the error says first what the driver has
         merged.set_schema(wanted)
         if isinstance(self._body, WholeBody):
             self._body.settle(merged)

@@ -26,13 +26,15 @@ from tegula.schema.fill import Fill, array_of_json
 from tegula.schema.fill import to_json as elements_json
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
+from tegula.space.compose import compose
 from tegula.space.domain import IndexDomain
-from tegula.view import check_method
+from tegula.view import check_method, part_of_base, reduced_domain
 
 if TYPE_CHECKING:
     from tegula.api.context import Collector
     from tegula.api.kvspec import KvStoreSpec
     from tegula.api.spec import Spec
+    from tegula.space.transform import IndexTransform
 
 __all__ = ["ArrayBody", "Body", "ChunkedBody", "ComputedBody", "directory", "parse_body", "resource_kind"]
 
@@ -218,13 +220,23 @@ class ComputedBody(NamedTuple):
         """The key-value store of the base."""
         return self.base.kvstore
 
+    def part(self, seen: IndexTransform | None) -> Spec:
+        """Return the specification of what a view is made of; `seen` is its transform."""
+        base = self.base.copy()
+        if seen is None:
+            return base
+        whole = base._seen
+        domain = IndexDomain(len(seen._dims)) if whole is None else whole.domain
+        part = part_of_base(seen, self.factors, self.method, domain)
+        return base._with_transform(part if whole is None else compose(whole, part))
+
     def implied(self, schema: Schema) -> Schema:
         """Return `schema` with the domain, layout and units of the base as they are seen here."""
         below = self.base.schema
         if self.method:
             domain = below.domain
             made = below.reduced(
-                self.factors, None if domain is None else _reduced(domain, self.factors, self.method)
+                self.factors, None if domain is None else reduced_domain(domain, self.factors, self.method)
             )
             made._fill = None
         elif schema.dtype is not None:
@@ -257,6 +269,7 @@ class ComputedBody(NamedTuple):
     def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
         """Return the members."""
         found: dict[str, Any] = {"base": self.base._json(collector, include_defaults, nested=True)}
+        found["base"].pop("rank", None)  # it is said here, too
         if self.method:
             found["base"].pop("dtype", None)
             found |= {"downsample_factors": list(self.factors), "downsample_method": self.method}
@@ -277,19 +290,6 @@ def _merged(found: Schema, wanted: Schema) -> Schema:
     if wanted.fill is not None:
         found._fill = wanted.fill
     return found
-
-
-def _reduced(domain: IndexDomain, factors: tuple[int, ...], method: str) -> IndexDomain:
-    from tegula.kernels.downsample import domain as reduced
-
-    lower, upper = reduced(domain.inclusive_min, domain.exclusive_max, factors, method)
-    return IndexDomain(
-        inclusive_min=lower,
-        exclusive_max=upper,
-        labels=domain.labels,
-        implicit_lower_bounds=domain.implicit_lower_bounds,
-        implicit_upper_bounds=domain.implicit_upper_bounds,
-    )
 
 
 # ---------------------------------------------------------------- parsing

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tegula.api.openmode import OpenMode
-from tegula.api.specbody import Body
+from tegula.api.specbody import Body, ComputedBody
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.dtypes import DataType
 from tegula.schema.layout import ChunkLayout
@@ -216,13 +216,14 @@ class SpecFacts:
 
     @property
     def base(self) -> Spec | None:
-        """The specification under an adapter (`cast`, `downsample`), as a copy; None for others.
+        """The specification under an adapter (`cast`, `downsample`), as it is seen; None for others.
 
         >>> from tegula import Spec
         >>> Spec("file:///tmp/scan/|zarr3:|cast:int8").base
         Spec({'driver': 'zarr3', 'kvstore': {'driver': 'file', 'path': '/tmp/scan/'}})
         """
-        return None if self._body.base is None else self._body.base.copy()
+        body = self._body
+        return body.part(self._seen) if isinstance(body, ComputedBody) else None
 
     @property
     def url(self) -> str:

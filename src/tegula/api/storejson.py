@@ -19,9 +19,9 @@ from tegula.schema.schema import Schema
 from tegula.source import Cast, Chunked, Downsample, InMemory
 from tegula.space.compose import compose
 from tegula.space.domain import IndexDomain
-from tegula.space.maps import OutputIndexMap, single_map
+from tegula.space.maps import OutputIndexMap
 from tegula.space.transform import IndexTransform
-from tegula.view import View, blocks_of
+from tegula.view import View, part_of_base
 
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
@@ -61,21 +61,10 @@ def base(view: View, below: TensorStore) -> TensorStore:
     through index arrays.
     """
     source, transform = view.source, view.transform
-    if isinstance(source, Downsample) and source.method == "stride":
-        lower, upper = source.bounds
-        open_ = below.domain
-        whole = IndexDomain(
-            inclusive_min=lower,
-            exclusive_max=upper,
-            implicit_lower_bounds=open_.implicit_lower_bounds,
-            implicit_upper_bounds=open_.implicit_upper_bounds,
-        )
-        strided = IndexTransform(whole, [single_map(i, 0, f) for i, f in enumerate(source.factors)])
-        return below._with_transform(compose(below._transform, compose(strided, transform)))
-    if isinstance(source, Downsample):
-        blocks = blocks_of(transform, source.factors, below.domain)
-        return below._with_transform(compose(below._transform, blocks))
-    return below._with_transform(compose(below._transform, transform))
+    factors, method = (source.factors, source.method) if isinstance(source, Downsample) else ((), "")
+    return below._with_transform(
+        compose(below._transform, part_of_base(transform, factors, method, below.domain))
+    )
 
 
 def _in_memory_schema(source: InMemory) -> Schema:

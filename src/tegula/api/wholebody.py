@@ -20,6 +20,7 @@ from tegula.kv.spec import describe
 from tegula.kv.url import quoted_path
 from tegula.programs.whole import read_value
 from tegula.record import Record
+from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.source import InMemory, Whole
 from tegula.space.bounds import propagate_bounds
@@ -131,7 +132,9 @@ class OpenedWhole(Record, eq=False):
     def schema(self, source: Any) -> Schema:
         """Return the schema of the whole array."""
         lower, upper = source.bounds
-        return Schema(dtype=source.dtype, domain=IndexDomain(inclusive_min=lower, exclusive_max=upper))
+        found = Schema(dtype=source.dtype, domain=IndexDomain(inclusive_min=lower, exclusive_max=upper))
+        found.set_layout(ChunkLayout(rank=len(lower)))
+        return found
 
     def bound_body(self) -> WholeBody:
         """Return the body of the specification by which it is opened again, in the same context."""

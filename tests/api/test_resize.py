@@ -256,7 +256,29 @@ appended("zarr3"), appended("zarr"), appended("n5")
 """
 
 
-@pytest.mark.parametrize("program", [MOVED, MARKED, APPENDING])
+RESOLVED = """
+t = ts.open(zarr2(metadata={"shape": [3, 3], "chunks": [1, 1], "dtype": "<i2"}), create=True).result()
+t.resize(exclusive_max=[3, 2]).result().domain
+t.resize().result().domain, t.resolve().result().domain
+grid = {"name": "regular", "configuration": {"chunk_shape": [2]}}
+z = ts.open(zarr3(metadata={"shape": [3], "data_type": "int8", "chunk_grid": grid}), create=True).result()
+z.resize(exclusive_max=[5]).result().domain, z.resolve().result().domain, z.spec(minimal_spec=True)
+same = ts.Context()
+old = ts.open(zarr3(), create=True, dtype="int8", shape=[4], context=same).result()
+new = ts.open(zarr3(), create=True, delete_existing=True, dtype="int16", shape=[4], context=same).result()
+old.resolve().result()
+old.resize(exclusive_max=[2]).result()
+old = ts.open(zarr2(), create=True, dtype="int8", shape=[4], context=same).result()
+new = ts.open(zarr2(), create=True, delete_existing=True, dtype="int16", shape=[4], context=same).result()
+old.resize(exclusive_max=[2]).result()
+n5 = {"driver": "n5", "kvstore": "memory://n/"}
+old = ts.open(n5, create=True, dtype="int8", shape=[4], context=same).result()
+new = ts.open(n5, create=True, delete_existing=True, dtype="int16", shape=[4], context=same).result()
+old.resize(exclusive_max=[2]).result()
+"""
+
+
+@pytest.mark.parametrize("program", [MOVED, MARKED, APPENDING, RESOLVED])
 def test_handles_follow_the_bounds_of_their_array(program: str) -> None:
     assert_same(program)
 

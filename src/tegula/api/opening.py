@@ -408,6 +408,10 @@ async def reopened(store: TensorStore, fix_resizable_bounds: bool) -> TensorStor
         metadata_cache(opened.kvstore._ref, opened.resources),
         metadata_before(opened.options, opened.opened_at),
     )
+    if opened.form.several is None and metadata is not opened.metadata:
+        from tegula.programs.resizing import check_compatible
+
+        check_compatible(opened.form, opened.metadata, metadata, opened.members)
     fresh = replace(opened, metadata=metadata, layout=opened.form.layout(metadata, opened.members))
     note(opened, metadata)
     view = view_of(fresh)

@@ -197,7 +197,7 @@ def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Sp
 def show(store: TensorStore) -> str:
     """Return the repr of a handle."""
     if isinstance(store._root.source, Chunked):
-        return _show_chunked(store)
+        return _show_chunked(shown(store))
     try:
         return f"TensorStore({pretty(bound_spec(store).to_json())})"
     except TegulaError:  # elements that JSON cannot hold

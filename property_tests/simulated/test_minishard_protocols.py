@@ -30,6 +30,7 @@ from property_tests.simulated.test_shard_protocols import (
     unremembered,
 )
 from tegula.effects.handler import handled, stacked
+from tegula.errors import DataLoss, FailedPrecondition
 from tegula.programs import minishards
 from tegula.programs.reading import read
 from tegula.programs.writing import write
@@ -121,7 +122,7 @@ def attack(
     stack = (RETRY, kept) if readers is None else (RETRY, readers, kept)
     reader = world.spawn(stacked(look(view, done, parts, wrong), *stack), "reader")
     world.run()
-    if reader.state == "raised" and "Error reading" in str(reader.error):
+    if reader.state == "raised" and isinstance(reader.error, DataLoss | FailedPrecondition):
         wrong.append(f"reader: {reader.error}")
     after = World(seeded(0), stores=world.stores)
     for number, (part, run) in enumerate(zip(parts + shared, runs, strict=True)):

@@ -20,6 +20,7 @@ import pytest
 import tegula as ts
 from tegula.effects.handler import decode_each, handled, stacked
 from tegula.effects.storage import Decoded, Read, ReadMany
+from tegula.errors import DataLoss, FailedPrecondition
 from tegula.kv.spec import StoreRef
 from tegula.programs import entries, entry
 from tegula.programs.reading import read
@@ -162,7 +163,7 @@ def attack(
     stack = (RETRY, kept) if readers is None else (RETRY, readers, kept)
     reader = world.spawn(stacked(seen, *stack), "reader")
     world.run()
-    if reader.state == "raised" and "Error reading" in str(reader.error):
+    if reader.state == "raised" and isinstance(reader.error, DataLoss | FailedPrecondition):
         wrong.append(f"reader: {reader.error}")
     after = World(seeded(0), stores=world.stores)
     for number, (part, run) in enumerate(zip(parts + shared, runs, strict=True)):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 
+import numpy as np
 import pytest
 import tensorstore
 
@@ -246,3 +247,16 @@ def test_a_users_program_says_what_it_says_under_tensorstore_0_1_86(name: str) -
         with tempfile.TemporaryDirectory() as folder:
             answers.append(said(PROGRAMS[name], library, folder))
     assert answers[1] == answers[0]
+
+
+def test_an_array_that_is_changed_later_does_not_show() -> None:
+    """The caller promised not to; the wheel's store in memory shows the 9."""
+    shown = []
+    for library in (tensorstore, tegula):
+        spec = {"driver": "zarr3", "kvstore": "memory://"}
+        store = library.open(spec, create=True, dtype="uint8", shape=[64]).result()
+        data = np.full(64, 5, "uint8")
+        store.write(data, can_reference_source_data_indefinitely=True).result()
+        data[...] = 9
+        shown.append(int(store[0].read().result()))
+    assert shown == [9, 5]

@@ -170,6 +170,8 @@ class ChunkGrid:
                 if kind == "rank":
                     self._set_rank(whole(value))
                 elif kind == "grid":
+                    if isinstance(value, ChunkGrid) and value.rank is not None:
+                        self._set_rank(value.rank)
                     self.merge(value if hard else value.softened())
                 elif kind == "elements":
                     self.set_elements(elements(whole(value), hard))

@@ -32,6 +32,7 @@ _HOMES = {
     "api.batch": "Batch",
     "api.context": "Context",
     "api.kvstore": "KvStore",
+    "api.codecs": "register_codec",
     "api.stores": "LostUpdates register_store",
     "api.spec": "Spec",
     "api.openmode": "OpenMode",
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from tegula.api.actions import spec as spec
     from tegula.api.actions import storage_statistics as storage_statistics
     from tegula.api.actions import write as write
+    from tegula.api.codecs import register_codec as register_codec
     from tegula.api.context import Context as Context
     from tegula.api.functions import array as array
     from tegula.api.functions import cast as cast

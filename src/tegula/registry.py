@@ -1,9 +1,10 @@
 """The one registry: (kind, name) to the import string of a record.
 
 Nothing is imported until it is named; a plug-in adds a name through an entry point in the group
-``tegula.<kind>`` (``tegula.codecs``, ``tegula.formats``, ``tegula.stores``, and for those who write a leaf
-``tegula.kvstores`` with ``tegula.leaves``), or for this process by `register`.  Names come from specs and
-metadata, import strings never do: an unknown name is an error, not an import.
+``tegula.<kind>`` (``tegula.codecs`` for classes of `codecs/plugin.py`, ``tegula.formats``,
+``tegula.stores``, and for those who write a leaf ``tegula.kvstores`` with ``tegula.leaves``), or for this
+process by `register`.  Names come from specs and metadata, import strings never do: an unknown name is an
+error, not an import.
 """
 
 from __future__ import annotations

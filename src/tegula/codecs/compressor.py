@@ -16,8 +16,8 @@ import numpy as np
 from tegula import binding
 from tegula.codecs.codec import ByteCodec
 from tegula.codecs.declare import Constraint, plain
+from tegula.codecs.plugin import declaration
 from tegula.errors import InvalidArgument
-from tegula.registry import lookup
 
 __all__ = ["DEFAULT", "N5", "ZARR2", "parse", "parse_filters", "step", "steps", "to_json"]
 
@@ -47,12 +47,12 @@ def parse(value: Any, family: tuple[str, str] = ZARR2) -> Constraint | None:
             raise InvalidArgument("Expected string, but member is missing")
         name = binding.text(found.pop(member))
         try:
-            declaration = lookup(kind, name)
+            declared = declaration(kind, name)
         except KeyError:
             why = ": it stores Python objects, which no data type here is" if name in _OF_OBJECTS else ""
             raise InvalidArgument(f"{binding.quoted(name)} is not registered{why}") from None
-    given = dict(declaration.parse(found).members)
-    members = {each.name: given.get(each.name, each.default) for each in declaration.members}
+    given = dict(declared.parse(found).members)
+    members = {each.name: given.get(each.name, each.default) for each in declared.members}
     return Constraint(name, tuple(sorted(members.items())))
 
 
@@ -89,7 +89,7 @@ def parse_filters(value: Any) -> tuple[Constraint, ...] | None:
 
 def step(compressor: Constraint, dtype: np.dtype[Any], family: tuple[str, str] = ZARR2) -> ByteCodec:
     """Return the codec, for elements stored as `dtype`; of an N5 array that is raw, None."""
-    made: ByteCodec = lookup(family[1], compressor.name).resolve(compressor, dtype)[1]
+    made: ByteCodec = declaration(family[1], compressor.name).resolve(compressor, dtype)[1]
     return made
 
 

@@ -22,10 +22,10 @@ from tegula.codecs.chain import CodecChain
 from tegula.codecs.codec import ByteCodec
 from tegula.codecs.declare import ARRAY, BYTES, FILTER, LAYOUT, Constraint, Declaration, Unfit, merged
 from tegula.codecs.field import FieldStep, Part
+from tegula.codecs.plugin import declaration
 from tegula.codecs.transpose import aligned, braced
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
 from tegula.record import replace
-from tegula.registry import lookup
 
 __all__ = ["SHARDING", "Given", "Sequence3", "parse"]
 
@@ -291,24 +291,23 @@ def _parse_one(item: Any, stored: bool) -> tuple[Declaration, Constraint]:
         if "name" not in found:
             raise InvalidArgument("Expected string, but member is missing")
         name = binding.text(found["name"])
-        declaration = _declaration(name)
+        declared = _declaration(name)
     with binding.at_member("configuration"):
-        constraint = declaration.parse(binding.mapping(found.get("configuration", {})), stored)
+        constraint = declared.parse(binding.mapping(found.get("configuration", {})), stored)
         if stored and name == "blosc":
             members = dict(constraint.members)
             if members["shuffle"] != "noshuffle" and "typesize" not in members:
                 with binding.at_member("typesize"):
                     raise InvalidArgument("Expected integer in the range [1, 255], but received: <discarded>")
     binding.members(found, ("name", "configuration"))
-    return declaration, constraint
+    return declared, constraint
 
 
 def _declaration(name: str) -> Declaration:
     try:
-        found: Declaration = lookup("codecs.zarr3", name)
+        return declaration("codecs.zarr3", name)
     except KeyError:
         raise InvalidArgument(f"{binding.quoted(name)} is not registered") from None
-    return found
 
 
 def _resolved(constraint: Constraint, given: Any) -> tuple[Constraint, Any]:

@@ -46,6 +46,15 @@ def sizes_domain(
     return domain((0,) * len(ends), ends, labels, 0, (1 << len(sizes)) - 1)
 
 
+def unique(names: tuple[str | None, ...]) -> tuple[str, ...]:
+    """Return the labels of dimensions with names: a name that several have labels none of them.
+
+    >>> unique(("x", "x", "y", None))
+    ('', '', 'y', '')
+    """
+    return tuple([name if name and names.count(name) == 1 else "" for name in names])
+
+
 def shape_of(wanted: IndexDomain | None) -> tuple[int, ...]:
     """Return the shape that a merged domain means for a new array.
 

@@ -47,6 +47,23 @@ class Several(NamedTuple):
     url_refusal: Callable[[Any], str | None]
 
 
+class Beside(NamedTuple):
+    """Functions of a format that names dimensions in a second document, which need not be there.
+
+    name             what caches call the document
+    key              its key, relative to the array's prefix
+    decode_metadata  (data, where) -> what it names, nothing where it cannot be read
+    named            (metadata, names) -> metadata with them
+    made             (metadata) -> the document of a new array, None where there is none
+    """
+
+    name: str
+    key: str
+    decode_metadata: Callable[[bytes, str], Any]
+    named: Callable[[Any, Any], Any]
+    made: Callable[[Any], bytes | None]
+
+
 class Format(NamedTuple):
     """One format of chunked arrays.
 
@@ -76,6 +93,7 @@ class Format(NamedTuple):
                      the document says, and the metadata of one is found in it
     described        the members of a spec that say again what is stored
     invalid          the class of error that a document which is no JSON is
+    beside           for a format that names dimensions in a second document
 
     A format is a module with functions of these names: `gathered` makes the record of them.
     """
@@ -102,6 +120,7 @@ class Format(NamedTuple):
     several: Several | None = None
     described: tuple[str, ...] = ("metadata",)
     invalid: type[TegulaError] = FailedPrecondition
+    beside: Beside | None = None
 
     def decode_metadata(self, data: bytes, where: str) -> Any:
         """Return the metadata of a stored document; `where` names it in errors.
@@ -131,6 +150,7 @@ def gathered(
     several: Several | None = None,
     described: tuple[str, ...] = ("metadata",),
     invalid: type[TegulaError] = FailedPrecondition,
+    beside: Beside | None = None,
 ) -> Format:
     """Return the format whose functions are those of `functions` (a module's names) that are called so.
 
@@ -149,6 +169,7 @@ def gathered(
         several=several,
         described=described,
         invalid=invalid,
+        beside=beside,
     )
 
 

@@ -3,8 +3,8 @@
 What this file knows: what each member defaults to, and how a schema and a document must agree.  What it
 must not know: stores, and how a document is spelled (`zarr2_document.py`).
 
-Laws: those of `format.py`.  The format holds neither labels (a request's stay on its handle) nor units
-(refused).
+Laws: those of `format.py`.  The format holds no units (refused), and labels only as names in the array's
+attributes (`zarr2_names.py`); a request's own stay on its handle.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tegula.formats.format import gathered
 from tegula.formats.layout import ArrayLayout
 from tegula.formats.zarr2_document import UNSET, Constraints, Metadata
 from tegula.formats.zarr2_item import Field
+from tegula.formats.zarr2_names import BESIDE
 from tegula.record import replace
 from tegula.schema.choose import choose_read_write_chunk_grid
 from tegula.schema.codecspec import CodecSpec, merge_members
@@ -220,7 +221,7 @@ def _created(members: Members, schema: Schema) -> Metadata:
         filled = agreement.fill_bytes(schema, dtype)
     else:
         agreement.agree_fill(schema, dtype, filled, InvalidArgument)
-    return zarr2_document.complete(
+    made = zarr2_document.complete(
         Constraints(
             2,
             shape,
@@ -234,6 +235,7 @@ def _created(members: Members, schema: Schema) -> Metadata:
             None,
         )
     )
+    return replace(made, names=wanted.labels[: len(shape)] if any(wanted.labels) else ())
 
 
 def _has_units(schema: Schema) -> bool:
@@ -355,7 +357,9 @@ def layout(md: Metadata, members: Members, schema: Schema | None = None) -> Arra
     shape = (*md.shape, *field.inner)
     rank, own = len(shape), len(field.inner)
     wanted = None if schema is None else schema.domain
-    labels = ("",) * rank if wanted is None else wanted.labels
+    labels = (*agreement.unique(md.names or ("",) * (rank - own)), *("",) * own)
+    if wanted is not None and any(wanted.labels):
+        labels = wanted.labels
     fill = md.filling(field)
     return ArrayLayout(
         shape,
@@ -424,4 +428,4 @@ def codec_merge(existing: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]
     return merge_members({**existing, "filters": filters}, {**new, "filters": filters})
 
 
-ZARR2 = gathered(globals(), "zarr", "zarr2", {})
+ZARR2 = gathered(globals(), "zarr", "zarr2", {}, beside=BESIDE)

@@ -84,7 +84,8 @@ class Metadata(Record):
     """A whole document.
 
     `fill` is one item or None: a scalar in native byte order, anything else as stored; `separator` None
-    where the document leaves it out; `extra` the members that mean nothing here.
+    where the document leaves it out; `extra` the members that mean nothing here.  `names` are those of the
+    dimensions, which stand in another document (`zarr2_names.py`).
     """
 
     shape: tuple[int, ...]
@@ -97,6 +98,7 @@ class Metadata(Record):
     separator: str | None
     extra: dict[str, Any]
     item: Item
+    names: tuple[str, ...] = ()
 
     def key_rule(self, inner: int) -> KeyRule:
         """How chunks are called where the field has `inner` dimensions of its own."""

@@ -92,7 +92,7 @@ def _domain(parts: Constraints, schema: Schema, inner: tuple[int, ...]) -> Index
         return None
     if rank < 0:
         raise InvalidArgument(f"Rank specified by schema ({schema.rank}) is not compatible with metadata")
-    names = (*_labels(parts.names or ()), *("",) * len(inner))
+    names = (*agreement.unique(parts.names or ()), *("",) * len(inner))
     sizes = parts.shape if parts.shape is not None else (2**63,) * rank
     mine = agreement.sizes_domain(sizes, names if any(names) else None, inner)
     if schema.domain is None:
@@ -102,15 +102,6 @@ def _domain(parts: Constraints, schema: Schema, inner: tuple[int, ...]) -> Index
             return merge_domains(schema.domain, mine)
         except InvalidArgument as error:
             raise FailedPrecondition(error.message) from None
-
-
-def _labels(names: tuple[str | None, ...]) -> tuple[str, ...]:
-    """Return the labels of dimensions with names: a name that several have labels none of them.
-
-    >>> _labels(("x", "x", "y", None))
-    ('', '', 'y', '')
-    """
-    return tuple([name if name and names.count(name) == 1 else "" for name in names])
 
 
 def known(members: Members, schema: Schema) -> Schema:
@@ -461,7 +452,7 @@ def _layout(md: Metadata, field: Field) -> ArrayLayout:
         md.key_rule(own),
         md.chain_of(field),
         md.filling(field).tobytes(),
-        (*_labels(names), *("",) * own),
+        (*agreement.unique(names), *("",) * own),
         (*(md.units or (None,) * len(md.shape)), *(None,) * own),
         own,
     )

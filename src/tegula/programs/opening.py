@@ -3,7 +3,8 @@
 Open reads the document and checks it against what was asked for.  Create derives a document and
 writes it on the condition that there is none; a lost race is an open after all where opening was
 allowed, and an error where it was not; so is one in doubt (`Indeterminate`).  Nothing else
-is written, so a failed creation leaves nothing.
+is written before it, so a failed creation leaves nothing; names of dimensions, where a format keeps them in a
+second document (`Beside`), are written after it.
 
 Law: of any number of concurrent creators exactly one writes the document, and all of them end with
 that document or with `AlreadyExists`.
@@ -13,18 +14,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from tegula.effects.control import All
+from tegula.effects.effect import Call
 from tegula.effects.storage import DeleteRange, Write
 from tegula.errors import (
     Aborted,
     AlreadyExists,
+    FailedPrecondition,
     Indeterminate,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     TegulaError,
     annotated,
 )
 from tegula.kv.generation import NO_VALUE
-from tegula.kv.spec import KeyRange, StoreRef, describe
+from tegula.kv.spec import KeyRange, StoreRef, describe, is_far
 from tegula.programs.documents import read_document
 from tegula.record import Record
 from tegula.source import ALWAYS
@@ -56,6 +61,30 @@ class OpenFlags(Record):
                 raise InvalidArgument(f"Cannot specify an open mode of `{name}` without `open`")
         if not (self.open or self.create):
             raise InvalidArgument("Cannot specify an open mode of neither `open` nor `create`")
+
+
+async def _described(
+    form: Any, store: StoreRef, path: str, key: str, cache: object, recheck_before: float
+) -> Any:
+    """Return the metadata of an array with all that its documents say, None where there is none."""
+    own = Call(read_document, form, store, key, cache, recheck_before)
+    if form.beside is None:
+        return await own()
+    names = Call(_named, form.beside, store, path, cache, recheck_before)
+    if is_far(store):  # asked for at once
+        found, named = await All([own, names])
+    else:
+        found = await own()
+        named = None if found is None else await names()
+    return None if found is None else form.beside.named(found, named)
+
+
+async def _named(beside: Any, store: StoreRef, path: str, cache: object, recheck_before: float) -> Any:
+    """Return what the document of names says, None where it is not there or may not be read."""
+    try:
+        return await read_document(beside, store, path + beside.key, cache, recheck_before)
+    except (FailedPrecondition, PermissionDenied):
+        return None
 
 
 async def open_metadata(
@@ -99,9 +128,9 @@ async def open_metadata(
         await DeleteRange(store, KeyRange.prefix(path))
     for _ in range(RACES):
         if flags.open:
-            found = await read_document(form, store, key, cache, recheck_before)
+            found = await _described(form, store, path, key, cache, recheck_before)
             if found is None and cache is not None and recheck_before != ALWAYS:
-                found = await read_document(form, store, key, cache)
+                found = await _described(form, store, path, key, cache, ALWAYS)
             if found is not None:
                 form.check(found, members, schema)
                 return found
@@ -118,6 +147,9 @@ async def open_metadata(
         except TegulaError as error:
             raise annotated(error, f"Error writing {describe(store, key)}: ") from error
         if outcome.applied:
+            data = None if form.beside is None else form.beside.made(made)
+            if data is not None:  # attributes that are there already stay
+                await Write(store, path + form.beside.key, data, if_equal=NO_VALUE)
             return made
         if not flags.open:
             raise AlreadyExists(f"Error writing {describe(store, key)}")

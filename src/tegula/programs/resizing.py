@@ -80,6 +80,8 @@ async def resize(
         current = form.decode_metadata(bytes(found.value), where)
         if form.several is not None:
             current = form.several.found(current, members, Schema())
+        if form.beside is not None:
+            current = form.beside.named(current, getattr(metadata, "names", None))
         check_compatible(form, metadata, current, members)
         old = form.layout(current, members).shape
         shape = new_shape(asked, old)

@@ -54,14 +54,14 @@ class Beside(NamedTuple):
     key              its key, relative to the array's prefix
     decode_metadata  (data, where) -> what it names, nothing where it cannot be read
     named            (metadata, names) -> metadata with them
-    made             (metadata) -> the document of a new array, None where there is none
+    made             (metadata, schema) -> the document of a new array, None where there is none
     """
 
     name: str
     key: str
     decode_metadata: Callable[[bytes, str], Any]
     named: Callable[[Any, Any], Any]
-    made: Callable[[Any], bytes | None]
+    made: Callable[[Any, Schema], bytes | None]
 
 
 class Format(NamedTuple):

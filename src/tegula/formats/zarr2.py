@@ -221,7 +221,7 @@ def _created(members: Members, schema: Schema) -> Metadata:
         filled = agreement.fill_bytes(schema, dtype)
     else:
         agreement.agree_fill(schema, dtype, filled, InvalidArgument)
-    made = zarr2_document.complete(
+    return zarr2_document.complete(
         Constraints(
             2,
             shape,
@@ -235,7 +235,6 @@ def _created(members: Members, schema: Schema) -> Metadata:
             None,
         )
     )
-    return replace(made, names=wanted.labels[: len(shape)] if any(wanted.labels) else ())
 
 
 def _has_units(schema: Schema) -> bool:

@@ -17,6 +17,7 @@ from tegula.binding import compact
 from tegula.formats.format import Beside
 from tegula.formats.zarr2_document import Metadata
 from tegula.record import replace
+from tegula.schema.schema import Schema
 
 __all__ = ["BESIDE", "decode", "encode"]
 
@@ -53,10 +54,10 @@ def named(md: Metadata, names: Any) -> Metadata:
     return replace(md, names=tuple(names)) if names and len(names) == len(md.shape) else md
 
 
-def made(md: Metadata) -> bytes | None:
-    """Return the document of a new array, None where not every dimension has a name of its own."""
-    names = md.names
-    return encode(names) if names and all(names) and len(set(names)) == len(names) else None
+def made(md: Metadata, schema: Schema) -> bytes | None:
+    """Return the document of a new array, None where not every dimension has a label."""
+    names = () if schema.domain is None else schema.domain.labels[: len(md.shape)]
+    return encode(names) if names and all(names) else None
 
 
 BESIDE = Beside("zarr.names", ".zattrs", decode, named, made)

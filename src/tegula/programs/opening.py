@@ -147,7 +147,7 @@ async def open_metadata(
         except TegulaError as error:
             raise annotated(error, f"Error writing {describe(store, key)}: ") from error
         if outcome.applied:
-            data = None if form.beside is None else form.beside.made(made)
+            data = None if form.beside is None else form.beside.made(made, schema)
             if data is not None:  # attributes that are there already stay
                 await Write(store, path + form.beside.key, data, if_equal=NO_VALUE)
             return made

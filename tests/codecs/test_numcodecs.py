@@ -20,6 +20,7 @@ from numcodecs.zfpy import ZFPY
 
 import tegula as ts
 from tegula.codecs import compressor
+from tegula.codecs.blosc import Blosc
 from tegula.codecs.lz4_stream import Lz4Stream
 from tegula.errors import DataLoss, FailedPrecondition, InvalidArgument, TegulaError
 
@@ -234,6 +235,18 @@ def test_codecs_that_do_not_fit_are_refused(codecs: list[Any], why: str) -> None
     metadata = {"shape": [4, 4], "data_type": "int32", "codecs": codecs}
     with pytest.raises(TegulaError, match=why):
         ts.open({"driver": "zarr3", "kvstore": "memory://fit/", "metadata": metadata}, create=True).result()
+
+
+@pytest.mark.parametrize("typesize", [1, 2, 3, 4, 8, 16, 20])
+@pytest.mark.parametrize("shuffle", [0, 1, 2])
+def test_blosc_shuffles_elements(typesize: int, shuffle: int) -> None:
+    """The header and the size are those of numcodecs; a remainder of an element is kept, too."""
+    for data in (np.arange(20000, dtype="<i4").tobytes(), bytes(range(101))):
+        ours = Blosc("lz4", 5, shuffle, typesize).encode(data)
+        theirs = numcodecs.blosc.compress(data, b"lz4", 5, shuffle, typesize=typesize)
+        assert ours[:4] == theirs[:4]
+        assert abs(len(ours) - len(theirs)) < 16 + len(theirs) // 10
+        assert bytes(Blosc().decode(ours, len(data), True, None)) == data
 
 
 def test_lz4_of_n5(tmp_path: Path) -> None:

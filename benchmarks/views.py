@@ -45,6 +45,15 @@ x.oindex[points]
 x.oindex[:, points]
 x.oindex[points, points]
 x.vindex[points, points]
+x[grid]
+x[grid, grid]
+x[:, column, points]
+x[points, :, points]
+x.vindex[grid, grid]
+x.vindex[:, points]
+x.oindex[grid]
+x.oindex[grid, points]
+x[True]
 x[points][1:3]
 x[points][2]
 x[points, points][::2]
@@ -71,6 +80,12 @@ x[d["z", "x"].transpose[:2]]
 x[d["x", "z"][9:12, 8]]
 x[d["x"][points]]
 x[d["x", "y"][mask2]]
+x[d["x"][grid]]
+x[d["x", "y"][grid, grid]]
+x[d["x", "y"].vindex[grid, grid]]
+x[d["x", "y"].oindex[grid, points]]
+x[d["x", "y", "z"][points, :, points]]
+x[on_grid]
 x[d["x"].stride[2]]
 x[d["x", "y"].diagonal]
 x[d["x"].label["q"]]
@@ -173,6 +188,9 @@ def _names(ts: Any) -> dict[str, Any]:
         "IndexTransform": ts.IndexTransform,
         "OutputIndexMap": ts.OutputIndexMap,
         "points": np.array([11, 15, 19, 12, 40]),
+        "grid": np.array([[11, 15, 19], [12, 40, 20]]),
+        "column": np.array([[11], [15], [19]]),
+        "on_grid": ts.d["x", "y"].vindex[[[11, 15], [19, 12]], [[3, 4], [5, 6]]],
         "mask": np.arange(60) % 20 == 19,
         "mask2": small,
         "dim": ts.Dim(3, 9),

@@ -267,6 +267,125 @@ def test_plain_indexing_is_what_composition_makes_of_it(seed):
             assert found._near is None or found._near == is_near(IndexTransform(found.domain, found.maps))
 
 
+def _arrays(chance, t, longest=3):
+    """An index with arrays of up to three axes, most of which broadcast, lists, True, and what is plain."""
+    shape = [chance.randrange(1, 4) for _ in range(chance.randrange(1, longest + 1))]
+    terms = []
+    for lo, hi in zip(t.domain.inclusive_min, t.domain.exclusive_max, strict=True):
+        kind = chance.random()
+        if kind < 0.6:
+            own = [
+                1 if chance.random() < 0.15 else n
+                for n in shape[chance.randrange(len(shape)) * (kind < 0.15) :]
+            ]
+            if chance.random() < 0.03:
+                own[-1] += 1
+            array = np.random.default_rng(chance.randrange(2**32)).integers(lo, hi, own)
+            form = chance.random()
+            if form < 0.15:
+                array = array.tolist()
+            elif form < 0.3:
+                array = np.asfortranarray(array.astype("i2"))
+            elif form < 0.4:
+                array = array[..., ::-1]
+            terms.append(array)
+        else:
+            terms.append(
+                chance.choice([lo, slice(None), slice(lo, hi), slice(None, None, 2), slice(lo + 1, hi)])
+            )
+    if chance.random() < 0.3:
+        terms = terms[: chance.randrange(len(terms) + 1)]
+    for extra in (None, True, np.array(True), ...):
+        if chance.random() < 0.2:
+            terms.insert(chance.randrange(len(terms) + 1), extra)
+    return tuple(terms)
+
+
+@pytest.mark.parametrize("seed", range(400))
+@pytest.mark.parametrize("mode", ["default", "oindex", "vindex"])
+def test_index_arrays_of_any_shape_are_what_composition_makes_of_them(seed, mode):
+    chance = random.Random(f"{seed} {mode}")
+    t = _source(chance, chance.randrange(1, 5))
+    if chance.random() < 0.15:
+        t = t[t.domain.inclusive_min[0]]
+    if chance.random() < 0.1:
+        t = t[..., [1, 2]] if t.rank else t
+    terms = _arrays(chance, t)
+    found = plain.indexed(t, terms[0] if len(terms) == 1 else terms, mode)
+    if found is not None:
+        expected = _said(lambda: compose(t, Expression(terms, mode).transform(t.domain)))
+        assert (found, str(found)) == expected
+        assert repr(found.output) == repr(expected[0].output)
+        assert found._near is None or found._near == is_near(IndexTransform(found.domain, found.maps))
+
+
+@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("mode", ["default", "oindex", "vindex"])
+def test_index_arrays_of_any_shape_on_chosen_dimensions_are_what_composition_makes_of_them(
+    seed, mode, monkeypatch
+):
+    chance = random.Random(f"{seed} {mode}")
+    t = _source(chance, chance.randrange(2, 5))
+    chosen = chance.sample(range(t.rank), chance.randrange(1, t.rank + 1))
+    if chance.random() < 0.5:
+        chosen.sort()
+    names = tuple(t.domain.labels[i] or i - t.rank * (chance.random() < 0.2) for i in chosen)
+    terms = _arrays(chance, t.transpose([*chosen, *(i for i in range(t.rank) if i not in chosen)]))
+    terms = terms[: len(chosen)] if chance.random() < 0.9 else terms
+    later = chance.random() < 0.3
+
+    def seen():
+        try:
+            expression = Expression(terms, mode, "chained" if later else "initial")
+            if later:
+                found, made = dimterms.index_next(t, chosen, expression)
+            else:
+                found, made = dimterms.index_first(t, names, expression)
+            return str(found), repr(found.output), list(made)
+        except (IndexError, ValueError) as error:
+            return type(error), str(error)
+
+    fast = seen()
+    for name in ("plainly", "_on_one", "_on_each"):
+        monkeypatch.setattr(dimterms, name, lambda *_: None)
+    assert fast == seen()
+
+
+def test_index_arrays_of_any_shape_take_the_shortest_path():
+    wide, line = np.array([[0, 1, 2], [2, 1, 0]]), np.array([1, 2, 0])
+    for t in (IndexTransform(input_shape=[3, 4, 5]), IndexTransform(input_shape=[5, 4, 3]).T[:, ::-1, 1:]):
+        t = t.translate_to[0]
+        for terms in [
+            (wide,),
+            (..., [[0, 1]] * 2),
+            (line, slice(None), line),
+            (True, wide),
+            (True,),
+            (wide, line),
+        ]:
+            for mode in ("default", "oindex", "vindex"):
+                assert plain.placed(t, terms, mode) is not None
+        for expression in (
+            d[1][wide],
+            d[0, 1].vindex[wide, line],
+            d[2, 0].oindex[wide, wide],
+            d[2, 0][wide, 1],
+        ):
+            (_, argument), *_ = expression._steps
+            assert dimterms.plainly(t, [i % 3 for i in expression._specs], argument, 3) is not None
+
+
+def test_more_dimensions_than_there_may_be_are_an_error_that_says_so():
+    t = IndexTransform(input_shape=[3, 4, 5])
+    with pytest.raises(IndexError, match="Rank 33 is outside valid range"):
+        t[(None,) * 30]
+    with pytest.raises(IndexError, match="Rank 33 is outside valid range"):
+        t[(*(None,) * 30, ...)]
+    with pytest.raises(IndexError, match="Rank 33 is outside valid range"):
+        t[np.zeros((1,) * 30 + (2,), int)]
+    assert t[(None,) * 29].rank == 32
+
+
 def test_what_is_plain_takes_the_shortest_path():
     for t in (IndexTransform(input_shape=[3, 4, 5]), IndexTransform(input_shape=[3, 4, 5]).T[::2, :, 1:]):
         array = np.array([1, 2])

@@ -96,15 +96,15 @@ def plainly(
     """
     given = expression.terms
     count = len(dims)
-    if len(given) == 1 and dims:
-        if not expression.plain:
-            return _masked(t, dims, given[0], expression.mode)
-        if count != 1:
-            return None
+    if len(given) == 1 and count > 1:
+        return None if expression.plain else _masked(t, dims, given[0], expression.mode)
+    if len(given) != count or len(set(dims)) != count:
+        return None
+    if not expression.plain or any(map(_is_wide, given)):
+        return _arrayed(t, dims, expression)
+    if count == 1:
         only = indexed(t, (_WHOLE,) * dims[0] + given, expression.mode)
         return None if only is None else (only, [] if type(given[0]) is int else dims)
-    if not expression.plain or len(given) != count or len(set(dims)) != count:
-        return None
     terms: list[Any] = [_WHOLE] * rank
     for k, i in enumerate(dims):
         terms[i] = given[k]
@@ -115,6 +115,37 @@ def plainly(
     if not gone:
         return view, dims
     return view, [i - sum([j < i for j in gone]) for i in dims if i not in gone]
+
+
+def _is_wide(term: Any) -> bool:
+    """Tell whether a term that was read makes several dimensions."""
+    return type(term) is np.ndarray and term.ndim > 1
+
+
+def _arrayed(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result | None:
+    """Return the result of one term for each of `dims`, index arrays of any shape among them; else None."""
+    given, mode = expression.terms, expression.mode
+    if expression.new_dims or expression.has_ellipsis or expression.taken != len(given):
+        return None
+    rank = t.domain.rank
+    terms: list[Any] = [_WHOLE] * rank
+    arrays: list[int] = []
+    for i, term in zip(dims, given, strict=True):
+        terms[i] = term
+        if type(term) is np.ndarray:
+            arrays.append(i)
+    if mode == "default" and len(arrays) > 1:
+        if not expression.consecutive:
+            mode = "vindex"
+        elif max(arrays) - min(arrays) >= len(arrays):
+            return None  # side by side as they are written, not where they are
+    view = placed(t, tuple(terms), mode)
+    if view is None:
+        return None
+    if len(given) == 1:
+        first = 0 if mode == "vindex" else dims[0]
+        return view, range(first, first + given[0].ndim)
+    return view, _layout(expression, rank, dims, 0)[0]
 
 
 def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dimops.Result | None:
@@ -144,6 +175,8 @@ def _on_one(t: IndexTransform, spec: Spec, expression: Expression) -> dimops.Res
     else:
         return None
     term = expression.terms[0]
+    if not expression.plain or _is_wide(term):
+        return _arrayed(t, (i,), expression)
     view = on_dimension(t, i, term, expression.mode, True)
     return None if view is None else (view, () if type(term) is int else (i,))
 
@@ -155,6 +188,8 @@ def _on_each(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression)
     terms: list[Any] = [_WHOLE] * rank
     dims: list[int] = []
     gone: list[int] = []
+    order: list[int] = []
+    wide = not expression.plain
     for spec, term in zip(specs, expression.terms, strict=True):
         if type(spec) is int:
             i = spec if spec >= 0 else spec + rank
@@ -167,7 +202,11 @@ def _on_each(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression)
         if terms[i] is not _WHOLE:
             return None
         terms[i] = term
+        order.append(i)
+        wide = wide or _is_wide(term)
         (gone if type(term) is int else dims).append(i)
+    if wide:
+        return _arrayed(t, order, expression)
     view = placed(t, tuple(terms), expression.mode)
     if view is None or not gone:
         return None if view is None else (view, dims)
@@ -177,7 +216,7 @@ def _on_each(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression)
 def index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
     """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
     source = t.domain
-    if expression.plain and not expression.new_dims and len(expression.terms) == len(specs):
+    if not expression.new_dims and len(expression.terms) == len(specs) == expression.taken:
         one = len(specs) == 1
         direct = _on_one(t, specs[0], expression) if one else _on_each(t, specs, expression)
         if direct is not None:

@@ -276,7 +276,15 @@ def true_positions(term: Any) -> list[IndexArray] | None:
 
 def lone(term: Any) -> IndexArray | None:
     """Return a term as a private index array of one axis and two or more elements, else None."""
-    if type(term) is _ARRAY and term.dtype is _INT64 and term.ndim == 1 and term.size > 1:
+    if type(term) is _ARRAY and term.ndim != 1:
+        return None
+    array = several(term)
+    return None if array is None or array.ndim != 1 else array
+
+
+def several(term: Any) -> IndexArray | None:
+    """Return an index array, or mask of one axis, as a private one of two or more elements, else None."""
+    if type(term) is _ARRAY and term.dtype is _INT64 and term.size > 1:
         return term.copy()
     try:
         array = np.array(term)
@@ -286,6 +294,6 @@ def lone(term: Any) -> IndexArray | None:
     if kind == "b" and array.ndim == 1:
         array = array.nonzero()[0]
         kind = "i"
-    if array.ndim != 1 or array.size < 2 or (kind != "i" and (kind != "u" or array.dtype.itemsize == 8)):
+    if array.size < 2 or (kind != "i" and (kind != "u" or array.dtype.itemsize == 8)):
         return None
     return array if array.dtype == _INT64 else array.astype(_INT64)

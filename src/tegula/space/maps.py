@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     IndexArray = npt.NDArray[np.int64]
 else:
     IndexArray = np.ndarray
+_INT64 = np.dtype(np.int64)
 
 
 class OutputIndexMethod(Enum):
@@ -164,8 +165,11 @@ def array_map(
 
 def frozen(array: Any) -> IndexArray:
     """Return a private, read-only int64 copy of `array`."""
-    copy = np.array(array, dtype=np.int64, order="C")
-    copy.flags.writeable = False
+    if type(array) is np.ndarray and array.dtype is _INT64:
+        copy: IndexArray = array.copy()
+    else:
+        copy = np.array(array, dtype=np.int64, order="C")
+    copy.setflags(write=False)
     return copy
 
 

@@ -1,7 +1,7 @@
 """The shortest path: integers, slices, new dimensions and an ellipsis, over a transform with nothing unusual.
 
 What this file knows: how those terms change the columns of a transform that is near (`is_near`), has no index
-array, and holds them within its bounds; the same with index arrays of one axis.  What it must not know: the
+array, and holds them within its bounds; the same with index arrays and `True`.  What it must not know: the
 text of any error; whatever is not plainly right is left to `direct`, and by that to `slicing`, whose answer
 is the definition.
 
@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from tegula.errors import IndexingError
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
-from tegula.space.direct import ALONG, directly, lone
+from tegula.space.direct import ALONG, directly, lone, several
 from tegula.space.domain import NO_LABELS, IndexDomain, domain
+from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import IndexArray
 from tegula.space.transform import IndexTransform, columns, is_near
@@ -138,11 +140,13 @@ def looked_up(t: IndexTransform, i: int, array: IndexArray) -> IndexTransform | 
     return columns(space, (*dims[:k], -1, *dims[k + 1 :]), t._offsets, t._strides, looked, t._near)
 
 
-def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> IndexTransform | None:
-    """Return `t[terms]` for a tuple of integers, slices, None, one ellipsis and index arrays of one axis.
+def placed(
+    t: IndexTransform, terms: tuple[Any, ...], mode: str = "default", joint: tuple[int, ...] = ()
+) -> IndexTransform | None:
+    """Return `t[terms]` for a tuple of integers, slices, None, True, one ellipsis and index arrays.
 
-    Index arrays that share a dimension (all but those of 'oindex') are taken only if they are side by side
-    and of one length; in 'vindex' only if the first term is one.
+    `joint` is the shape to which the index arrays broadcast, once it is known; in 'vindex' its dimensions
+    then come first.  What shows later (arrays that are not side by side, or of other shapes) starts anew.
 
     >>> placed(IndexTransform(input_shape=[3, 4, 9]), (1, ..., slice(None, None, 2))).domain
     { [0, 4), [0, 5) }
@@ -159,11 +163,16 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
     moves: list[int] = []
     steps: list[int] = []
     names: list[str] = []
-    arrays: list[tuple[int, IndexArray, int]] = []
+    arrays: list[tuple[int, IndexArray, int, int]] = []
     new_lowers = new_uppers = i = 0
     changed = shifted = known is not None
     strided = broken = False
     shared, outer = -1, mode == "oindex"
+    if joint and mode == "vindex":
+        shared = 0
+        new_los += [0] * len(joint)
+        new_his += joint
+        names += [""] * len(joint)
     left = len(terms)
     for term in terms:
         left -= 1
@@ -233,13 +242,13 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
         elif term is ...:
             end = rank - left
             for later in terms[-left:] if left else ():
-                if later is None:
+                if later is None or later is True:
                     end += 1
                 elif later is ...:
                     return None
-            if end < i:
-                return None
             k = len(new_los)
+            if end < i or k + end - i > MAX_RANK:
+                return None
             if lowers or uppers:
                 bits = (1 << end - i) - 1
                 new_lowers |= (lowers >> i & bits) << k
@@ -252,36 +261,67 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
             names += labels[i:end]
             broken = True
             i = end
-        elif kind is _ARRAY or kind is list:
-            if kind is _ARRAY and term.dtype is _INT64 and term.ndim == 1 and term.size > 1:
-                array = term.copy()  # what `lone` does
-            else:
-                array = lone(term)
-            if array is None or i == rank or known is not None:
-                return None
-            if shared >= 0:
-                if new_his[shared] != array.size or (broken and mode == "default"):
+        elif kind is _ARRAY or kind is list or term is True:
+            array: IndexArray | None = None
+            shape: tuple[int, ...] = (1,)
+            if term is not True:
+                if kind is _ARRAY and term.dtype is _INT64 and term.size > 1:
+                    array = term.copy()  # what `several` does
+                else:
+                    array = several(term)
+                if array is None or i == rank or known is not None:
                     return None
-                k = shared
-            else:
+                shape = array.shape
+            wide = len(shape)
+            if outer:
                 k = len(new_los)
-                if not outer:
-                    if k and mode == "vindex":
+                if wide == 1:
+                    new_los.append(0)
+                    names.append("")
+                else:
+                    new_los += [0] * wide
+                    names += [""] * wide
+                new_his += shape
+            elif shared >= 0:
+                if shape != joint:
+                    try:
+                        wider = joint_shape(joint, shape)
+                    except IndexingError:
                         return None
-                    shared, broken = k, False
-                new_los.append(0)
-                new_his.append(array.size)
-                names.append("")
-            arrays.append((i, array, k))
-            places.append(-1)
-            moves.append(0)
-            steps.append(1)
+                    if wider != joint:
+                        return placed(t, terms, mode, wider)
+                if broken and mode == "default":
+                    return placed(t, terms, "vindex", joint)
+                k = shared + len(joint) - wide
+            else:
+                joint, broken = joint or shape, False
+                more = len(joint)
+                shared = 0 if mode == "vindex" else len(new_los)
+                if shared < len(new_los):  # in front of what is there
+                    places = [p if p < 0 else p + more for p in places]
+                    new_los = [0] * more + new_los
+                    new_his = [*joint, *new_his]
+                    names = [""] * more + names
+                    new_lowers <<= more
+                    new_uppers <<= more
+                else:
+                    new_los += [0] * more
+                    new_his += joint
+                    names += [""] * more
+                k = shared + more - wide
             changed = True
-            i += 1
+            if array is not None:
+                arrays.append((i, array, k, wide))
+                places.append(-1)
+                moves.append(0)
+                steps.append(1)
+                i += 1
         else:
             return None
+    k = len(new_los)
+    if k + rank - i > MAX_RANK:
+        return None
     if i < rank:
-        k = len(new_los)
         if lowers or uppers:
             new_lowers |= (lowers >> i) << k
             new_uppers |= (uppers >> i) << k
@@ -297,8 +337,6 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
         space = domain(tuple(new_los), tuple(new_his), labels, new_lowers, new_uppers)
         return columns(space, t._dims, t._offsets, t._strides, None, t._near)
     made = len(new_los)
-    if made > MAX_RANK:
-        return None
     named = None if labels is NO_LABELS[rank] else tuple(names)
     space = domain(tuple(new_los), tuple(new_his), named, new_lowers, new_uppers)
     dims, offsets, strides = t._dims, t._offsets, t._strides
@@ -309,7 +347,7 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
             return None
         along = [None] * (rank + 1)  # the last for outputs that follow no dimension
         shapes = ALONG[made]
-        for i, array, k in arrays:
+        for i, array, k, wide in arrays:
             if i not in dims:
                 return None  # no map looks at it: it must be checked at once
             lo, hi = los[i], his[i]
@@ -317,7 +355,11 @@ def placed(t: IndexTransform, terms: tuple[Any, ...], mode: str = "default") -> 
                 lo = -INF
             if uppers and uppers >> i & 1:
                 hi = END
-            along[i] = (array.reshape(shapes[k]) if made > 1 else array, lo, hi)
+            if made > wide:
+                array = array.reshape(
+                    shapes[k] if wide == 1 else ONES[k] + array.shape + ONES[made - k - wide]
+                )
+            along[i] = (array, lo, hi)
     same = count == rank and dims is COUNT[rank]
     if not shifted:
         looked = None if along is None else tuple(along[:rank] if same else map(along.__getitem__, dims))
@@ -455,7 +497,7 @@ def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransfor
         terms, term = key, key[-1]
     else:
         terms, i, term = (key,), 0, key
-    seen = on_dimension(t, i, term, mode)
+    seen = None if type(term) is _ARRAY and term.ndim > 1 else on_dimension(t, i, term, mode)
     if seen is None:
         seen = placed(t, terms, mode)
     return directly(t, terms, mode) if seen is None else seen

@@ -74,12 +74,12 @@ class Expression:
             self._read(given)
 
     def _of_one(self, given: Any) -> bool:
-        """Read a lone integer, slice, None or index array of one axis as `_read` would, else say no."""
+        """Read a lone integer, slice, None or index array as `_read` would, else say no."""
         kind = type(given)
         self.new_dims, self.taken, self.joint = 0, 1, ()
         self.consecutive = self.mode == "default"
         if kind is np.ndarray:
-            if given.dtype is not _INT64 or given.ndim != 1:
+            if given.dtype is not _INT64 or not given.ndim:
                 return False
             given = given.copy()
             given.setflags(write=False)

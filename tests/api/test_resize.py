@@ -318,3 +318,24 @@ def test_a_downsampled_view_of_what_became_smaller() -> None:
     store.resize(exclusive_max=[3, 4]).result()
     assert small.shape == (3, 3)
     assert small.read().result().shape == small.spec().shape == (2, 2)
+
+
+STALE = """
+d = ts.open(zarr3(), create=True, dtype="int8", shape=[8, 6]).result()
+rows, lines = d[2:7], d[:, [1, 5]]
+d.resize(exclusive_max=[5, 3]).result().domain
+d.resize(exclusive_max=[6, None], shrink_only=True).result()
+d.resize(exclusive_max=[20, 3]).result().domain
+d.resize(exclusive_max=[10, None], shrink_only=True).result().domain
+d.resize(exclusive_max=[8, None], expand_only=True).result()
+d.resize(exclusive_max=[4, 3]).result().domain
+rows.resolve().result().domain
+rows.resolve(fix_resizable_bounds=True).result()
+rows.read().result()
+lines.resolve(fix_resizable_bounds=True).result()
+"""
+
+
+def test_what_is_asked_of_an_old_handle_is_measured_by_the_newest_bounds() -> None:
+    """tensorstore 0.1.86: `shrink_only` to 10 rows of 20, by a handle that was made when there were 8."""
+    assert_same(STALE)

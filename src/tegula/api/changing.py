@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tegula.api.newest import note, now
+from tegula.api.newest import note, now, shown
 from tegula.api.opened import Opened, view_of
 from tegula.api.opening import reopened
 from tegula.api.running import failed
@@ -79,6 +79,7 @@ def _resizing(
         raise Unimplemented("Resize not supported")
     if store._opened.assumed:
         raise InvalidArgument("Resize not supported because assume_metadata was specified")
+    store = shown(store)
     asked = output_bounds(store._view.transform, low, high, way.tied_bounds)
     if asked is None:
         return reopened(store, False)

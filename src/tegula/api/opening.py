@@ -19,7 +19,7 @@ from tegula.api.stores import warn_of_lost_updates
 from tegula.api.wholebody import WholeBody, open_whole, parse_whole
 from tegula.binding import compact
 from tegula.effects.effect import Program
-from tegula.errors import InvalidArgument, TegulaError, annotated
+from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
 from tegula.programs.detect import detect
 from tegula.programs.opening import OpenFlags, open_metadata
 from tegula.registry import kind_of, lookup
@@ -418,8 +418,11 @@ async def reopened(store: TensorStore, fix_resizable_bounds: bool) -> TensorStor
     whole = view.transform
     if fix_resizable_bounds:
         whole = whole.mark_bounds_implicit[False]
-    view = view._with_transform(whole[store._view.transform])
-    return TensorStore(view, fresh, store._readable, store._writable)
+    try:
+        transform = whole[store._view.transform]
+    except IndexingError as error:  # nobody indexes here: the array became smaller
+        raise OutOfRange(error.message) from None
+    return TensorStore(view._with_transform(transform), fresh, store._readable, store._writable)
 
 
 def _undescribed(form: Any, members: Any) -> Any:

@@ -62,6 +62,18 @@ def test_what_is_in_flight_stays_under_the_limit(tmp_path, what, form):
 
 
 @linux
+def test_a_neuroglancer_shard_that_is_changed_in_parts_is_counted_whole(tmp_path):
+    """Shards of a quarter of the limit, tiles of an eighth of it: each shard is read and written again."""
+    assert rise(tmp_path, "copy", 4, 32, 1024, "pre-raw_raw") <= 4 * 1.1
+
+
+@linux
+def test_what_the_compression_of_an_n5_block_works_in_is_counted(tmp_path):
+    """Encoding xz takes some 3 MiB a task, whatever the chunk: one at a time has room."""
+    assert rise(tmp_path, "write", 4, 16, 256, "n5-xz") <= 4 * 1.1
+
+
+@linux
 @pytest.mark.soak
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_limit_holds_for_every_format(tmp_path, form):

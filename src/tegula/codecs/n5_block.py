@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tegula.codecs.codec import Buffer, ByteCodec, not_enough, too_much, zeros
+from tegula.codecs.codec import Buffer, ByteCodec, not_enough, too_much, working, zeros
 from tegula.codecs.declare import BYTES, Declaration
 from tegula.errors import FailedPrecondition, InvalidArgument
 from tegula.record import Record
@@ -47,6 +47,17 @@ class N5Block(Record):
         """Return None: a block may be truncated."""
         del size
         return None
+
+    def working(self, size: int, encoding: bool) -> int:
+        """Return about how many bytes the compression works in, and its result before the header is put on.
+
+        >>> from tegula.codecs.xz import Xz
+        >>> N5Block((64, 64), 2, Xz(0)).working(8192, True) - Xz(0).working(8192, True)
+        8192
+        """
+        if self.compression is None:
+            return size
+        return working(self.compression, size, encoding) + (size if encoding else 0)
 
     def encode(self, data: Buffer) -> Buffer:
         """Return a whole block.

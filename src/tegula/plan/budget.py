@@ -17,7 +17,7 @@ from tegula.plan.blocks import block_rows, tile_bytes
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
-__all__ = ["cell_bytes", "limit_of", "need", "reading_bytes", "writing_bytes"]
+__all__ = ["cell_bytes", "limit_of", "need", "reading_bytes", "shard_bytes", "writing_bytes"]
 
 
 def reading_bytes(chain: CodecChain, rows: int, slab: bool = False) -> int:
@@ -35,6 +35,20 @@ def writing_bytes(chain: CodecChain, rows: int) -> int:
         return 3 * chain.nbytes + 3 * chain.finest.nbytes
     merged = 4 * _stored(chain) if chain.field is not None else 0  # items: read, blank, changed, laid out
     return 2 * rows * _stored(chain) + chain.nbytes + merged + _coding(chain, True)
+
+
+def shard_bytes(source: Chunked) -> int:
+    """Return what changing one Neuroglancer shard takes: what was stored, its pieces, and the new one.
+
+    Nothing where chunks are not put into such shards.  How many chunks a shard has is a guess where they are
+    dealt out by a hash: as many as come to each.
+    """
+    rule = source.layout.minishards
+    if rule is None:
+        return 0
+    total, box = prod(rule.grid), rule.box
+    count = -(-total >> min(rule.shard, 63)) if box is None else prod(box)
+    return 3 * min(total, max(1, count)) * source.layout.chain.nbytes
 
 
 def _stored(chain: CodecChain) -> int:
@@ -71,7 +85,9 @@ def need(view: View, limit: MemoryLimit, writing: bool = False) -> int:
     if isinstance(source, Chunked):
         chain = source.layout.chain
         rows = block_rows(chain.nbytes, limit.size)
-        return writing_bytes(chain, rows) if writing else reading_bytes(chain, rows, slab=True)
+        if writing:
+            return writing_bytes(chain, rows) + shard_bytes(source)
+        return reading_bytes(chain, rows, slab=True)
     return max(cell_bytes(source), tile_bytes(limit.size)) + need(source.base, limit, writing)
 
 

@@ -33,7 +33,7 @@ from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
 from tegula.plan.blocks import block_rows, far_pace, span_count
-from tegula.plan.budget import writing_bytes
+from tegula.plan.budget import shard_bytes, writing_bytes
 from tegula.plan.gather import indices, strided
 from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
@@ -148,7 +148,8 @@ async def _write_chunked(
         rows, count, width = far_pace(len(table), chunk_bytes, limit and limit.size)
     room = None
     if limit is not None and counted is None:
-        room = Room(limit.pool, limit.size, writing_bytes(chain, min(rows, len(table))))
+        needed = writing_bytes(chain, min(rows, len(table))) + shard_bytes(source)
+        room = Room(limit.pool, limit.size, needed)
     job = Writing(source, chain, origin, table, rows, slab, [], room, layout.clipped is not None)
     if layout.minishards is not None:
         from tegula.programs.minishard_writing import write_minishards

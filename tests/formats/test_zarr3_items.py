@@ -40,7 +40,8 @@ CODECS: dict[str, list[Any] | None] = {
     "plain": None,
     "big-endian": [BIG],
     "gzip": ["gzip"],
-    "transposed": [_transpose(1, 0), "blosc"],
+    "summed": ["gzip", "crc32c"],
+    "transposed": [_transpose(1, 0), "blosc", "zstd"],
     "shards": [_shards([2, 3])],
     "transposed shards": [_transpose(1, 0), _shards([3, 2], BIG, "zstd")],
     "nested shards": [_shards([4, 3], _shards([2, 1]))],
@@ -303,3 +304,19 @@ def test_what_is_malformed_is_refused(metadata: dict[str, Any], why: str) -> Non
     request = {"driver": "zarr3", "kvstore": "memory://no/", "metadata": {"shape": [2], **metadata}}
     with pytest.raises((InvalidArgument, FailedPrecondition), match=why):
         ts.open(request, create=True).result()
+
+
+def test_a_field_of_large_items_through_two_compressors(tmp_path: Path) -> None:
+    """The bytes between the codecs are bounded by the items, not by what is seen of them."""
+    metadata = {
+        "shape": [10],
+        "data_type": [["few", "uint8"], ["many", "r16000000"]],
+        "codecs": ["bytes", "zstd", "zstd"],
+    }
+    few = opened(ts, tmp_path, metadata=metadata, field="few", create=True)
+    few.write(np.arange(10, dtype=np.uint8)).result()
+    items = np.random.default_rng(0).integers(0, 256, (10, 2_000_000), dtype=np.uint8)
+    opened(ts, tmp_path, field="many").write(items).result()
+    few[2] = 99
+    assert few.read().result()[:4].tolist() == [0, 1, 99, 3]
+    assert opened(ts, tmp_path, field="many")[9].read().result().tobytes() == items[9].tobytes()

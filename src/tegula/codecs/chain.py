@@ -135,11 +135,7 @@ class CodecChain(Record):
         blank = field.blank * (self.nbytes // field.size)
         items: Buffer = blank
         if stored is not None:
-            items = stored
-            for index in range(len(self.steps) - 1, 0, -1):
-                size = self._sizes[index]
-                assert size is not None
-                items = self.steps[index].decode(items, size, True, None)
+            items = self._decode_steps(stored, None, 1)
         made: Buffer = field.over(data, items)
         if drop and made == blank:
             return None
@@ -240,11 +236,14 @@ class CodecChain(Record):
             return not_enough(self.nbytes, length, f"; at byte {length}")
         return too_much(length - self.nbytes, f"; at byte {self.nbytes}")
 
-    def _decode_steps(self, data: Buffer, out: memoryview | None) -> Buffer:
-        for index in range(len(self.steps) - 1, -1, -1):
+    def _decode_steps(self, data: Buffer, out: memoryview | None, first: int = 0) -> Buffer:
+        """Undo the byte codecs from the last to the one numbered `first`."""
+        for index in range(len(self.steps) - 1, first - 1, -1):
             size = self._sizes[index]
             if size is None:
-                data = self.steps[index].decode(data, self.nbytes + self._tables + SLACK, False, None)
+                # a field's chunk holds more than its elements
+                most = max(each or 0 for each in (self.nbytes, *self._sizes))
+                data = self.steps[index].decode(data, most + self._tables + SLACK, False, None)
             else:
                 data = self.steps[index].decode(data, size, True, None if index else out)
         return data

@@ -212,3 +212,15 @@ def test_a_child_does_not_wait_for_what_its_parent_reads(tmp_path: Path) -> None
     for box, future in zip(boxes * 4, futures, strict=True):
         np.testing.assert_array_equal(future.result(), data[box])
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("kind", ["chunks pool", "shards pool"])
+def test_batches_beside_each_other_do_not_wait_for_one_another_in_a_circle(tmp_path: Path, kind: str) -> None:
+    """Reads that are joined and reads that are not share what they bring into the pool, both ways."""
+    for seed in range(12):
+        store, data = array(tmp_path / str(seed), kind)
+        some = views(np.random.default_rng(seed))
+        with ts.Batch() as batch:
+            futures = [store[view].read(batch=batch) for view in some]
+        for view, future in zip(some, futures, strict=True):
+            np.testing.assert_array_equal(future.result(timeout=60), data[view])

@@ -503,3 +503,18 @@ def test_a_view_out_of_bounds(tmp_path: Path, driver: str) -> None:
         folder = tmp_path / act.__name__
         folder.mkdir()
         same(folder, array_of(driver), act)
+
+
+def test_a_document_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    """What is there is not deleted for it, and attributes stay as they were."""
+    made = tegula.open(spec(tmp_path, metadata=ZARR3), create=True).result()
+    made.write(7).result()
+    huge = {**ZARR3, "attributes": {"x": "x" * (17 << 20)}}
+    with pytest.raises(ValueError, match="exceeds the limit"):
+        tegula.open(spec(tmp_path, metadata=huge), create=True, delete_existing=True).result()
+    assert tegula.open(spec(tmp_path)).result().read().result().tolist() == [7] * 6
+    group = tegula.open_group(f"file://{tmp_path}/g/", create=True).result()
+    group.attrs["kept"] = 1
+    with pytest.raises(ValueError, match="exceeds the limit"):
+        group.attrs["huge"] = "x" * (17 << 20)
+    assert dict(tegula.open_group(f"file://{tmp_path}/g/").result().attrs) == {"kept": 1}

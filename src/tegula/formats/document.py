@@ -17,10 +17,10 @@ from tegula import binding
 from tegula.errors import DataLoss, FailedPrecondition, InvalidArgument, TegulaError, Unimplemented
 from tegula.space.interval import MAX_RANK
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "extent", "parse_json", "read", "shape"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "extent", "parse_json", "read", "shape", "writable"]
 
 MAX_BYTES = 16 << 20
-"""The largest document that is read."""
+"""The largest document that is read, and so that is written."""
 MAX_DEPTH = 200
 """The deepest nesting that is read."""
 _EXTENT = 2**63 - 2
@@ -77,6 +77,20 @@ def parse_json(data: bytes, nan: bool = False) -> Any:
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
         raise DataLoss("Invalid JSON: nested too deeply")
     return value
+
+
+def writable(data: bytes) -> bytes:
+    """Return the bytes of a document that can be read again.
+
+    >>> writable(b"{}")
+    b'{}'
+
+    Raises:
+        InvalidArgument: it is larger than what is read.
+    """
+    if len(data) > MAX_BYTES:
+        raise InvalidArgument(f"A document of {len(data)} bytes exceeds the limit of {MAX_BYTES}")
+    return data
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:

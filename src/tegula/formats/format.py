@@ -132,8 +132,12 @@ class Format(NamedTuple):
         return document.read(data, where, self.parse_document, self.invalid)
 
     def encode_metadata(self, metadata: Any) -> bytes:
-        """Return the bytes of the document, compact and sorted, as the drop-in writes them."""
-        return binding.compact(self.document_json(metadata))
+        """Return the bytes of the document, compact and sorted, as the drop-in writes them.
+
+        Raises:
+            InvalidArgument: there are so many that they could not be read again.
+        """
+        return document.writable(binding.compact(self.document_json(metadata)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _named, (self.name,)

@@ -115,11 +115,12 @@ async def open_metadata(
         return await open_one(form, store, path, members, schema, flags)
     if flags.assume_metadata or flags.assume_cached_metadata:
         return form.create(members, schema)
-    made = None
+    made, encoded = None, b""
     if flags.create:
         # described before anything is deleted, so that a request that cannot be met destroys nothing
         try:
             made = form.create(members, schema)
+            encoded = form.encode_metadata(made)
         except TegulaError as error:
             if not flags.open:
                 raise annotated(error, f"Error writing {describe(store, key)}: ") from None
@@ -139,7 +140,7 @@ async def open_metadata(
         if isinstance(made, TegulaError):
             raise annotated(made, f"Error writing {describe(store, key)}: ")
         try:
-            outcome = await Write(store, key, form.encode_metadata(made), if_equal=NO_VALUE)
+            outcome = await Write(store, key, encoded, if_equal=NO_VALUE)
         except Indeterminate:
             if not flags.open:
                 raise  # whether the document is ours can not be told: another may have written the same

@@ -13,7 +13,7 @@ Law: every program ends as it would alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from tegula.effects.control import All, Wait
@@ -26,7 +26,7 @@ from tegula.leaves.leaf import span
 from tegula.plan.ranges import coalesce
 from tegula.programs.jointly import Want, read_jointly
 from tegula.programs.reading import read
-from tegula.runtime.future import Future, forget, settle
+from tegula.runtime.future import Future, forget, pending, settle
 from tegula.runtime.machine import Machine, Task
 from tegula.source import Chunked
 from tegula.view import View
@@ -134,14 +134,32 @@ async def together(
                     reads, await _joined([effect for _, effect in reads]), strict=True
                 ):
                     requests += machine.feed(ticket, value, error)
-            else:  # all wait for somebody who is not of us
+            else:  # all wait for others, of whom at least one is not of us: for whichever comes first
                 waiting = rest
-                await rest[0][1]
+                await _first({effect.signal: None for _, effect in rest})  # type: ignore[attr-defined]
     finally:
         if not machine.finished:
             machine.abandon()
             for ticket, _ in [*requests, *waiting]:
                 machine.feed(ticket, None)
+
+
+async def _first(signals: Iterable[Future[Any]]) -> None:
+    """Wait until one of several futures is done."""
+    woken: Future[Any] = pending()
+    for signal in signals:
+        signal.add_done_callback(_Waker(woken))
+    await Wait(woken)
+
+
+class _Waker:
+    __slots__ = ("woken",)
+
+    def __init__(self, woken: Future[Any]) -> None:
+        self.woken = woken
+
+    def __call__(self, _: object) -> None:
+        settle(self.woken, None)
 
 
 async def _all(programs: Sequence[tuple[Program[Any], Future[Any]]]) -> None:

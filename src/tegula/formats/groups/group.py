@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from tegula.binding import mapping
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError
-from tegula.formats.document import parse_json
+from tegula.formats.document import parse_json, writable
 from tegula.record import Record
 
 __all__ = ["Documents", "GroupFormat", "Inside", "Node", "check_name", "encode", "members"]
@@ -143,9 +143,10 @@ def encode(value: dict[str, Any]) -> bytes:
     b'{"b":1,"a":NaN}'
 
     Raises:
-        InvalidArgument: a value is not one of JSON.
+        InvalidArgument: a value is not one of JSON, or the document could not be read again.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"Attributes must be JSON: {error}") from None
+    return writable(data)

@@ -23,12 +23,16 @@ JSON = re.compile(r"\b(dict\[str, Any\]|Mapping\[str, Any\]|list\[Any\])")
 SPECIAL = {"__init__", "__new__", "__getitem__", "__setitem__", "__call__", "__contains__", "__iter__"}
 
 
+def _is_ours(value):
+    return value.__module__.partition(".")[0] == "tegula"
+
+
 def _functions():
     for name in sorted(set(tegula.__all__) - set(tegula.api.typing.__all__)):
         value = getattr(tegula, name)
         if inspect.isclass(value):
             for kind in value.__mro__:
-                if not kind.__module__.startswith("tegula."):
+                if not _is_ours(kind):
                     continue
                 for member, found in vars(kind).items():
                     if member.startswith("_") and member not in SPECIAL:
@@ -37,12 +41,12 @@ def _functions():
                         continue  # the maker has the signature
                     found = found.fget if isinstance(found, property) else found
                     found = getattr(found, "__func__", found)
-                    if inspect.isfunction(found) and found.__module__.startswith("tegula."):
+                    if inspect.isfunction(found) and _is_ours(found):
                         yield f"{name}.{member}", found
         elif not isinstance(value, DataType) and callable(value):
             plain = inspect.isfunction(value) or hasattr(value, "__wrapped__")
             yield name, value if plain else type(value).__call__
-        elif hasattr(type(value), "__getitem__") and type(value).__module__.startswith("tegula."):
+        elif hasattr(type(value), "__getitem__") and _is_ours(type(value)):
             yield f"{name}.__getitem__", type(value).__getitem__
 
 

@@ -66,6 +66,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     value = getattr(import_module(f"tegula.{home}"), name)
+    if hasattr(value, "__code__") or hasattr(value, "__wrapped__"):
+        value.__module__ = __name__  # a function is called by its public name; classes are marked (`public`)
     globals()[name] = value
     return value
 

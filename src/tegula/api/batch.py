@@ -10,6 +10,7 @@ from typing import Any, Self
 from tegula.effects.effect import Program
 from tegula.errors import InvalidArgument
 from tegula.programs.jointly import Want
+from tegula.public import public
 from tegula.runtime.future import Future, pending
 from tegula.runtime.session import JOINED, submit
 from tegula.runtime.together import Reader, together
@@ -18,6 +19,7 @@ from tegula.view import View
 __all__ = ["Batch", "required"]
 
 
+@public("Batch")
 class Batch:
     """Collects reads, and asks for what they need together when it is submitted.
 

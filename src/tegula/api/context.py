@@ -22,12 +22,14 @@ from tegula.binding import ABSENT, as_json, expected, pretty
 from tegula.errors import InvalidArgument
 from tegula.kv.paths import quoted
 from tegula.kv.resources import KINDS, Kind, parse_reference
+from tegula.public import public
 
 __all__ = ["Collector", "Context", "ContextResource", "ContextSpec", "parse_member"]
 
 _lock = threading.RLock()
 
 
+@public("Context.Resource")
 class ContextResource:
     """Handle on one shared resource; *which* one it is matters, so it compares by identity.
 
@@ -105,6 +107,7 @@ class ContextResource:
         return ContextResource, (self.kind, self.value, self.key)
 
 
+@public("Context.Spec")
 class ContextSpec:
     """Parsed JSON specification of a context.
 
@@ -212,6 +215,7 @@ def _arguments(given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Cont
     return named[form[0]], parent
 
 
+@public("Context")
 class Context:
     """Resources that stores share: caches, limits on concurrency, stores in memory.
 

@@ -22,6 +22,7 @@ from tegula.errors import InvalidArgument, NotFound
 from tegula.formats.groups.group import Node, check_name
 from tegula.programs import hierarchy
 from tegula.programs.hierarchy import Place
+from tegula.public import public
 from tegula.runtime.future import Future, ready
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
@@ -36,6 +37,7 @@ __all__ = ["Group", "made_group", "started"]
 T = TypeVar("T")
 
 
+@public("Group")
 class Group(Mapping[str, "TensorStore | Group"]):
     """Arrays and groups by name, with attributes; opened by `open_group`.
 

@@ -29,6 +29,7 @@ from tegula.kv.plugin import plugin_driver
 from tegula.kv.resources import KINDS
 from tegula.kv.spec import StoreRef, to_key
 from tegula.kv.url import DRIVERS, SCHEMES, split_pipeline
+from tegula.public import public
 from tegula.registry import kind_of, lookup
 
 __all__ = ["KvStoreSpec", "bind", "driver_named", "is_store", "joined"]
@@ -69,6 +70,7 @@ def joined(path: str, component: str | bytes) -> str:
     )
 
 
+@public("KvStore.Spec")
 class KvStoreSpec:
     """Specification from which a key-value store is opened; `json` may also be a URL.
 

@@ -23,6 +23,7 @@ from tegula.effects.storage import DeleteRange, List, Listing, Read, ReadOutcome
 from tegula.errors import InvalidArgument, TegulaError, Unimplemented
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, StoreRef, from_key
+from tegula.public import public
 from tegula.runtime import session
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
@@ -37,6 +38,7 @@ T = TypeVar("T")
 Keys: TypeAlias = "list[bytes]"
 
 
+@public("KvStore")
 class KvStore:
     """A store that maps keys to values, both byte strings; opened by `KvStore.open`.
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import KeyRange, to_key
+from tegula.public import public
 
 __all__ = ["KvKeyRange", "KvReadResult", "KvStamp", "key_text", "raw"]
 
@@ -52,6 +53,7 @@ def raw(value: object) -> bytes:
     raise TypeError(f"expected str or bytes, not {type(value).__name__}")
 
 
+@public("KvStore.TimestampedStorageGeneration")
 class KvStamp:
     """A storage generation and the time, in seconds since the epoch, at which it was current.
 
@@ -108,6 +110,7 @@ class KvStamp:
         return f"KvStore.TimestampedStorageGeneration({self._generation!r}, {self._time:.6f})"
 
 
+@public("KvStore.ReadResult")
 class KvReadResult:
     """The answer of `KvStore.read`: whether there is a value, the value, and its generation.
 
@@ -194,6 +197,7 @@ class KvReadResult:
         return f"KvStore.ReadResult(state={self.state!r}, value={self.value!r}, stamp={self.stamp!r})"
 
 
+@public("KvStore.KeyRange")
 class KvKeyRange:
     """Half-open range of keys in byte order; an empty upper bound is none.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tegula.public import public
 from tegula.space.arguments import flag
 
 __all__ = ["OpenMode", "no_transaction"]
@@ -11,6 +12,7 @@ __all__ = ["OpenMode", "no_transaction"]
 _NAMES = ("open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata")
 
 
+@public("OpenMode")
 class OpenMode:
     """What opening may do: a set of flags, all off unless named.
 

@@ -38,6 +38,7 @@ from tegula.api.wholebody import WholeBody
 from tegula.binding import as_json, at_member, expected, integer, members, ordered, pretty, quoted
 from tegula.errors import InvalidArgument
 from tegula.late import Late
+from tegula.public import public
 from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
 from tegula.schema.through import schema_back
@@ -78,6 +79,7 @@ DOCUMENTS: dict[Callable[..., Any], Callable[..., dict[str, Any]]] = {}
 """By what makes a late specification, what tells its JSON without making it; as long as nobody looked."""
 
 
+@public("Spec")
 class Spec(SpecFacts, Late, Indexable):
     """A specification from which an array is opened or created.
 

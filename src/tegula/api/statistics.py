@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from tegula.public import public
 from tegula.space.arguments import flag
 
 __all__ = ["StorageStatistics"]
 
 
+@public("TensorStore.StorageStatistics")
 class StorageStatistics:
     """What of a view is stored: nothing, all of it; None for what was not asked.  Both can be set.
 

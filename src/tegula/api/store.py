@@ -16,6 +16,7 @@ from tegula.api.openmode import no_transaction
 from tegula.api.running import start, start_write
 from tegula.api.statistics import StorageStatistics as Statistics
 from tegula.api.storefacts import Root, StoreFacts
+from tegula.public import public
 from tegula.space.indexable import Indexable, Operations
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -40,6 +41,7 @@ _new = object.__new__
 _NO_OPTIONS = (None,) * 12
 
 
+@public("TensorStore")
 class TensorStore(StoreFacts, Indexable):
     """An array that is read and written asynchronously, seen through a lazy index transform.
 

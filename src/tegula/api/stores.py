@@ -13,6 +13,7 @@ from typing import Any
 from tegula.errors import InvalidArgument
 from tegula.kv.plugin import Readable
 from tegula.kv.spec import StoreRef
+from tegula.public import public
 from tegula.registry import kind_of, register
 from tegula.runtime.live import leaf, renew
 
@@ -21,6 +22,7 @@ __all__ = ["LostUpdates", "deletes_chunks", "register_store", "warn_of_lost_upda
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-_]*\Z")
 
 
+@public("LostUpdates")
 class LostUpdates(UserWarning):
     """A store was opened for writing on which concurrent writers may lose each other's work.
 

@@ -23,6 +23,7 @@ from types import CoroutineType, GenericAlias, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Never, SupportsFloat, SupportsIndex, TypeVar, cast, final
 
 from tegula.errors import Aborted, InvalidArgument
+from tegula.public import public
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,6 +41,7 @@ def _after_fork() -> None:
     _lock = RLock()
 
 
+@public("Future")
 @final
 class Future(Generic[T]):
     """Handle on the answer of an operation that may still be under way.
@@ -432,6 +434,7 @@ def _scheduled(program: Coroutine[object, Never, T], loop: asyncio.AbstractEvent
     return future
 
 
+@public("Promise")
 @final
 class Promise(Generic[T]):
     """The other end of a future: who holds it owes an answer.  Made by `Promise.new`.

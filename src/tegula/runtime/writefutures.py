@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, SupportsFloat, SupportsIndex, final
 
+from tegula.public import public
 from tegula.runtime.future import Future
 
 __all__ = ["WriteFutures"]
 
 
+@public("WriteFutures")
 @final
 class WriteFutures:
     """The two moments of a write: `copy`, when the source may be changed; `commit`, when it is stored.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from tegula import binding
 from tegula.errors import TegulaError, annotated
+from tegula.public import public
 from tegula.schema.constraint import (
     RATIO,
     SHAPE,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["GRID_VECTORS", "ChunkGrid", "grid_members", "part_of", "put", "scalar_of"]
 
 
+@public("ChunkLayout.Grid")
 class ChunkGrid:
     """Constraints on the shape of chunks: `shape`, `aspect_ratio` and the number of `elements`.
 

@@ -14,11 +14,13 @@ from typing import Any
 
 from tegula import binding
 from tegula.errors import InvalidArgument
+from tegula.public import public
 from tegula.registry import lookup
 
 __all__ = ["CodecSpec"]
 
 
+@public("CodecSpec")
 class CodecSpec:
     """How chunks are encoded, made from JSON.
 

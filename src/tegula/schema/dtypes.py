@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from tegula.errors import InvalidArgument
+from tegula.public import public
 
 if TYPE_CHECKING:
     from tegula.binding import Json
@@ -138,6 +139,7 @@ _OBJECT_TYPES: dict[str, type] = {"string": bytes, "ustring": str, "json": np.ob
 _PYTHON_TYPES: dict[Any, str] = {bytes: "string", str: "ustring"}
 
 
+@public("dtype")
 class DataType:
     """A data type: ``tegula.dtype(x)`` for a name, a NumPy dtype or scalar type, or a Python type.
 
@@ -294,7 +296,6 @@ class DataType:
 
 
 dtype = DataType
-DataType.__name__ = DataType.__qualname__ = "dtype"  # as the drop-in calls it
 
 
 def _intern(row: _Row) -> DataType:

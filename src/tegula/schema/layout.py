@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from tegula import binding
 from tegula.errors import InvalidArgument
+from tegula.public import public
 from tegula.schema.chunkgrid import GRID_VECTORS, ChunkGrid, grid_members, part_of, put, scalar_of
 from tegula.schema.constraint import (
     ORIGIN,
@@ -42,6 +43,7 @@ __all__ = ["USAGES", "ChunkGrid", "ChunkLayout"]
 USAGES = ("write", "read", "codec")
 
 
+@public("ChunkLayout")
 class ChunkLayout:
     """Constraints on how an array is stored in chunks; made from keywords, or from its JSON.
 

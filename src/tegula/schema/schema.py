@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from tegula import binding
 from tegula.errors import InvalidArgument, TegulaError
+from tegula.public import public
 from tegula.schema import fill as fills
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.constraint import braced, sequence, whole
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Schema", "merge", "merge_domains"]
 
 
+@public("Schema")
 class Schema(SchemaFacts, Indexable):
     """Constraints on an array; made from keywords, or from its JSON.
 

@@ -12,12 +12,14 @@ import re
 from typing import Any, SupportsFloat, overload
 
 from tegula import binding
+from tegula.public import public
 
 __all__ = ["Unit"]
 
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*", re.ASCII)
 
 
+@public("Unit")
 class Unit:
     """`multiplier` times `base_unit`; the base unit ``""`` makes it dimensionless.
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, SupportsIndex, overload
 
 from tegula.errors import InvalidArgument
+from tegula.public import public
 from tegula.space.arguments import flag, int64, label_of, number
 from tegula.space.interval import (
     END,
@@ -102,6 +103,7 @@ def dim(lo: int, hi: int, label: str = "", implicit_lower: bool = False, implici
     return raw  # type: ignore[return-value]
 
 
+@public("Dim")
 class Dim(_RawDim):
     """One dimension: an interval whose edges may be implicit, and a label.
 

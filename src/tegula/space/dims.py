@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tegula.errors import InvalidArgument, OutOfRange
+from tegula.public import public
 from tegula.space import dimops
 from tegula.space.align import restricted
 from tegula.space.arguments import flag, int64, label_of, row
@@ -204,6 +205,7 @@ class _RawExpression:
     _steps: tuple[tuple[str, Any], ...]
 
 
+@public("DimExpression")
 class DimExpression(Frozen, _RawExpression):
     """A selection of dimensions and operations to apply to them, one after the other.
 
@@ -403,6 +405,7 @@ class DimExpression(Frozen, _RawExpression):
         return _expression, (self._specs, self._steps)
 
 
+@public("DimSelection")
 class DimSelection(DimExpression):
     """A selection of dimensions, by number, label or range; the start of an expression.
 

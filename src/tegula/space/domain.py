@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from tegula.binding import ABSENT
 from tegula.errors import IndexingError, InvalidArgument
+from tegula.public import public
 from tegula.space.arguments import int64, is_whole, label_of, row
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.indexable import Movable, Operations
@@ -127,6 +128,7 @@ def _template(rank: int) -> str:
     return "{ " + ", ".join(["[%d, %d)"] * rank) + " }"
 
 
+@public("IndexDomain")
 class IndexDomain(Movable, Frozen, _RawDomain):
     """A row of dimensions: bounds, which of them are implicit, and labels.
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
+from tegula.public import public
+
 if TYPE_CHECKING:
     from tegula.space.domain import IndexDomain
     from tegula.space.keys import DimSelectionLike, IndexKey
@@ -190,6 +192,7 @@ class Movable:
         return seen
 
 
+@public("Indexable")
 class Indexable(Movable):
     """The operations of everything that views elements: all of `Movable`, and indexing expressions.
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 import numpy as np
 
 from tegula.errors import IndexingError
+from tegula.public import public
 from tegula.space.arguments import int64, number
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.interval import END, INF, MAX_RANK, interval_text
@@ -34,6 +35,7 @@ else:
 _INT64 = np.dtype(np.int64)
 
 
+@public("OutputIndexMethod")
 class OutputIndexMethod(Enum):
     """How an output coordinate depends on the input: not at all, on one dimension, or by an index array.
 
@@ -193,6 +195,7 @@ def _array_text(array: npt.NDArray[Any], abridged: bool) -> str:
     return f"{{{', '.join(_array_text(array[i], abridged) for i in range(length))}}}"
 
 
+@public("OutputIndexMap")
 class OutputIndexMap(Frozen, _RawMap):
     """One output coordinate as a function of the input coordinates.
 
@@ -348,6 +351,7 @@ def _same_array(a: Looked | None, b: Looked | None) -> bool:
     return np.array_equal(one, other)
 
 
+@public("OutputIndexMaps")
 class OutputIndexMaps:
     """The output index maps of a transform, as a read-only sequence.
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from tegula.binding import ABSENT
 from tegula.errors import InvalidArgument
 from tegula.late import Late
+from tegula.public import public
 from tegula.space.arguments import is_whole, row
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
 from tegula.space.components import of_components
@@ -188,6 +189,7 @@ def nowhere(domain: IndexDomain) -> IndexTransform:
     return columns(domain, (), (), ())
 
 
+@public("IndexTransform")
 class IndexTransform(Inputs, Indexable, Frozen, _RawTransform):
     """A function from the coordinates of an input domain to output coordinates.
 
@@ -414,6 +416,7 @@ class LateTransform(Late, IndexTransform):
 
 
 LateTransform.__name__, LateTransform.__qualname__ = IndexTransform.__name__, IndexTransform.__qualname__
+LateTransform.__module__ = IndexTransform.__module__
 
 
 def explicitly_empty(domain: IndexDomain) -> bool:

@@ -68,7 +68,7 @@ def test_the_import_contracts_hold():
         ("purity", "space/planted.py", "def f():\n    import time"),
         ("purity", "codecs/planted.py", "from io import BytesIO"),
         ("purity", "programs/planted.py", "from concurrent.futures import Future"),
-        ("purity", "state/planted.py", "import asyncio"),
+        ("purity", "view.py", "import asyncio"),
         ("purity", "kernels/planted.py", "import threading"),
         ("purity", "errors.py", "import socket"),
         ("effects", "effects/planted.py", "import tegula.schema"),

@@ -105,7 +105,8 @@ class KvStoreSpec:
         if not url:
             raise InvalidArgument("URL must be non-empty")
         with at(f"Parsing spec from url: {quoted(url)}: "):
-            (scheme, rest), *later = split_pipeline(url)
+            pipeline = split_pipeline(url)
+            scheme, rest = next(pipeline)
             component = url.partition("|")[0]
             name = DRIVERS.get(scheme, scheme)
             if not is_store(name) or (name == scheme and scheme in DRIVERS.values()):
@@ -113,7 +114,7 @@ class KvStoreSpec:
             self._driver = driver_named(name)
             with at(f"Invalid kvstore URL component {quoted(component)}: "):
                 self._path, self._own = self._driver.from_url(rest)
-            for (scheme, _), component in zip(later, url.split("|")[1:], strict=True):
+            for (scheme, _), component in zip(pipeline, url.split("|")[1:], strict=False):
                 raise _unsupported(scheme, component)
         self._driver.check_path(self._path)
 

@@ -13,7 +13,7 @@ from tegula.api.opened import Opened, metadata_before, metadata_cache, view_of
 from tegula.api.openmode import no_transaction
 from tegula.api.running import failed
 from tegula.api.spec import FLAGS, Spec
-from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody, directory
+from tegula.api.specbody import ArrayBody, Body, ChunkedBody, ComputedBody, directory
 from tegula.api.store import TensorStore
 from tegula.api.stores import warn_of_lost_updates
 from tegula.api.wholebody import WholeBody, open_whole, parse_whole
@@ -169,6 +169,8 @@ class Access(NamedTuple):
 def _start(asked: Spec, access: Access) -> Future[TensorStore]:
     """Open a bound specification."""
     body = asked._body
+    if "create" in asked._flags and "open" not in asked._flags and _detects(body):
+        return failed(InvalidArgument("create mode not compatible with format auto-detection"))
     if isinstance(body, ArrayBody):
         return _at_once(asked, access, _array)
     if isinstance(body, ComputedBody):
@@ -188,6 +190,13 @@ def _start(asked: Spec, access: Access) -> Future[TensorStore]:
         return ready(run(program))
     except (ValueError, NotImplementedError) as error:
         return failed(error)
+
+
+def _detects(body: Body) -> bool:
+    """Return whether the format below is found out by opening it."""
+    while isinstance(body, ComputedBody):
+        body = body.base._body
+    return isinstance(body, ChunkedBody) and body.form is None
 
 
 def opening(spec: dict[str, Any], options: dict[str, Any]) -> Program[TensorStore]:
@@ -315,8 +324,6 @@ async def _opening(
         if kvstore is None:
             kvstore = _bound(body)
         if body.form is None:
-            if flags.create and not flags.open:
-                raise InvalidArgument("create mode not compatible with format auto-detection")
             found = await _detected(body, kvstore)
             driver = found.name
             if isinstance(found, WholeBody):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from tegula.api.kvspec import KvStoreSpec, is_store
-from tegula.binding import at, quoted
+from tegula.binding import at
 from tegula.errors import InvalidArgument
 from tegula.formats.json_pointer import checked
-from tegula.kv.url import ROOT, SCHEMES, decoded_path
+from tegula.kv.paths import quoted
+from tegula.kv.url import ROOT, SCHEMES, decoded_path, plain
 from tegula.schema.dtypes import NAMES
 
 __all__ = ["from_url"]
@@ -49,10 +50,8 @@ def _parsed(url: str) -> dict[str, Any]:
     first, *later = url.split("|")
     if first.startswith(VIEWER):
         first, later = first.removeprefix(VIEWER), ["neuroglancer-precomputed:", *later]
-    scheme, colon, _ = first.partition(":")
-    if not colon:
-        raise InvalidArgument(f"unsupported URL scheme: {quoted(first)}")
-    if _ends(scheme) or scheme == "cast":
+    scheme, _, _ = first.partition(":")
+    if SCHEMES.get(scheme, ROOT) != ROOT:
         raise _misplaced(scheme, first, "as the first URL pipeline component")
     if scheme not in SCHEMES and not is_store(scheme):
         raise InvalidArgument(f"unsupported URL scheme: {quoted(scheme)}")
@@ -66,11 +65,12 @@ def _parsed(url: str) -> dict[str, Any]:
                 raise _misplaced(scheme, component, f"following a {kind} URL pipeline component")
             found = _ended(scheme, path, component, first)
         elif scheme == "cast":
-            with at(f"Invalid TensorStore URL component {quoted(component)}: "):
-                if path not in NAMES:
+            with at(f"Invalid TensorStore URL component {quoted(f'{scheme}:{path}')}: "):
+                dtype = plain(path.removeprefix("//"))
+                if dtype not in NAMES:
                     # the wheel's own spelling
-                    raise InvalidArgument(f"Unsuppported data type: {quoted(path)}")
-            found = {"driver": "cast", "base": found or _detected(first), "dtype": path}
+                    raise InvalidArgument(f"Unsuppported data type: {quoted(dtype)}")
+            found = {"driver": "cast", "base": found or _detected(first), "dtype": dtype}
         else:
             raise InvalidArgument(f"unsupported URL scheme: {quoted(scheme)}")
     return found or _detected(first)

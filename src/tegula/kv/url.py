@@ -9,9 +9,9 @@ Law: for every path that has a URL, parsing the URL gives the path.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from tegula.errors import InvalidArgument
-from tegula.kv.paths import check_path
 from tegula.kv.paths import quoted as shown
 from tegula.kv.spec import from_key
 
@@ -25,6 +25,7 @@ __all__ = [
     "file_url",
     "memory_path",
     "memory_url",
+    "plain",
     "quoted_path",
     "split_pipeline",
 ]
@@ -45,34 +46,27 @@ SCHEMES: dict[str, str] = {scheme: kind for kind, schemes in _KINDS.items() for 
 DRIVERS: dict[str, str] = {"gs": "gcs"}
 """The driver of a root scheme that has another name."""
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-_]*):")
-_BARE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-_]*\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _TO_ESCAPE = re.compile(rb"[^A-Za-z0-9~!$&'()*+,;=:/\-._]")
 
 
-def split_pipeline(url: str) -> list[tuple[str, str]]:
-    """Return the (scheme, rest) of each component; the rest is still percent-encoded.
+def split_pipeline(url: str) -> Iterator[tuple[str, str]]:
+    """Give the scheme and the rest of each component, one after the other; the rest is still percent-encoded.
 
-    >>> split_pipeline("file:///tmp/x.zip|zip:a/b|zarr3")
+    >>> list(split_pipeline("file:///tmp/x.zip|zip:a/b|zarr3"))
     [('file', '///tmp/x.zip'), ('zip', 'a/b'), ('zarr3', '')]
 
     Raises:
-        InvalidArgument: a component is empty, or the first has no scheme.
+        InvalidArgument: the component that is next is empty, or is the first and has no scheme.
     """
-    parts = []
-    for component in url.split("|"):
+    for number, component in enumerate(url.split("|")):
         if not component:
             raise InvalidArgument("URL must be non-empty")
-        found = _SCHEME.match(component)
-        if found is not None:
-            parts.append((found[1], component[found.end() :]))
-        elif parts and _BARE.match(component):
-            parts.append((component, ""))
-        else:
+        scheme, colon, rest = component.partition(":")
+        if not colon and not number:
             raise InvalidArgument(f"URL scheme must be specified in {shown(component)}")
-    return parts
+        yield scheme, rest
 
 
 def quoted_path(path: str) -> str:
@@ -84,16 +78,28 @@ def quoted_path(path: str) -> str:
     return _TO_ESCAPE.sub(lambda found: b"%%%02X" % ord(found[0]), from_key(path)).decode("ascii")
 
 
+def plain(text: str) -> str:
+    """Return the rest of a component, which must have neither query nor fragment but empty ones.
+
+    Raises:
+        InvalidArgument: it has.
+    """
+    text, _, fragment = text.partition("#")
+    text, _, query = text.partition("?")
+    if query:
+        raise InvalidArgument("Query string not supported")
+    if fragment:
+        raise InvalidArgument("Fragment identifier not supported")
+    return text
+
+
 def decoded_path(text: str) -> str:
     """Return the path that the rest of a component encodes.
 
     Raises:
         InvalidArgument: it has a query or fragment, or is badly encoded.
     """
-    if "?" in text.partition("#")[0]:
-        raise InvalidArgument("Query string not supported")
-    if "#" in text:
-        raise InvalidArgument("Fragment identifier not supported")
+    text = plain(text)
     if "%" not in text:
         return text
     bad = _BAD_ESCAPE.search(text)
@@ -147,15 +153,14 @@ def file_path(rest: str) -> str:
 
 
 def file_url(path: str) -> str:
-    """Return the URL of an absolute path.
+    """Return the URL of an absolute path, also of one that no key can follow: using it is refused.
 
     >>> file_url("/a b/")
     'file:///a%20b/'
 
     Raises:
-        InvalidArgument: the path is relative, or no key can follow it.
+        InvalidArgument: the path is relative.
     """
-    check_path(path)
     if not path.startswith("/"):
         raise InvalidArgument(f"file: URIs do not support relative paths: {shown(path)}")
     return "file://" + quoted_path(path)

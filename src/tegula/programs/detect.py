@@ -10,9 +10,10 @@ from __future__ import annotations
 from tegula.effects.control import All
 from tegula.effects.effect import Call
 from tegula.effects.storage import Read
-from tegula.errors import FailedPrecondition, OutOfRange, Unimplemented
+from tegula.errors import FailedPrecondition, OutOfRange, TegulaError, Unimplemented, annotated
 from tegula.formats.whole import SIGNED_BYTES, signed
 from tegula.kv.spec import ByteRange, StoreRef, describe
+from tegula.programs.documents import of_reading
 from tegula.registry import kind_of
 
 __all__ = ["chosen", "detect"]
@@ -38,7 +39,10 @@ async def detect(store: StoreRef, path: str) -> str:
     folder = path + "/" if is_file else path
     calls = [Call(_there, store, folder + name) for name in DOCUMENTS]
     heads = [Call(_head, store, path)] if is_file else []
-    *there, head = await All([*calls, *(heads or [Call(_nothing)])])
+    try:
+        head, *there = await All([*(heads or [Call(_nothing)]), *calls])
+    except TegulaError as error:
+        raise annotated(of_reading(error, store, path), "Format auto-detection failed: ") from error
     image = signed(head)
     if image is not None:
         return image

@@ -19,7 +19,7 @@ from tegula.errors import TegulaError, annotated
 from tegula.kv.spec import StoreRef, describe
 from tegula.record import Record
 
-__all__ = ["DocumentKey", "read_document"]
+__all__ = ["DocumentKey", "of_reading", "read_document"]
 
 WEIGHT = 16  # bytes in memory for each byte of a document, about
 _ONLY = np.zeros((1, 1), np.int64)
@@ -65,11 +65,14 @@ async def read_document(
     Raises:
         TegulaError: the document is malformed; the error names it.
     """
-    if cache is None:
-        found = await Read(store, key)
-        return parsed(form, store, key, found.value) if found.state == "value" else None
-    name = DocumentKey(store, key, form.name)
-    (held,) = await Decoded(name, _ONLY, Call(_load, form, store, key), cache, recheck_before)
+    try:
+        if cache is None:
+            found = await Read(store, key)
+            return parsed(form, store, key, found.value) if found.state == "value" else None
+        name = DocumentKey(store, key, form.name)
+        (held,) = await Decoded(name, _ONLY, Call(_load, form, store, key), cache, recheck_before)
+    except TegulaError as error:
+        raise of_reading(error, store, key) from error
     return None if held is None else held.metadata
 
 
@@ -92,10 +95,13 @@ def parsed(form: Any, store: StoreRef, key: str, value: Any) -> Any:
     Raises:
         TegulaError: the document is malformed.
     """
-    where = describe(store, key)
     try:
-        return form.decode_metadata(bytes(value), where)
+        return form.decode_metadata(bytes(value), describe(store, key))
     except TegulaError as error:
-        if where in error.message:
-            raise
-        raise annotated(error, f"Error reading {where}: ") from None
+        raise of_reading(error, store, key) from None
+
+
+def of_reading(error: TegulaError, store: StoreRef, key: str) -> TegulaError:
+    """Return an error of reading a value with the name of the value, unless it is said already."""
+    where = describe(store, key)
+    return error if where in error.message else annotated(error, f"Error reading {where}: ")

@@ -18,6 +18,7 @@ from typing import Any
 from tegula.effects.storage import List, Read, Write, WriteMany
 from tegula.errors import Aborted, Indeterminate, NotFound, TegulaError, annotated
 from tegula.kv.spec import KeyRange, StoreRef, describe
+from tegula.programs.documents import of_reading
 from tegula.programs.retry import pause
 from tegula.programs.update import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE
 
@@ -50,7 +51,7 @@ async def open_one(form: Any, store: StoreRef, path: str, members: Any, schema: 
             found = await Read(store, key)
         except TegulaError as error:
             if doubt is None:
-                raise
+                raise of_reading(error, store, key) from error
             raise _in_doubt(where) from error
         held = form.decode_metadata(bytes(found.value), where) if found.state == "value" else None
         if doubt is not None and found.generation != doubt.if_equal:

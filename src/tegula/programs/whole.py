@@ -15,6 +15,7 @@ from tegula.errors import DataLoss, FailedPrecondition, NotFound, TegulaError, a
 from tegula.formats.document import parse_json
 from tegula.formats.json_pointer import MISSING, found, replaced
 from tegula.kv.spec import describe
+from tegula.programs.documents import of_reading
 from tegula.programs.update import same, unknowable, update
 from tegula.source import Whole
 
@@ -27,7 +28,10 @@ async def read_value(store: Any, key: str) -> Buffer:
     Raises:
         NotFound: there is none.
     """
-    seen = await Read(store, key)
+    try:
+        seen = await Read(store, key)
+    except TegulaError as error:
+        raise of_reading(error, store, key) from error
     if seen.state != "value":
         raise NotFound(f"Error reading {describe(store, key)}")
     return seen.value

@@ -1,1 +1,0 @@
-"""Pure state machines, for transactions and their like: empty so far."""

@@ -251,6 +251,20 @@ def test_deleting_what_is_not_there_makes_nothing(tmp_path: Path) -> None:
     assert tree(tmp_path) == []
 
 
+def test_rows_of_one_file_in_a_block_are_the_rows_by_themselves(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"0123456789")
+    file, other, ranges = f"{tmp_path}/f", f"{tmp_path}/g", [ByteRange(1, 3), ByteRange(-2), None, None]
+    found = LEAF.read_many(ReadMany(REF, [file, file, other, file], ranges))
+    assert [value and bytes(value) for value in found.values] == [b"12", b"89", None, b"0123456789"]
+    assert found.generations == [found.generations[0]] * 2 + [NO_VALUE, found.generations[0]]
+    with pytest.raises(OutOfRange) as caught:
+        LEAF.read_many(ReadMany(REF, [other, file, file, file], [None, None, ByteRange(11, 12), None]))
+    assert caught.value.row == 2
+    same = [b"", found.generations[0], b""]
+    values = LEAF.read_many(ReadMany(REF, [file] * 3, if_not_equal=same)).values
+    assert [value is UNCHANGED for value in values] == [False, True, False]
+
+
 def test_generations_grow_where_the_clock_stands_still(tmp_path: Path) -> None:
     """A generation does not come back: the time of a value is later than that of the one it replaces."""
     future = time.time_ns() + 10**15

@@ -25,6 +25,7 @@ LARGE = 64 << 10  # from here on a buffer that is used again is worth a walk ove
 
 # Contexts cost more than a small frame; they serve one call at a time, so idle ones wait here.
 _decoders: list[Any] = []
+_faults: tuple[type[Exception], ...] = (MemoryError,)  # and the library's own, once it is loaded
 _encoders: dict[tuple[int, bool], list[Any]] = {}
 
 
@@ -32,8 +33,10 @@ def _decoder() -> Any:
     try:
         return _decoders.pop()
     except IndexError:
-        from zstandard import ZstdDecompressor
+        global _faults
+        from zstandard import ZstdDecompressor, ZstdError
 
+        _faults = (MemoryError, ZstdError)
         return ZstdDecompressor()
 
 
@@ -48,12 +51,10 @@ def _encoder(idle: list[Any], level: int, checksum: bool) -> Any:
 
 def _decompress(data: Buffer, size: int) -> bytes:
     """Decode one frame of at most `size` bytes and nothing behind it."""
-    from zstandard import ZstdError
-
     decoder = _decoder()
     try:
         found: bytes = decoder.decompress(data, max_output_size=size, allow_extra_data=False)
-    except (ZstdError, MemoryError) as error:
+    except _faults as error:
         raise _fault(error, data) from None
     finally:
         _decoders.append(decoder)
@@ -108,13 +109,15 @@ def _decompress_into(data: Buffer, out: Buffer) -> bool:
     """Decode a frame that fills `out` and ends there; False, with `out` spoilt, where it is not one."""
     if _extent(data) != len(data):
         return False
-    import imagecodecs
-
-    decode: Any = imagecodecs.zstd_decode  # takes any buffer; its types name three
+    decoder = _decoder()
     try:
-        return len(decode(data, out=out)) == len(out)
-    except (RuntimeError, ValueError):
+        # given room for all of it, the library decodes the frame straight into `out`
+        count: int = decoder.stream_reader(data, read_size=len(data)).readinto(out)
+    except _faults:
         return False
+    finally:
+        _decoders.append(decoder)
+    return count == len(out)
 
 
 def _extent(data: Buffer) -> int:

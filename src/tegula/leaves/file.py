@@ -16,7 +16,8 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from tegula.effects.storage import (
     UNCHANGED,
@@ -51,6 +52,7 @@ _READ_FLAGS = (
 )
 _LOCK = LOCK_SUFFIX.encode()
 SLOW = 200e-6  # seconds
+Row: TypeAlias = tuple[Buffer | Unchanged | None, bytes]
 
 if sys.platform == "win32":
 
@@ -119,10 +121,18 @@ class FileLeaf(Single):
         keys = effect.keys
         ranges = effect.ranges or (None,) * len(keys)
         known = effect.if_not_equal or (UNKNOWN,) * len(keys)
-        rows: list[tuple[Buffer | Unchanged | None, bytes]] = []
+        rows: list[Row] = []
+        row, count = 0, len(keys)
         try:
-            for key, wanted, had in zip(keys, ranges, known, strict=True):
-                rows.append(_read_row(key, wanted, had))
+            while row < count:
+                key, end = keys[row], row + 1
+                while end < count and keys[end] == key:
+                    end += 1
+                if end == row + 1:
+                    rows.append(_read_row(key, ranges[row], known[row]))
+                else:
+                    _read_rows(key, ranges[row:end], known[row:end], rows)
+                row = end
         except TegulaError as error:
             error.row = len(rows)
             raise
@@ -152,19 +162,50 @@ class FileLeaf(Single):
 
 def _read_row(
     key: str, wanted: ByteRange | None, if_not_equal: bytes = UNKNOWN, if_equal: bytes = UNKNOWN
-) -> tuple[Buffer | Unchanged | None, bytes]:
+) -> Row:
+    fd = _opened(key)
+    if fd is None:
+        return None, NO_VALUE
+    try:
+        return _read_open(fd, key, wanted, if_not_equal, if_equal)
+    finally:
+        os.close(fd)
+
+
+def _read_rows(
+    key: str, ranges: Sequence[ByteRange | None], known: Sequence[bytes], found: list[Row]
+) -> None:
+    """Append what several reads of one file give; it is opened once."""
+    fd = _opened(key)
+    if fd is None:
+        found += [(None, NO_VALUE)] * len(ranges)
+        return
+    try:
+        for wanted, had in zip(ranges, known, strict=True):
+            found.append(_read_open(fd, key, wanted, had))
+    finally:
+        os.close(fd)
+
+
+def _opened(key: str) -> int | None:
+    """Return a descriptor of a file, None where there is none."""
     if not valid_key(key):
         check_key(key)
     try:
-        fd = os.open(key, _READ_FLAGS)
+        return os.open(key, _READ_FLAGS)
     except (FileNotFoundError, NotADirectoryError):
-        return None, NO_VALUE
+        return None
     except OSError as error:
         if os.path.isdir(key):
-            return None, NO_VALUE
+            return None
         raise os_error(f"Failed to open: {quoted(key)}", error) from None
     except UnicodeEncodeError:
         raise InvalidArgument(f"Invalid key: {key!r}") from None
+
+
+def _read_open(
+    fd: int, key: str, wanted: ByteRange | None, if_not_equal: bytes = UNKNOWN, if_equal: bytes = UNKNOWN
+) -> Row:
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
@@ -186,8 +227,6 @@ def _read_row(
         raise os_error(f"Failed to read: {quoted(key)}", error) from None
     except MemoryError:
         raise ResourceExhausted(f"Cannot allocate {size} bytes to read: {quoted(key)}") from None
-    finally:
-        os.close(fd)
 
 
 def _read_rest(fd: int, key: str, got: bytes, size: int, first: int) -> bytes:

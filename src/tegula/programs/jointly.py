@@ -172,30 +172,38 @@ class _Serving(Record, eq=False):
         self, rows: Sequence[int], names: Naming, values: Sequence[Any], scratch: NDArray[np.uint8]
     ) -> None:
         """Decode stored chunks, None for a missing one, and copy what is wanted of them."""
-        for at, (row, value) in enumerate(zip(rows, values, strict=True)):
-            if value is None:
-                self.lacking[row] = None
-                continue
-            first, _ = self.uses[row][0]
-            out = self.outs[first]
-            entire = self._entire(first)
-            try:
-                words = self.chain.words(value, out.reshape(-1).view(np.uint8) if entire else scratch)
-            except TegulaError as error:
-                raise annotated(error, f"Error reading {names.where(at)}: ") from None
-            self._place(row, words, entire and not self.chain.raw and np.may_share_memory(words, out))
+        chain, plain = self.chain, self._plain
+        done: list[int] = []
+        try:
+            for at, (row, value) in enumerate(zip(rows, values, strict=True)):
+                if value is None:
+                    self.lacking[row] = None
+                    continue
+                first, _ = self.uses[row][0]
+                out = self.outs[first]
+                entire = plain is not None and self.wants[first][1:] == plain
+                try:
+                    words = chain.words(value, out.reshape(-1).view(np.uint8) if entire else scratch)
+                except TegulaError as error:
+                    raise annotated(error, f"Error reading {names.where(at)}: ") from None
+                self._place(row, words, entire and np.may_share_memory(words, out), done)
+        finally:
+            self._hand_over(done)
 
     def place_all(self, rows: Sequence[int], words: Sequence[Any]) -> None:
         """Copy what is wanted of decoded chunks."""
+        done: list[int] = []
         for row, found in zip(rows, words, strict=True):
             if found is None:
                 self.lacking[row] = None
             else:
-                self._place(row, found, False)
+                self._place(row, found, False, done)
+        self._hand_over(done)
 
     def finish(self, cells: NDArray[np.int64]) -> None:
         """Fill what is wanted of chunks that are not stored."""
         chunk: Any = None
+        done: list[int] = []
         for row in self.lacking:
             cell = cells[row].tolist()
             try:
@@ -208,27 +216,23 @@ class _Serving(Record, eq=False):
                 chunk = np.broadcast_to(value, self.chain.chunk_shape) if not value.ndim else None
                 if chunk is None:
                     chunk = self.chain.array_of(fill_words(self.source))
-            self._copy(row, chunk, False)
+            self._copy(row, chunk, False, done)
+        self._hand_over(done)
 
-    def _entire(self, number: int) -> bool:
-        """Whether a want is one whole chunk in the order of its elements."""
-        each, chain = self.wants[number], self.chain
-        shape = chain.chunk_shape
-        if each.shape != shape or len(each.cells) != 1 or each.axes is not None or not each.shape:
-            return False
-        if each.order != "C" or chain.order != tuple(range(len(shape))):
-            return False
-        return all(
-            type(part) is slice and part.step == 1 and part.start == 0
-            for part in each.sources[0][: len(shape)]
-        )
+    @property
+    def _plain(self) -> tuple[Any, ...] | None:
+        """What a want of one whole chunk, in the order of its elements, has behind its cells; None if raw."""
+        shape = self.chain.chunk_shape
+        if self.chain.raw or not shape or self.chain.order != tuple(range(len(shape))):
+            return None
+        return ((*(slice(0, side, 1) for side in shape), ...),), (...,), None, shape, "C"
 
-    def _place(self, row: int, words: NDArray[Any], there: bool) -> None:
+    def _place(self, row: int, words: NDArray[Any], there: bool, done: list[int]) -> None:
         """Copy what is wanted of a chunk; it is `there` already as its first want."""
         self.lacking.pop(row, None)
-        self._copy(row, self.chain.array_of(words), there)
+        self._copy(row, self.chain.array_of(words), there, done)
 
-    def _copy(self, row: int, chunk: NDArray[Any], there: bool) -> None:
+    def _copy(self, row: int, chunk: NDArray[Any], there: bool, done: list[int]) -> None:
         uses = self.uses[row]
         for turn, (number, piece) in enumerate(uses):
             if turn or not there:
@@ -241,4 +245,9 @@ class _Serving(Record, eq=False):
             left = self.left[number]
             left.pop()
             if not left:
-                self.deliver(number, self.outs[number], None)
+                done.append(number)
+
+    def _hand_over(self, done: Sequence[int]) -> None:
+        """Deliver wants that are complete, all that a block completed: each waiter is woken once a block."""
+        for number in done:
+            self.deliver(number, self.outs[number], None)

@@ -522,6 +522,10 @@ CRASHES = {
         "ts.Spec({'driver': 'zarr3', 'metadata': {'shape': [4], 'data_type': 'r16'}}).domain",
         "{ [0, 4*), [0, 2) }",
     ),
+    "statistics_of_nested_shards": (
+        "nested.storage_statistics(query_not_stored=True, query_fully_stored=True).result()",
+        "TensorStore.StorageStatistics(not_stored=False, fully_stored=True)",
+    ),
     "read_after_fork": (
         "(store.read().result(), os.fork() or child(store), os.wait()[1])[-1]",
         "0",
@@ -536,6 +540,13 @@ store.write(7).result()
 back = ts.KvStore.KeyRange("b", "a")
 folder = tempfile.TemporaryDirectory()
 files = ts.KvStore.open("file://" + folder.name + "/").result()
+codecs = ["bytes"]
+for inner in ([1], [4]):
+    codecs = [{{"name": "sharding_indexed", "configuration": {{"chunk_shape": inner, "codecs": codecs}}}}]
+nested = ts.open({{"driver": "zarr3", "kvstore": "memory://", "metadata": {{"codecs": codecs, "chunk_grid":
+                 {{"name": "regular", "configuration": {{"chunk_shape": [8]}}}}}}}}, create=True,
+                 dtype="uint8", shape=[8]).result()
+nested.write(1).result()
 def child(s):
     signal.alarm(20)
     os._exit(0 if int(store.read().result().sum()) == 280_000 else 1)

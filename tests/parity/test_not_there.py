@@ -67,11 +67,6 @@ def test_names_are_missing_not_empty(name: str) -> None:
 
 
 def test_zarr2_types() -> None:
-    spec = {"driver": "zarr", "kvstore": "memory://", "field": "a"}
-    metadata = {"dtype": [["a", "<i4"], ["b", "<f4"]], "shape": [3]}
-    store = ts.open({**spec, "metadata": metadata}, create=True).result()
-    with pytest.raises(Unimplemented, match="resizing one of several fields is not supported yet"):
-        store.resize(exclusive_max=[2]).result()
     for kind in ("|S0", "|V0"):
         with pytest.raises(Unimplemented, match="it has no bytes"):
             opened("zarr", {"dtype": kind, "shape": [3]})

@@ -17,7 +17,7 @@ from tegula.api.opening import reopened
 from tegula.api.running import failed
 from tegula.api.statistics import StorageStatistics
 from tegula.effects.effect import Program
-from tegula.errors import InvalidArgument, TegulaError, Unimplemented
+from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, Unimplemented
 from tegula.plan.bounds import Resizing, check_direction, output_bounds
 from tegula.programs import stats
 from tegula.programs.resizing import resize as resizing
@@ -83,6 +83,11 @@ def _resizing(
     asked = output_bounds(store._view.transform, low, high, way.tied_bounds)
     if asked is None:
         return reopened(store, False)
+    field = store._opened.layout.chain.field
+    if field is not None and len(field.blank) > field.size and not way.tied_bounds:
+        raise FailedPrecondition(
+            "Resize operation would affect other fields but `resize_tied_bounds` was not specified"
+        )
     asked = asked._replace(expand_only=way.expand_only, shrink_only=way.shrink_only)
     if way.shrink_only:
         shape = store._opened.layout.shape

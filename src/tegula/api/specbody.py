@@ -119,11 +119,7 @@ class ChunkedBody(_Chunked, Alone):
         if self.kvstore is None:
             raise InvalidArgument("Invalid kvstore spec")
         scheme = "auto" if self.form is None else self.form.url_scheme
-        refusal = (
-            None
-            if self.form is None or not self.form.several
-            else self.form.several.url_refusal(self.members)
-        )
+        refusal = None if self.form is None else self.form.url_refusal(self.members)
         if refusal is not None:
             raise InvalidArgument(refusal)
         return f"{self.kvstore.url}|{scheme}:"

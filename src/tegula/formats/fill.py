@@ -10,6 +10,7 @@ v3 (a NaN with an unusual payload is spelled as bits), and up to the payload of 
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from tegula.schema.dtypes import DataType, float32, float64
 __all__ = ["packed", "parse2", "parse3", "show2", "show3"]
 
 _NAMED = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+_AS_BYTES = ("float4_e2m1fn",)
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
 
 
@@ -45,9 +47,13 @@ def parse3(value: Any, dtype: DataType) -> NDArray[Any]:
 def parse2(value: Any, dtype: DataType, big: bool = False) -> NDArray[Any]:
     """Return the element that a zarr v2 fill value states; `big`: the array's byte order.
 
+    Bytes in base64 stand for a number of four bits, as the drop-in has it.
+
     Raises:
         InvalidArgument: it is none of the type's.
     """
+    if dtype.name in _AS_BYTES:
+        return _encoded(value, dtype, big)
     if dtype.kind == "f":
         return _float2(value, dtype)
     if dtype.kind == "c":
@@ -76,6 +82,8 @@ def show3(element: NDArray[Any], dtype: DataType) -> Any:
 
 def show2(element: NDArray[Any], dtype: DataType) -> Any:
     """Return the zarr v2 fill value of an element."""
+    if dtype.name in _AS_BYTES:
+        return b64encode(element.tobytes()).decode()
     if dtype.kind == "c":
         return _parts(element, dtype, show2)
     if dtype.kind == "f":
@@ -99,6 +107,8 @@ def _whole(value: Any, dtype: DataType) -> NDArray[Any]:
         if dtype.name == "uint64":
             raise binding.expected("64-bit unsigned integer", value) from None
         raise
+    if dtype.digits < 7:  # int2 and int4: a byte is stored, of which no bit is left to chance
+        return np.array(number, np.int8).view(dtype.array_dtype)
     return _converted(np.array(number, np.uint64 if dtype.kind == "u" else np.int64), dtype)
 
 
@@ -192,8 +202,6 @@ def packed(value: Any, size: int) -> bytes:
     Raises:
         InvalidArgument: it states none, or not so many.
     """
-    from base64 import b64decode
-
     try:
         data = b64decode(value, validate=True) if isinstance(value, str) else b""
     except ValueError:

@@ -35,7 +35,6 @@ class Several(NamedTuple):
                  would replace, and of the new one
     part         (the rest of a key after such a prefix) -> whether a chunk, or a shard, is called so
     pinned       (members, metadata) -> members that name this array, with all that its metadata says
-    url_refusal  (members) -> why the array has no URL, None where it has one
     """
 
     found: Callable[[Any, Any, Schema], Any]
@@ -44,7 +43,6 @@ class Several(NamedTuple):
     owned: Callable[[Any, Any, Any, str], list[str]]
     part: Callable[[str], bool]
     pinned: Callable[[Any, Any], Any]
-    url_refusal: Callable[[Any], str | None]
 
 
 class Beside(NamedTuple):
@@ -87,6 +85,7 @@ class Format(NamedTuple):
     codec_parse      (JSON object) -> the JSON object of a codec spec, checked and completed
     codec_merge      (JSON object, JSON object) -> that of the codec spec which satisfies both
     resized          (metadata, shape) -> metadata of another shape
+    url_refusal      (members) -> why the array has no URL, None where it has one
     defaults         the members of `metadata` that a spec always has, where defaults are asked for; None
                      where there is no such member
     several          for a format whose document describes several arrays; then parse_document gives all that
@@ -116,6 +115,7 @@ class Format(NamedTuple):
     codec_parse: Callable[[dict[str, Any]], dict[str, Any]]
     codec_merge: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
     resized: Callable[[Any, tuple[int, ...]], Any]
+    url_refusal: Callable[[Any], str | None]
     defaults: dict[str, Any] | None
     several: Several | None = None
     described: tuple[str, ...] = ("metadata",)

@@ -165,7 +165,8 @@ def _scales(parts: Constraints, schema: Schema) -> tuple[tuple[str, ...] | None,
         return None, parts.resolution
     assert found is not None
     scaled = [Unit(1.0, "") if unit is None else unit for unit in found]
-    return tuple(unit.base_unit for unit in scaled), tuple(unit.multiplier for unit in scaled)
+    numbers = tuple(unit.multiplier for unit in scaled) if scaled else parts.resolution
+    return tuple(unit.base_unit for unit in scaled), numbers
 
 
 def _compression(parts: Constraints, schema: Schema, itemsize: int) -> Constraint:
@@ -249,6 +250,10 @@ def schema(md: Metadata, members: Members, request: Schema | None = None) -> Sch
 def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
     """Return the metadata of another shape."""
     return replace(md, parts=md.parts._replace(shape=shape))
+
+
+def url_refusal(members: Members) -> None:
+    """Return None: every array has a URL."""
 
 
 # ---------------------------------------------------------------- codec specs

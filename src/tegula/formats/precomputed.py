@@ -40,8 +40,8 @@ from tegula.formats.precomputed_scales import (
     part,
     pinned,
     put,
-    url_refusal,
 )
+from tegula.formats.precomputed_scales import url_refusal as url_refusal  # a function of the format
 from tegula.formats.precomputed_sharding import choose_sharding
 from tegula.schema.choose import choose_chunk_grid, choose_chunk_shape, choose_read_write_chunk_grid
 from tegula.schema.codecspec import CodecSpec
@@ -447,6 +447,6 @@ PRECOMPUTED = gathered(
     DRIVER,
     "neuroglancer-precomputed",
     None,
-    Several(found, added, put, owned, part, pinned, url_refusal),
+    Several(found, added, put, owned, part, pinned),
     ("multiscale_metadata", "scale_metadata"),
 )

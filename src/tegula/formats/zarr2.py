@@ -389,6 +389,13 @@ def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
     return replace(md, shape=shape[: len(md.shape)])
 
 
+def url_refusal(members: Members) -> str | None:
+    """Return why an array has no URL, None where it has one."""
+    if members.key != ".zarray":
+        return "zarr2 URL syntax not supported with non-default metadata_key"
+    return zarr2_item.url_refusal("zarr2", members.field, members.open_as_void)
+
+
 # ---------------------------------------------------------------- codec specs
 
 

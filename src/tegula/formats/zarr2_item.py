@@ -38,6 +38,7 @@ __all__ = [
     "selected",
     "text_of",
     "to_json",
+    "url_refusal",
 ]
 
 Spelled: TypeAlias = str | tuple[tuple[str, str, tuple[int, ...] | None], ...]
@@ -249,6 +250,16 @@ def asked_json(name: str, void: bool) -> dict[str, Any]:
     ({'field': 'x'}, {'open_as_void': True})
     """
     return ({"field": name} if name else {}) | ({"open_as_void": True} if void else {})
+
+
+def url_refusal(scheme: str, name: str, void: bool) -> str | None:
+    """Return why what is asked for has no URL, None where it has one.
+
+    >>> url_refusal("zarr3", "", True)
+    'zarr3 URL syntax not supported with open_as_void specified'
+    """
+    told = "selected_field" if name else "open_as_void" if void else None
+    return None if told is None else f"{scheme} URL syntax not supported with {told} specified"
 
 
 def selected(found: Item, name: str, void: bool) -> Field:

@@ -483,6 +483,11 @@ def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:
     return replace(md, shape=shape[: len(md.shape)])
 
 
+def url_refusal(members: Members) -> str | None:
+    """Return why an array has no URL, None where it has one."""
+    return zarr2_item.url_refusal("zarr3", members.field, members.open_as_void)
+
+
 # ---------------------------------------------------------------- codec specs
 
 

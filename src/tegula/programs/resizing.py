@@ -24,7 +24,7 @@ from tegula.binding import dumps
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import List, Read, ReadMany, Write, WriteMany
-from tegula.errors import Aborted, FailedPrecondition, Indeterminate, Unimplemented, annotated
+from tegula.errors import Aborted, FailedPrecondition, Indeterminate, annotated
 from tegula.formats.layout import KeyRule
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, describe
@@ -40,6 +40,7 @@ from tegula.plan.bounds import (
 )
 from tegula.programs.chunked import fill_words
 from tegula.programs.retry import pause
+from tegula.record import replace
 from tegula.schema.schema import Schema
 from tegula.source import Chunked
 
@@ -67,8 +68,6 @@ async def resize(
         Aborted: others changed the document too often.
         Indeterminate: whether the document was changed can not be told.
     """
-    if source.layout.chain.field is not None:
-        raise Unimplemented("resizing one of several fields is not supported yet; open_as_void resizes all")
     key = source.path + form.metadata_key(members)
     where = describe(source.store, key)
     for attempt in range(ATTEMPTS):
@@ -99,7 +98,12 @@ async def resize(
             continue
         if outcome.applied:
             if not metadata_only:
-                await _sweep(source, key, outcome.generation, old, shape)
+                items, swept = source, members
+                if source.layout.chain.field is not None:  # the other fields are cut, too
+                    swept = members._replace(field="", open_as_void=True)
+                    items = replace(source, layout=form.layout(current, swept))
+                before, after = (form.layout(each, swept).shape for each in (current, changed))
+                await _sweep(items, key, outcome.generation, before, after)
             return changed
     raise Aborted(f"resizing {where} lost the race against other writers {ATTEMPTS} times")
 

@@ -136,7 +136,7 @@ class ChunkLayout:
         >>> ChunkLayout(chunk_shape=[64, 64], write_chunk_elements_soft_constraint=10**6).write_chunk
         ChunkLayout.Grid({'elements_soft_constraint': 1000000, 'shape': [64, 64]})
         """
-        return self.grid("write").copy()
+        return self._shown("write")
 
     @property
     def read_chunk(self) -> ChunkGrid:
@@ -150,7 +150,7 @@ class ChunkLayout:
         >>> layout.read_chunk.shape, layout.write_chunk.shape
         ((32, 32), (256, 256))
         """
-        return self.grid("read").copy()
+        return self._shown("read")
 
     @property
     def codec_chunk(self) -> ChunkGrid:
@@ -160,7 +160,7 @@ class ChunkLayout:
         >>> ChunkLayout(codec_chunk_shape=[8, 8, 8]).codec_chunk
         ChunkLayout.Grid({'shape': [8, 8, 8]})
         """
-        return self.grid("codec").copy()
+        return self._shown("codec")
 
     @property
     def write_chunk_template(self) -> IndexDomain:
@@ -185,6 +185,13 @@ class ChunkLayout:
         { [10, 74), [0, 32) }
         """
         return self._template("read")
+
+    def _shown(self, usage: str) -> ChunkGrid:
+        """Return a copy of the constraints on the chunks of a usage; there rank 0 is none."""
+        made = self.grid(usage).copy()
+        if made._rank == 0:
+            made._rank = None
+        return made
 
     def grid(self, usage: str) -> ChunkGrid:
         """Return the constraints on the chunks of a usage (``"write" "read" "codec"``): not to be changed.

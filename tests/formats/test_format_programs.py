@@ -1,0 +1,120 @@
+"""Programs about what formats hold at their edges: each runs under tensorstore 0.1.86 and under tegula.
+
+Every statement must say the same, documents and bytes included.
+"""
+
+# ruff: noqa: E501 - programs are lines
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tegula as ts
+from tests.api.both import assert_same
+
+pytestmark = pytest.mark.peers
+
+URLS = """
+files = "file:///tmp/a/"
+ts.Spec({"driver": "zarr", "kvstore": files, "metadata_key": ".zarray"}).url
+ts.Spec({"driver": "zarr", "kvstore": files, "metadata_key": "k"}).url
+ts.Spec({"driver": "zarr", "kvstore": files, "metadata_key": "k", "field": "x"}).url
+ts.Spec({"driver": "zarr", "kvstore": files, "field": "x"}).url
+ts.Spec({"driver": "zarr", "kvstore": files, "open_as_void": True}).url
+ts.Spec({"driver": "zarr3", "kvstore": files, "field": "x"}).url
+ts.Spec({"driver": "zarr3", "kvstore": files, "open_as_void": True}).url
+ts.Spec({"driver": "cast", "dtype": "int8", "base": {"driver": "zarr3", "kvstore": files, "field": "x"}}).url
+two = [["x", "|i1"], ["y", "<i2"]]
+ts.open(zarr2(metadata={"shape": [2], "chunks": [2], "dtype": two}, field="y"), create=True).result().url
+"""
+
+SMALL_NUMBERS = """
+def grid(n): return {"name": "regular", "configuration": {"chunk_shape": [n]}}
+def kept(s): return [(k, s.kvstore[k]) for k in s.kvstore.list().result() if k[:1] in b"c01"]
+def shown(spec, fill, **more):
+    s = ts.open({**spec, "context": {}}, create=True).result()
+    before = s.fill_value.tobytes(), s.read().result().tobytes()
+    s[1] = 1
+    return before, s.kvstore["zarr.json" if spec["driver"] == "zarr3" else ".zarray"], kept(s), s.read().result().tobytes()
+[shown(zarr3(metadata={"shape": [4], "data_type": t, "chunk_grid": grid(2), "fill_value": f}), f) for t in ("int2", "int4") for f in (1, -1, -2, 0)]
+[shown(zarr2(metadata={"shape": [4], "chunks": [2], "dtype": t, "compressor": None, "fill_value": f}), f) for t in ("int2", "int4") for f in (1, -1, -2, 0)]
+[shown(zarr2(metadata={"shape": [4], "chunks": [2], "dtype": "float4_e2m1fn", "compressor": None, "fill_value": f}), f) for f in ("AA==", "Dw==", "/w==")]
+shown(zarr2(metadata={"shape": [4], "chunks": [2], "dtype": "float4_e2m1fn", "compressor": None, "fill_value": 1}), 1)
+shown(zarr2(metadata={"shape": [4], "chunks": [2], "dtype": "float4_e2m1fn", "compressor": None, "fill_value": "AAA="}), 1)
+"""
+
+RANK_0 = """
+a = ts.open(zarr3(metadata={"shape": [], "data_type": "int8"}), create=True).result()
+a.chunk_layout, a.chunk_layout.read_chunk.shape, a.chunk_layout.write_chunk.rank, a.chunk_layout.grid_origin
+n5 = {"driver": "n5", "kvstore": "memory://", "metadata": {"dimensions": [], "blockSize": [], "dataType": "int8", "units": []}}
+n = ts.open(n5, create=True).result()
+n.kvstore["attributes.json"], n.spec(), n.dimension_units
+ts.ChunkLayout(rank=0).read_chunk.shape, ts.ChunkLayout(rank=0, read_chunk_elements=5).read_chunk.elements
+"""
+
+FIELDS = """
+two = [["a", "<u2", [2]], ["b", "|i1"]]
+c = ts.Context()
+a = ts.open(zarr2(metadata={"shape": [5], "chunks": [2], "dtype": two}, field="a"), create=True, context=c).result()
+b = ts.open(zarr2(field="b"), context=c).result()
+a.write(np.arange(10, dtype=np.uint16).reshape(5, 2)).result(), b.write(np.arange(5, dtype=np.int8)).result()
+a.resize(exclusive_max=[None, None]).result().domain
+a.resize(exclusive_max=[3, None]).result()
+b.resize(exclusive_max=[3]).result()
+a.resize(exclusive_max=[3, 2], resize_tied_bounds=True).result()
+a.resize(exclusive_max=[None, 3], resize_tied_bounds=True).result()
+a.resize(exclusive_max=[7, None], shrink_only=True, resize_tied_bounds=True).result()
+a.resize(exclusive_max=[3, None], expand_only=True, resize_tied_bounds=True).result()
+a.resize(exclusive_max=[4, None], resize_tied_bounds=True).result().read().result().tolist()
+b.resolve().result().read().result()
+[k for k in a.kvstore.list().result() if k[:1] != b"."]
+b.resize(exclusive_max=[6], resize_tied_bounds=True).result().read().result()
+ts.open(zarr2(open_as_void=True), context=c).result().resize(exclusive_max=[2, None]).result().domain
+one = ts.open(zarr2(metadata={"shape": [5], "chunks": [2], "dtype": [["b", "|i1"]]}, field="b"), create=True, context=ts.Context()).result()
+one.resize(exclusive_max=[3]).result().domain
+"""
+
+
+@pytest.mark.parametrize("program", [URLS, SMALL_NUMBERS, RANK_0, FIELDS])
+def test_programs_say_the_same_as_under_tensorstore_0_1_86(program: str) -> None:
+    assert_same(program)
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3", "shards"])
+def test_a_field_that_is_cut_is_cut_with_the_others(driver: str) -> None:
+    """Resizing through one field takes away what the others had outside, too."""
+    spec: dict[str, object] = {"driver": driver[:5] if driver == "zarr3" else "zarr", "kvstore": "memory://"}
+    if driver == "zarr":
+        metadata: dict[str, object] = {
+            "shape": [6, 5],
+            "chunks": [4, 4],
+            "dtype": [["a", "<i2"], ["b", "|i1"]],
+        }
+    else:
+        fields = [{"name": "a", "data_type": "int16"}, {"name": "b", "data_type": "int8"}]
+        shards = [{"name": "sharding_indexed", "configuration": {"chunk_shape": [2, 2], "codecs": ["bytes"]}}]
+        metadata = {
+            "shape": [6, 5],
+            "data_type": {"name": "struct", "configuration": {"fields": fields}},
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [4, 4]}},
+            "codecs": shards if driver == "shards" else ["bytes"],
+        }
+        spec["driver"] = "zarr3"
+    context = ts.Context()
+    a = ts.open({**spec, "metadata": metadata, "field": "a"}, create=True, context=context).result()
+    b = ts.open({**spec, "field": "b"}, context=context).result()
+    first, second = (
+        np.arange(1, 31, dtype=np.int16).reshape(6, 5),
+        np.arange(1, 31, dtype=np.int8).reshape(6, 5),
+    )
+    a.write(first).result()
+    b.write(second).result()
+    before = a.kvstore.list().result()
+    with pytest.raises(ValueError, match="would affect other fields"):
+        a.resize(exclusive_max=[3, 5]).result()
+    assert a.kvstore.list().result() == before
+    a.resize(exclusive_max=[3, 5], resize_tied_bounds=True).result()
+    b = b.resolve().result().resize(exclusive_max=[6, 5], resize_tied_bounds=True).result()
+    first[3:], second[3:] = 0, 0
+    assert (a.resolve().result().read().result() == first).all()
+    assert (b.read().result() == second).all()

@@ -69,6 +69,11 @@ class Minishards(Record):
         put(self, "index_bytes", ENTRY << self.mini)
         put(self, "_bits", bits_of(self.grid))
 
+    @property
+    def chunks(self) -> int:
+        """How many chunks the grid has."""
+        return prod(self.grid)
+
     # ------------------------------------------------------------ numbers
 
     def numbers(self, cells: NDArray[np.int64]) -> NDArray[np.uint64]:

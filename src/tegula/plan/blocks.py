@@ -18,8 +18,10 @@ __all__ = [
     "Box",
     "Grain",
     "block_rows",
+    "cut",
     "far_pace",
     "far_width",
+    "shards_at_once",
     "span_count",
     "tile_bytes",
     "tiles",
@@ -30,6 +32,7 @@ BLOCK_BYTES = 2 << 20
 BLOCK_ROWS = 256
 EXPANDED_ROWS = 2048  # rows whose columns are made by one kernel call, and stay in a core's cache
 TILE_BYTES = 16 << 20
+SHARD_FLIGHT = 256 << 20  # a shard is written at once: as many are made at a time as hold this together
 FAR_ROWS = 128  # a far store is asked for many chunks at once: what a request costs is waiting
 FAR_BYTES = 8 << 20
 FAR_FLIGHT = 128 << 20
@@ -83,6 +86,15 @@ def span_count(rows: int, chunk_bytes: int, width: int) -> int:
     return max(1, min(32 * width, rows * chunk_bytes // SPAN_BYTES))
 
 
+def shards_at_once(width: int, shard_bytes: int) -> int:
+    """Return how many shards of that length, of at most `width`, are made at a time.
+
+    >>> shards_at_once(3, 1 << 20), shards_at_once(3, 100 << 20), shards_at_once(3, 1 << 30)
+    (3, 2, 1)
+    """
+    return max(1, min(width, SHARD_FLIGHT // max(1, shard_bytes)))
+
+
 def tile_bytes(limit: int | None = None) -> int:
     """Return how large a tile should be, under a limit of bytes in flight.
 
@@ -115,15 +127,26 @@ def tiles(
         room = budget // max(1, prod(size))
         if room > 1:
             size[dim] = period * min(room, -(-(upper[dim] - lower[dim]) // period) + 1)
+    steps = [
+        (step, phase) if step < high - low else (max(1, high - low), low)
+        for low, high, step, (_, phase) in zip(lower, upper, size, grains, strict=True)
+    ]
+    return cut(lower, upper, steps)
+
+
+def cut(lower: Sequence[int], upper: Sequence[int], grains: Sequence[Grain]) -> list[Box]:
+    """Cut a box at all edges of its grains.
+
+    >>> cut((1,), (9,), ((4, 0),))
+    [((1,), (4,)), ((4,), (8,)), ((8,), (9,))]
+    """
     lines = [
         list(pairwise(_edges(low, high, step, phase)))
-        for low, high, step, (_, phase) in zip(lower, upper, size, grains, strict=True)
+        for low, high, (step, phase) in zip(lower, upper, grains, strict=True)
     ]
     return [(tuple(a for a, _ in box), tuple(b for _, b in box)) for box in product(*lines)]
 
 
 def _edges(low: int, high: int, step: int, phase: int) -> list[int]:
-    if step >= high - low:
-        return [low, high]
     first = low + step - (low - phase) % step
     return [low, *range(first, high, step), high]

@@ -17,7 +17,7 @@ from tegula.plan.blocks import block_rows, tile_bytes
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
-__all__ = ["cell_bytes", "limit_of", "need", "reading_bytes", "shard_bytes", "writing_bytes"]
+__all__ = ["cell_bytes", "limit_of", "need", "reading_bytes", "shard_bytes", "shard_size", "writing_bytes"]
 
 
 def reading_bytes(chain: CodecChain, rows: int, slab: bool = False) -> int:
@@ -40,15 +40,22 @@ def writing_bytes(chain: CodecChain, rows: int) -> int:
 def shard_bytes(source: Chunked) -> int:
     """Return what changing one Neuroglancer shard takes: what was stored, its pieces, and the new one.
 
-    Nothing where chunks are not put into such shards.  How many chunks a shard has is a guess where they are
-    dealt out by a hash: as many as come to each.
+    Nothing where chunks are not put into such shards.
+    """
+    return 3 * shard_size(source)
+
+
+def shard_size(source: Chunked) -> int:
+    """Return how long a Neuroglancer shard may be, 0 where chunks are not put into such shards.
+
+    How many chunks a shard has is a guess where they are dealt out by a hash: as many as come to each.
     """
     rule = source.layout.minishards
     if rule is None:
         return 0
-    total, box = prod(rule.grid), rule.box
-    count = -(-total >> min(rule.shard, 63)) if box is None else prod(box)
-    return 3 * min(total, max(1, count)) * source.layout.chain.nbytes
+    box = rule.box
+    count = -(-rule.chunks >> min(rule.shard, 63)) if box is None else prod(box)
+    return min(rule.chunks, max(1, count)) * source.layout.chain.nbytes
 
 
 def _stored(chain: CodecChain) -> int:

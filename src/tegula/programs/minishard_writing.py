@@ -1,7 +1,8 @@
-"""Write Neuroglancer shards: whole ones blindly, others on condition.
+"""Write Neuroglancer shards: whole ones blindly, others on condition, each of them once.
 
-Writing groups the rows of a table by shard.  A shard that is covered entirely is written without being read;
-any other is read, its chunks replaced or merged, and written back only if it is still what was read.
+What is written is grouped by shard.  A shard that is covered entirely is written without being read; any
+other is read, its chunks replaced or merged, and written back only if it is still what was read.  Chunks that
+are covered are encoded before that, and may come from several arrays (`tegula.programs.copying_shards`).
 
 Law: equals writing whole shards (`Minishards.pieces`, `pack`), whatever else writes.
 """
@@ -21,60 +22,139 @@ from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
 from tegula.errors import TegulaError
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import EXPANDED_ROWS
-from tegula.plan.table import Block, Table
+from tegula.plan.blocks import EXPANDED_ROWS, shards_at_once
+from tegula.plan.budget import shard_size
+from tegula.plan.table import Block
 from tegula.programs.frontier import update_many
 from tegula.programs.minishards import about_index, where
 from tegula.programs.room import within
 from tegula.programs.writing import Writing, encode_rows, merge_row, placed
-from tegula.record import Record
+from tegula.record import Record, replace
+from tegula.source import Chunked
 
-__all__ = ["write_minishards"]
+__all__ = ["Part", "part_of", "shard_key", "write_minishards", "write_shard"]
 
 
-async def write_minishards(job: Writing, table: Table, width: int) -> None:
-    """Write all rows of a table, shard by shard, at most `width` shards at a time."""
+async def write_minishards(job: Writing, width: int) -> None:
+    """Write all rows of a job, shard by shard, at most `width` shards at a time."""
     source = job.source
     rule = source.layout.minishards
     assert rule is not None
     rule.admit()
-    block = table.expand()
-    numbers = rule.numbers(block.cells)
-    shards, _ = rule.places(numbers)
-    order = np.lexsort((numbers, shards))
+    every = part_of(job)
+    shards, _ = rule.places(every.numbers)
+    order = np.lexsort((every.numbers, shards))
     sorted_ = shards[order]
     edges = [0, *(np.flatnonzero(sorted_[1:] != sorted_[:-1]) + 1).tolist(), len(order)]
+    whole = covers_all(rule, every)
     calls = []
     for first, last in pairwise(edges):
-        rows = order[first:last]
+        part = every.rows(order[first:last])
         shard = int(sorted_[first])
-        edit = _Edit(job, rule, table, block[rows], numbers[rows], source.path + rule.key(shard))
-        covers = len(rows) == rule.count(shard) and bool(edit.block.whole.all())
-        calls.append(Call(within, job.room, Call(_write_shard, edit, covers)))
-    await All(calls, limit=width)
+        covers = whole or covers_shard(rule, shard, part)
+        calls.append(Call(within, job.room, Call(_write_part, source, shard, part, covers)))
+    await All(calls, limit=shards_at_once(width, shard_size(source)))
 
 
-async def _write_shard(edit: _Edit, covers: bool) -> None:
-    source = edit.job.source
+async def _write_part(source: Chunked, shard: int, part: Part, covers: bool) -> None:
+    try:
+        pieces = await Compute(Call(part.encoded), source.compute)
+    except TegulaError as error:
+        raise placed(error, source, [shard_key(source, shard)]) from error
+    rest = part.rest()
+    await write_shard(source, shard, pieces, [] if rest is None else [rest], covers)
+
+
+async def write_shard(
+    source: Chunked, shard: int, pieces: dict[int, Any], parts: Sequence[Part], covers: bool
+) -> None:
+    """Write one shard: encoded chunks by number (None: to be deleted), and parts of chunks to be merged.
+
+    `covers`: those are all chunks that it may have, so that it need not be read.
+    """
+    rule, key = source.layout.minishards, shard_key(source, shard)
+    assert rule is not None
+    edit = _Edit(source, rule, key, pieces, parts)
     try:
         if covers:
             value = await Compute(Call(edit.made, None), source.compute)
-            await WriteMany(source.store, [edit.key], [value])
+            pieces.clear()  # they are in the value
+            await WriteMany(source.store, [key], [value])
         else:
-            await update_many(source.store, [edit.key], edit, within=source.compute)
+            await update_many(source.store, [key], edit, within=source.compute)
     except TegulaError as error:
-        raise placed(error, source, [edit.key]) from error
+        raise placed(error, source, [key]) from error
+
+
+def shard_key(source: Chunked, shard: int) -> str:
+    """Return the key of a shard."""
+    rule = source.layout.minishards
+    assert rule is not None
+    return source.path + rule.key(shard)
+
+
+class Part(Record, eq=False):
+    """Some rows of a job: chunks, or parts of them, with their `numbers` uint64[n]."""
+
+    job: Writing
+    block: Block
+    numbers: NDArray[np.uint64]
+
+    def rows(self, rows: NDArray[Any]) -> Part:
+        """Return some of the rows."""
+        return replace(self, block=self.block[rows], numbers=self.numbers[rows])
+
+    def encoded(self) -> dict[int, Any]:
+        """Return the stored bytes of the chunks that are covered, by number; None for the fill value."""
+        arena = Arena()
+        found: dict[int, Any] = {}
+        numbers = self.numbers.tolist()
+        full = self.block.whole != 0
+        for at in range(0, len(numbers), EXPANDED_ROWS):
+            whole = (np.flatnonzero(full[at : at + EXPANDED_ROWS]) + at).tolist()
+            if whole:
+                made = encode_rows(self.job, self.job.table, self.block, whole, arena)
+                found.update((numbers[row], piece) for row, piece in zip(whole, made, strict=True))
+        return found
+
+    def rest(self) -> Part | None:
+        """Return the rows that are parts of chunks, None where there are none."""
+        partial = np.flatnonzero(self.block.whole == 0)
+        return self.rows(partial) if len(partial) else None
+
+    def merge(self, held: dict[int, Any], key: str) -> None:
+        """Merge all rows into the stored bytes of the chunks of a shard."""
+        for row, number in enumerate(self.numbers.tolist()):
+            name = where(self.job.source, key, number)
+            held[number] = merge_row(self.job, self.job.table, self.block, row, held.get(number), name)
+
+
+def part_of(job: Writing) -> Part:
+    """Return all rows of a job."""
+    rule = job.source.layout.minishards
+    assert rule is not None
+    block = job.table.expand()
+    return Part(job, block, rule.numbers(block.cells))
+
+
+def covers_all(rule: Minishards, part: Part) -> bool:
+    """Return whether a part covers every chunk of the grid."""
+    return len(part.numbers) == rule.chunks and bool(part.block.whole.all())
+
+
+def covers_shard(rule: Minishards, shard: int, part: Part) -> bool:
+    """Return whether a part, which lies in one shard, covers every chunk that the shard may have."""
+    return len(part.numbers) == rule.count(shard) and bool(part.block.whole.all())
 
 
 class _Edit(Record, eq=False):
     """Replace chunks of one shard: the pure half of read-modify-write."""
 
-    job: Writing
+    source: Chunked
     rule: Minishards
-    table: Table
-    block: Block
-    numbers: NDArray[np.uint64]
     key: str
+    pieces: dict[int, Any]
+    parts: Sequence[Part]
 
     def __call__(self, rows: Sequence[int], values: Sequence[Any]) -> list[Any]:
         """Return the new value of the shard for its stored one (None: missing), as `update_many` asks."""
@@ -82,23 +162,13 @@ class _Edit(Record, eq=False):
 
     def made(self, value: Any) -> Any:
         """Return the new value of the shard, None where nothing is in it."""
-        job, arena = self.job, Arena()
         held: dict[int, Any] = {}
         if value is not None:
             try:
                 held.update(self.rule.pieces(value))
             except TegulaError as error:
-                raise about_index(job.source, self.key, error) from None
-        numbers = self.numbers.tolist()
-        full = self.block.whole != 0
-        for at in range(0, len(numbers), EXPANDED_ROWS):
-            whole = (np.flatnonzero(full[at : at + EXPANDED_ROWS]) + at).tolist()
-            if whole:
-                made = encode_rows(job, self.table, self.block, whole, arena)
-                for row, piece in zip(whole, made, strict=True):
-                    held[numbers[row]] = piece
-        for row in np.flatnonzero(~full).tolist():
-            number = numbers[row]
-            name = where(job.source, self.key, number)
-            held[number] = merge_row(job, self.table, self.block, row, held.get(number), name)
+                raise about_index(self.source, self.key, error) from None
+        held.update(self.pieces)
+        for part in self.parts:
+            part.merge(held, self.key)
         return self.rule.pack({number: piece for number, piece in held.items() if piece is not None})

@@ -41,7 +41,7 @@ from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import Memory, collect, collect_slab, memory, slab_pays
 from tegula.programs.chunked import fill_value, fill_words
 from tegula.programs.frontier import update_many
-from tegula.record import Record
+from tegula.record import Record, replace
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
@@ -53,6 +53,7 @@ __all__ = [
     "encoded",
     "generations_of",
     "known_words",
+    "laid_out",
     "merge_row",
     "placed",
     "remembered",
@@ -135,32 +136,40 @@ async def _write_chunked(
         if parts is not None:
             await write_few(source, parts, data)
             return
-    if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
-        data = np.ascontiguousarray(data)
-    origin = memory(data)
-    part = partition(on_grid(view), layout.chunk_shape, limits=layout.limits)
-    table = bind(part, c_strides(layout.chunk_shape, chain.order), origin.strides)
-    chunk_bytes = chain.nbytes
-    slab = slab_pays(len(table), chunk_bytes)
     limit = counted or source.memory
-    rows, count = block_rows(chunk_bytes, limit and limit.size), span_count(len(table), chunk_bytes, width)
-    if is_far(source.store):
-        rows, count, width = far_pace(len(table), chunk_bytes, limit and limit.size)
-    room = None
+    job = laid_out(source, view, data, limit)
+    table, chunk_bytes = job.table, chain.nbytes
     if limit is not None and counted is None:
-        needed = writing_bytes(chain, min(rows, len(table))) + shard_bytes(source)
-        room = Room(limit.pool, limit.size, needed)
-    job = Writing(source, chain, origin, table, rows, slab, [], room, layout.clipped is not None)
+        needed = writing_bytes(chain, min(job.block_rows, len(table))) + shard_bytes(source)
+        job = replace(job, room=Room(limit.pool, limit.size, needed))
     if layout.minishards is not None:
         from tegula.programs.minishard_writing import write_minishards
 
-        await write_minishards(job, table, width)
+        await write_minishards(job, width)
         return
+    count = span_count(len(table), chunk_bytes, width)
+    if is_far(source.store):
+        _, count, width = far_pace(len(table), chunk_bytes, limit and limit.size)
     spans = table.spans(count)
     if len(spans) == 1:
         await _write_span(job, spans[0])
     else:
         await All([Call(_write_span, job, span) for span in spans], limit=width)
+
+
+def laid_out(source: Chunked, view: View, data: NDArray[Any], limit: MemoryLimit | None) -> Writing:
+    """Return the rows by which `data` is written into a view of chunks that are stored one by one."""
+    layout, chain = source.layout, source.layout.chain
+    if any(step % data.itemsize for step in data.strides) or not data.flags.aligned:
+        data = np.ascontiguousarray(data)
+    origin = memory(data)
+    part = partition(on_grid(view), layout.chunk_shape, limits=layout.limits)
+    table = bind(part, c_strides(layout.chunk_shape, chain.order), origin.strides)
+    rows = block_rows(chain.nbytes, limit and limit.size)
+    if is_far(source.store):
+        rows, _, _ = far_pace(len(table), chain.nbytes, limit and limit.size)
+    slab = slab_pays(len(table), chain.nbytes)
+    return Writing(source, chain, origin, table, rows, slab, [], None, layout.clipped is not None)
 
 
 async def _write_span(job: Writing, span: Table) -> None:

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 
 import tegula as ts
+from tegula.effects.effect import Call
 from tegula.effects.handler import decode_each, handled, stacked
 from tegula.effects.storage import Decoded, Read, ReadMany
 from tegula.errors import DataLoss, FailedPrecondition
 from tegula.kv.spec import StoreRef
-from tegula.programs import entries, entry
+from tegula.programs import entries, entry, shard_index
 from tegula.programs.reading import read
 from tegula.programs.retry import Retry
 from tegula.programs.writing import write
@@ -210,6 +211,37 @@ def test_planted_trust_in_what_an_old_index_lacks_is_found(monkeypatch: pytest.M
 
     by_range = entry._entry_by_range
     monkeypatch.setattr(entry, "_entry_by_range", current)
+    kind = Faults(latency=20)
+    assert any(attack(seeded(s), faults=kind, native=True, memory="indices")[1] for s in SEEDS)
+
+
+def test_planted_trust_in_what_is_remembered_of_a_shard_in_a_shard_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The planted bug: the index of a shard in a shard is used whatever its generation is."""
+
+    async def trusting(source: Any, places: Any) -> Any:
+        array, load = source.inner_indices[0], Call(shard_index.load_inner, source, places, None)
+        found = await Decoded(array, places.cells, load, source.shelf, -math.inf)
+        return [index if index.spans is not None else None for index in found]
+
+    for module in (entry, entries):
+        monkeypatch.setattr(module, "inner_indices", trusting)
+    kind = Faults(latency=20)
+    assert any(attack(seeded(s), faults=kind, native=True, memory="indices")[1] for s in SEEDS)
+
+
+def test_planted_memory_of_what_is_no_index_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: what lies where the index of a replaced shard in a shard lay is remembered as one."""
+
+    def believing(sharding: Any, places: Any, requests: Any, answers: Any, asker: Any) -> Any:
+        seen = [answers.generations[n] for n in requests.request.tolist()]
+        firsts = {owner: at for at, owner in reversed(list(enumerate(places.owners.tolist())))}
+        there = [seen[firsts[owner]] if owner in firsts else b"" for owner in range(len(places.keys))]
+        return decoded(sharding, replace(places, generations=there), requests, answers, asker)
+
+    decoded = shard_index._inner_decoded
+    monkeypatch.setattr(shard_index, "_inner_decoded", believing)
     kind = Faults(latency=20)
     assert any(attack(seeded(s), faults=kind, native=True, memory="indices")[1] for s in SEEDS)
 

@@ -10,6 +10,8 @@ Sources are values: they name stores and arrays, they do no I/O.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from operator import floordiv
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
@@ -53,7 +55,8 @@ class Chunked(Record, eq=False):
     `keep_fill`: chunks equal to the fill value are stored all the same.  `memory` bounds the bytes in
     flight; `compute` stands for the limit on encoding and decoding (None: what the process shares).
     `chunks` names the chunks for caches, those that can be read without their neighbours; None where none
-    are kept.  `indices` names the indices of an array's shards, and `shelf` stands for what keeps them.
+    are kept.  `indices` names the indices of an array's shards, `inner_indices` those of shards in shards,
+    level by level, and `shelf` stands for what keeps them.
     """
 
     store: StoreRef
@@ -67,10 +70,12 @@ class Chunked(Record, eq=False):
     compute: object = None
     chunks: ChunkSet | None = derived()
     indices: ChunkSet | None = derived()
+    inner_indices: tuple[ChunkSet, ...] = derived()
     shelf: object = derived()
 
     def __post_init__(self) -> None:
         chunks = indices = None
+        inner: list[ChunkSet] = []
         layout = self.layout
         rule, levels, finest = layout.keys, layout.chain.levels, layout.chain.finest
         path, minishards = self.path, layout.minishards
@@ -86,6 +91,11 @@ class Chunked(Record, eq=False):
         if levels:
             large = grid_bits(layout.shape, layout.chunk_shape)
             indices = ChunkSet(self.store, path, named, layout.chain, large)
+            for (outer, _, _), (_, within, _) in pairwise(levels):
+                chain = outer.inner
+                bits = grid_bits(layout.shape, chain.chunk_shape)
+                per_key = tuple(map(floordiv, levels[0].within, within))
+                inner.append(ChunkSet(self.store, path, named, chain, bits, per_key))
         elif minishards is not None:
             places = (bits_for(minishards.shard), bits_for(minishards.mini))
             indices = ChunkSet(self.store, path, ShardBoxes(minishards, True), minishards, places)
@@ -94,6 +104,7 @@ class Chunked(Record, eq=False):
             shelf = self.cache if getattr(self.cache, "total_bytes_limit", 0) else Shelf()
         object.__setattr__(self, "chunks", chunks)
         object.__setattr__(self, "indices", indices)
+        object.__setattr__(self, "inner_indices", tuple(inner))
         object.__setattr__(self, "shelf", shelf)
 
     @property

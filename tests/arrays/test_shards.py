@@ -222,3 +222,50 @@ def test_an_index_is_read_once(tmp_path: Path) -> None:
     (entries,) = asked(store[:64, :64])
     assert [stop - start for start, stop in entries] == [4096, 4096]
     assert asked(store[200, 200]) == [[(-(64 * 16 + 4), None)]]
+
+
+def test_the_index_of_a_shard_in_a_shard_is_read_once(tmp_path: Path) -> None:
+    """So are those of the shards in it, neighbours together; those of a replaced shard are read again."""
+    inner = {"chunk_shape": [32, 32], "codecs": ["bytes"]}
+    codecs = [{"name": "sharding_indexed", "configuration": inner}]
+    store = sharded(tmp_path, [256, 256], [256, 256], [128, 128], codecs=codecs)
+    store[...] = 7
+    outer, middle, entry = (each[0] for each in asked(store[0, 0]))
+    assert outer == (-(4 * 16 + 4), None)
+    assert [stop - start for start, stop in (middle, entry)] == [16 * 16 + 4, 2048]
+    assert [stop - start for ((start, stop),) in asked(store[40, 70])] == [2048]
+    indices, entries = asked(store[:96, 120:136])  # the two upper ones: of one the index is known
+    assert [stop - start for start, stop in indices] == [16 * 16 + 4]
+    assert len(asked(store[:96, 120:136])) == 1
+    indices, entries = asked(store[96:160, 96:160])
+    assert len(indices) == 2  # of the two lower ones, and they do not touch
+    assert len(entries) == 4
+    assert len(asked(store[96:160, 96:160])) == 1
+    other = sharded(tmp_path / "other", [256, 256], [256, 256], [128, 128], codecs=codecs)
+    now = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256)
+    other[:, :160] = now[:, :160]
+    os.replace(tmp_path / "other" / "a" / "c" / "0" / "0", tmp_path / "a" / "c" / "0" / "0")
+    assert store[40, 70].read().result() == now[40, 70]
+    assert (store[96:160, 96:160].read().result() == now[96:160, 96:160]).all()
+    assert not store[:, 160:].read().result().any()  # what an index that is remembered has, and the shard not
+    os.unlink(tmp_path / "a" / "c" / "0" / "0")
+    assert not store[40, 70].read().result()
+    assert not store.read().result().any()
+
+
+def test_indices_of_shards_in_shards_share_a_pool(tmp_path: Path) -> None:
+    """A cache pool keeps them for all handles of its context, three levels down."""
+    codecs: Any = ["bytes", "gzip"]
+    for shape in ([8, 8], [32, 32]):
+        codecs = [{"name": "sharding_indexed", "configuration": {"chunk_shape": shape, "codecs": codecs}}]
+    context = ts.Context({"cache_pool": {"total_bytes_limit": 10_000_000}})
+    store = sharded(tmp_path, [300, 300], [256, 256], [128, 128], codecs=codecs, context=context)
+    values = np.random.default_rng(1).integers(0, 1000, (300, 300)).astype(np.uint16)
+    store.write(values).result()
+    spec = {"driver": "zarr3", "kvstore": f"file://{tmp_path}/a/", "recheck_cached_data": False}
+    first, second = (ts.open(spec, context=context).result() for _ in range(2))
+    assert len(asked(first[5, 5])) == 4
+    assert len(asked(second[9, 20])) == 1
+    assert len(asked(second[40, 5])) == 2
+    assert (second[3:290:7, 250:270].read().result() == values[3:290:7, 250:270]).all()
+    assert (first.read().result() == values).all()

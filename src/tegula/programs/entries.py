@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -31,7 +32,7 @@ from tegula.kv.spec import ByteRange, is_far
 from tegula.plan.blocks import BLOCK_BYTES, FAR_BYTES, block_rows, far_pace
 from tegula.plan.ranges import GAP, coalesce
 from tegula.plan.refine import Entries, RowError, index_ranges, refine
-from tegula.programs.shard_index import ANY, ShardNames, indices_of
+from tegula.programs.shard_index import ANY, Index, Places, ShardNames, indices_of, inner_indices
 from tegula.record import Record
 from tegula.source import ALWAYS, Chunked
 
@@ -130,9 +131,12 @@ class _Values(Record, eq=False):
     held: Sequence[Buffer | None]
 
 
-def _whole(size: int, wanted: int, entries: int, most: int) -> bool:
-    """Whether a shard of so many decoded bytes is better read whole; `most` bytes are read at once."""
-    return size <= SMALL or (size <= most and 2 * wanted >= entries)
+def _whole(size: int, wanted: int, finest: int, most: int) -> bool:
+    """Whether a shard of so many decoded bytes is better read whole; `most` bytes are read at once.
+
+    `wanted` of the `finest` chunks in it are asked for.
+    """
+    return size <= SMALL or (size <= most and 2 * wanted >= finest)
 
 
 async def fetch_entries(
@@ -150,7 +154,8 @@ async def fetch_entries(
     count = np.bincount(owners, minlength=len(keys)).tolist()
     pace = pace or Pace()
     most = pace.size or BLOCK_BYTES
-    whole = [_whole(layout.chain.nbytes, each, levels[0].sharding.entries, most) for each in count]
+    finest = prod(levels[0].within)
+    whole = [_whole(layout.chain.nbytes, each, finest, most) for each in count]
     await _fetch_lot(_Job(source, levels, sink, pace), lot, whole, ANY)
 
 
@@ -191,8 +196,8 @@ async def _fetch_lot(
         for depth in range(1, len(job.levels)):
             sharding = job.levels[depth].sharding
             starts, stops = index_ranges(sharding, entries)
-            stored = await _fetch(job, values, entries.owners, starts, stops, torn)
-            entries = await Compute(Call(_deeper, job, lot, depth, entries, stored), source.compute)
+            inner = await _inner(job, lot, values, depth, entries, starts, stops, torn)
+            entries = await Compute(Call(_deeper, job, lot, depth, entries, inner), source.compute)
         await _confirm(job, lot, indices, entries, me, torn)
         await _fetch_rows(job, lot, values, entries, torn)
     except RowError as fault:
@@ -232,13 +237,59 @@ def _top(job: _Job, lot: Lot, held: Sequence[Any], indices: Sequence[Any]) -> En
     return refine(level.sharding, shards, spans, level.numbers(lot.cells))
 
 
-def _deeper(job: _Job, lot: Lot, depth: int, entries: Entries, stored: Sequence[Any]) -> Entries:
-    """Return the entries of all rows one level further down, given the stored indices."""
+async def _inner(
+    job: _Job,
+    lot: Lot,
+    values: _Values,
+    depth: int,
+    entries: Entries,
+    starts: Ints,
+    stops: Ints,
+    torn: set[int],
+) -> list[Any]:
+    """Return the indices of entries that are shards, None where a value was replaced: that goes to `torn`.
+
+    Those of values that were read whole are their stored bytes, the others are remembered ones (`Index`).
+    """
+    found: list[Any] = [None] * len(starts)
+    ask = []
+    for row, (owner, start, stop) in enumerate(
+        zip(entries.owners.tolist(), starts.tolist(), stops.tolist(), strict=True)
+    ):
+        whole = values.held[owner]
+        if whole is None:
+            ask.append(row)
+        else:
+            found[row] = memoryview(whole)[start:stop]
+    if not ask:
+        return found
+    present = np.flatnonzero(entries.rows >= 0)[::-1]
+    some = np.empty(len(starts), np.int64)
+    some[entries.rows[present]] = present  # a row of each entry: the first
+    rows = np.array(ask, np.int64)
+    cells = lot.cells[some[rows]] // np.array(job.levels[depth].within, np.int64)
+    places = Places(
+        depth, cells, values.keys, entries.owners[rows], starts[rows], stops[rows], values.generations
+    )
+    for row, index in zip(ask, await inner_indices(job.source, places), strict=True):
+        found[row] = index
+        if index is None:
+            torn.add(int(entries.owners[row]))
+    return found
+
+
+def _deeper(job: _Job, lot: Lot, depth: int, entries: Entries, known: Sequence[Any]) -> Entries:
+    """Return the entries of all rows one level further down, given the indices or what is stored of them."""
     level = job.levels[depth]
     indices: list[Any] = []
-    for entry, index in enumerate(stored):
+    for entry, index in enumerate(known):
         try:
-            indices.append(None if index is None else level.sharding.spans(index))
+            if isinstance(index, Index):
+                if index.fault is not None:
+                    raise index.fault
+                indices.append(index.spans)
+            else:
+                indices.append(None if index is None else level.sharding.spans(index))
         except TegulaError as error:
             raise RowError(int((entries.rows == entry).argmax()), error) from None
     return refine(level.sharding, entries, indices, level.numbers(lot.cells))

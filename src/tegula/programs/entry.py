@@ -17,7 +17,15 @@ from tegula.errors import DataLoss, OutOfRange, TegulaError, annotated
 from tegula.kv.spec import ByteRange, describe
 from tegula.programs import entries
 from tegula.programs.entries import too_long
-from tegula.programs.shard_index import ANY, Index, entry_place, indices_of, named
+from tegula.programs.shard_index import (
+    ANY,
+    Index,
+    Places,
+    entry_place,
+    indices_of,
+    inner_indices,
+    named,
+)
 from tegula.source import ALWAYS, Chunked
 
 __all__ = ["read_entry"]
@@ -90,7 +98,7 @@ async def _entry_by_range(
     store, levels = source.store, source.layout.chain.levels
     generation, spans = index.generation, index.spans
     start = stop = 0
-    for depth, (sharding, _, _) in enumerate(levels):
+    for depth, (sharding, within, _) in enumerate(levels):
         try:
             if not depth:
                 if spans is None or index.fault is not None:
@@ -105,21 +113,23 @@ async def _entry_by_range(
                 size = sharding.index_bytes
                 if stop - start < size:
                     raise sharding.too_short(stop - start)
-                wanted = ByteRange(start, start + size) if sharding.start else ByteRange(stop - size, stop)
-                answer = await Read(store, key, wanted)
-                if answer.generation != generation:
+                first = start if sharding.start else stop - size
+                places = _place(depth, cell, within, key, first, first + size, generation)
+                (inner,) = await inner_indices(source, places)
+                if inner is None:
                     return UNCHANGED
-                inner = sharding.spans(answer.value)
-                first, last = sharding.span(inner, levels[depth].number(cell), stop - start)
+                if inner.fault is not None or inner.spans is None:
+                    raise inner.fault or sharding.too_short(0)
+                first, last = sharding.span(inner.spans, levels[depth].number(cell), stop - start)
         except OutOfRange as error:
             raise _OutsideError(error.message) from None
         except TegulaError as error:
-            if bound != ALWAYS and not depth:
+            if bound != ALWAYS:
                 return UNCHANGED
             where, shard = (named(describe(store, key), levels[:end], cell) for end in (None, depth))
             raise annotated(error, f"Error reading {where}: Error reading shard index in {shard}: ") from None
         if first < 0:
-            return None if depth or bound == ALWAYS else UNCHANGED
+            return None if bound == ALWAYS else UNCHANGED
         start, stop = start + first, start + last
     most = source.layout.chain.finest.most + SLACK
     if stop - start > most:
@@ -132,6 +142,21 @@ async def _entry_by_range(
     except OutOfRange as error:
         raise _OutsideError(error.message) from None
     return answer.value if answer.generation == generation else UNCHANGED
+
+
+def _place(
+    depth: int,
+    cell: tuple[int, ...],
+    within: tuple[int, ...],
+    key: str,
+    start: int,
+    stop: int,
+    generation: bytes,
+) -> Places:
+    """Return where the index of the shard in a shard is that the inner chunk at `cell` lies in."""
+    cells = np.array([tuple(map(floordiv, cell, within))], np.int64).reshape(1, len(cell))
+    column = np.array([[0], [start], [stop]], np.int64)
+    return Places(depth, cells, [key], column[0], column[1], column[2], [generation])
 
 
 class _OutsideError(Exception):

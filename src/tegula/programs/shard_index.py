@@ -8,7 +8,12 @@ for anew.  An entry that an old index says is not there is believed only once th
 shard still is of that generation.  So what is answered was stored when it was asked for, however old the
 index was.
 
-Law: `load_indices` tells what the whole values tell (`Sharding.spans_of`), faults included.
+The indices of shards that lie in shards are remembered in the same way.  Where one of them lies only the
+index around it says, so what is read there is an index only if the value is of the generation of that one;
+what is remembered is used only by whom the index around it gives the same generation.
+
+Laws: `load_indices` tells what the whole values tell (`Sharding.spans_of`), faults included; an inner index
+that `inner_indices` returns is what its value of the generation asked for has there.
 """
 
 from __future__ import annotations
@@ -27,11 +32,26 @@ from tegula.effects.storage import UNCHANGED, Decoded, Loaded, ReadMany
 from tegula.effects.world import Now
 from tegula.errors import OutOfRange, TegulaError
 from tegula.kv.spec import ByteRange, StoreRef, describe
+from tegula.plan.blocks import BLOCK_BYTES
+from tegula.plan.ranges import GAP, Requests, coalesce
 from tegula.record import Record
 from tegula.source import ALWAYS, Chunked
 
-__all__ = ["ANY", "Index", "ShardNames", "entry_place", "indices_of", "innermost", "load_indices", "named"]
+__all__ = [
+    "ANY",
+    "Index",
+    "Places",
+    "ShardNames",
+    "entry_place",
+    "indices_of",
+    "inner_indices",
+    "innermost",
+    "load_indices",
+    "named",
+]
 
+REPLACED = b"\0replaced"
+"""The generation of an index that lies elsewhere by now, or nowhere."""
 ANY = -ALWAYS
 """The bound of whom an index will do however old."""
 Ints = NDArray[np.int64]
@@ -127,6 +147,101 @@ def _decoded_indices(
                 found.append(Index(generation, np.array(sharding.spans(value)), asker))
             except TegulaError as error:
                 found.append(Index(generation, None, asker, error))
+    return found
+
+
+# ---------------------------------------------------------------- shards in shards
+
+
+class Places(Record, eq=False):
+    """Where the indices of shards in shards are, `depth` levels down; a row each.
+
+    That of the shard at ``cells[i]`` (int64[n, rank], in the grid of such shards) is bytes ``starts[i]`` to
+    ``stops[i]`` of the value of ``keys[owners[i]]`` while that has the generation ``generations[owners[i]]``.
+    """
+
+    depth: int
+    cells: Ints
+    keys: Sequence[str]
+    owners: Ints
+    starts: Ints
+    stops: Ints
+    generations: Sequence[bytes]
+
+    def part(self, rows: Ints) -> Places:
+        """Return some of the rows."""
+        owners, starts, stops = self.owners[rows], self.starts[rows], self.stops[rows]
+        return Places(self.depth, self.cells[rows], self.keys, owners, starts, stops, self.generations)
+
+    def of(self, cells: Ints) -> Places:
+        """Return the rows of some cells."""
+        if len(cells) == len(self.cells) and (cells == self.cells).all():
+            return self
+        rows = {cell.tobytes(): row for row, cell in enumerate(self.cells)}
+        return self.part(np.array([rows[cell.tobytes()] for cell in cells], np.int64))
+
+
+async def inner_indices(source: Chunked, places: Places) -> list[Index | None]:
+    """Return the indices of shards in shards, None for one whose value is of another generation by now.
+
+    Raises:
+        OutOfRange: one does not lie in its value.
+    """
+    me = object()
+    array, load = source.inner_indices[places.depth - 1], Call(load_inner, source, places, me)
+    found = list(await Decoded(array, places.cells, load, source.shelf, ANY))
+    wanted = [places.generations[owner] for owner in places.owners.tolist()]
+    old = [
+        row
+        for row, (index, generation) in enumerate(zip(found, wanted, strict=True))
+        if index.generation != generation and index.asker is not me
+    ]
+    if old:
+        rows = np.array(old, np.int64)
+        part = places.part(rows)
+        load = Call(load_inner, source, part, me)
+        for row, index in zip(old, await Decoded(array, part.cells, load, source.shelf, ALWAYS), strict=True):
+            found[row] = index
+    return [
+        index if index.generation == generation else None
+        for index, generation in zip(found, wanted, strict=True)
+    ]
+
+
+async def load_inner(
+    source: Chunked,
+    places: Places,
+    asker: object,
+    cells: Ints,
+    known: Sequence[bytes] | None,  # noqa: ARG001 - where an index of another generation lay says nothing
+) -> Loaded:
+    """Read the indices of some shards in shards, neighbours together: what `Decoded` asks for."""
+    asked = places.of(cells)
+    requests = coalesce(asked.owners, asked.starts, asked.stops, GAP, BLOCK_BYTES)
+    ranges = list(map(ByteRange, requests.starts, requests.stops))
+    answers = await ReadMany(source.store, [asked.keys[owner] for owner in requests.owners], ranges)
+    sharding = source.layout.chain.levels[places.depth].sharding
+    words = await Compute(Call(_inner_decoded, sharding, asked, requests, answers, asker), source.compute)
+    return Loaded(words, [index.generation for index in words], answers.time)
+
+
+def _inner_decoded(
+    sharding: Sharding, places: Places, requests: Requests, answers: Any, asker: object
+) -> list[Index]:
+    """Return the indices that lie in what was answered."""
+    found = []
+    rows = zip(places.owners.tolist(), places.starts.tolist(), places.stops.tolist(), strict=True)
+    for (owner, start, stop), request in zip(rows, requests.request.tolist(), strict=True):
+        generation, first = answers.generations[request], requests.starts[request]
+        value = answers.values[request]
+        if value is None or generation != places.generations[owner]:
+            found.append(Index(REPLACED, None, asker))
+            continue
+        try:
+            spans = np.array(sharding.spans(memoryview(value)[start - first : stop - first]))
+            found.append(Index(generation, spans, asker))
+        except TegulaError as error:
+            found.append(Index(generation, None, asker, error))
     return found
 
 

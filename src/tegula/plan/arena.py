@@ -12,7 +12,6 @@ Law: a buffer that is handed out is referred to by nothing else, so a value neve
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Arena", "Slabs", "array", "fresh", "give_back"]
+__all__ = ["Arena", "array", "fresh", "give_back"]
 
 KEPT = 8
 KEPT_BYTES = 16 << 20
@@ -106,54 +105,6 @@ class Arena:
         self._size += size - len(held[small])
         held[small] = made
         return memoryview(made)[:size]
-
-
-class Slabs:
-    """Memory for many small arrays that are made together: a few large pieces, which cost less to fault in.
-
-    `sizes` are those of the arrays in bytes.  An array holds the piece that it lies in, of at most 2 MiB;
-    what is larger than an eighth of that, and what little is left, has memory of its own.
-
-    >>> slabs = Slabs([100_000] * 40)
-    >>> slabs.array((5, 20_000), np.dtype("u1"), "C").shape, slabs.array((3,), np.dtype("f8"), "C").shape
-    ((5, 20000), (3,))
-    """
-
-    __slots__ = ("_at", "_left", "_piece")
-
-    def __init__(self, sizes: Sequence[int]) -> None:
-        small = [-(-size // LINE) * LINE for size in sizes if size <= SLAB // 8]
-        self._left = sum(small)
-        self._at = SLAB
-        self._piece: Any = None
-
-    def array(self, shape: Sequence[int], dtype: np.dtype[Any], order: str) -> NDArray[Any]:
-        """Return an array of one of the sizes; what is in it is undefined."""
-        size = -(-prod(shape) * dtype.itemsize // LINE) * LINE
-        how: Any = "F" if order == "F" else "C"
-        if dtype.hasobject or not 0 < size <= SLAB // 8:
-            return np.empty(shape, dtype, order=how)
-        if self._at + size > SLAB:
-            if self._left < SLAB:
-                return np.empty(shape, dtype, order=how)
-            self._left -= SLAB
-            self._piece, self._at = _huge(SLAB), 0
-        made = np.ndarray(tuple(shape), dtype, self._piece, self._at, order=how)
-        self._at += size
-        return made
-
-
-SLAB = 2 << 20
-LINE = 64
-
-
-def _huge(size: int) -> Held:
-    made = fresh(size)
-    advise = getattr(made, "madvise", None)
-    if advise is not None and hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):
-            advise(mmap.MADV_HUGEPAGE)
-    return made
 
 
 def array(spare: list[Any], shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,6 @@ from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.errors import TegulaError, annotated
 from tegula.kv.spec import is_far
-from tegula.plan.arena import Slabs
 from tegula.plan.blocks import FAR_BYTES, block_rows, far_pace
 from tegula.plan.gather import Spot, locate, pieces
 from tegula.plan.grid import on_grid
@@ -100,8 +98,7 @@ async def read_jointly(source: Chunked, wants: Sequence[Want], deliver: Deliver,
     cells = np.array(list(rows), np.int64).reshape(len(rows), len(source.layout.shape))
     chain = source.layout.chain.finest
     dtype = source.dtype.numpy_dtype
-    slabs = Slabs([prod(each.shape) * dtype.itemsize for each in wants])
-    outs = [slabs.array(each.shape, dtype, each.order) for each in wants]
+    outs = [np.empty(each.shape, dtype, each.order) for each in wants]  # type: ignore[call-overload]
     left = [len(each.cells) for each in wants]
     serving = _Serving(source, chain, wants, uses, outs, [[None] * count for count in left], deliver, {})
     size = max(1, chain.nbytes)

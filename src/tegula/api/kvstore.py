@@ -403,7 +403,7 @@ class KvStore:
         live = leaf(self._ref)
         if live.local_writes if writes else live.local:
             return _done(_now, effect, answer)
-        return session.submit(_ask(effect, answer), abandon=not writes)
+        return session.ask(effect, answer, abandon=not writes)
 
 
 def kv_open(spec: Any, context: Context | None = None) -> KvStore:

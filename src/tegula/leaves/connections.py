@@ -25,7 +25,7 @@ import threading
 import time
 from _thread import allocate_lock
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
@@ -35,7 +35,7 @@ from typing import Any
 from tegula.leaves.exchange import LIMITS, ORIGINS, Exchange, Limit, NoReply, Origin
 from tegula.leaves.wire.http1 import Reader, Reply, head
 
-__all__ = ["submit"]
+__all__ = ["serve", "submit"]
 
 SCRATCH = 1 << 18
 PIECES = 16  # sendmsg takes at most so many
@@ -340,7 +340,7 @@ class _Poller:
         self.scratch = memoryview(bytearray(SCRATCH))
         self.busy: set[_Connection] = set()
         self.check = 0.0
-        self._inbox: deque[Exchange] = deque()
+        self._inbox: deque[Exchange | Callable[[], object]] = deque()
         self._crowded: set[Limit] = set()
         self._early: list[tuple[float, int, Exchange]] = []
         self._numbers = count()
@@ -351,8 +351,8 @@ class _Poller:
         self.selector.register(self._listen, selectors.EVENT_READ, None)
         threading.Thread(target=self._serve, name="tegula-connections", daemon=True).start()
 
-    def submit(self, exchanges: Sequence[Exchange]) -> None:
-        """Take exchanges, from any thread."""
+    def submit(self, exchanges: Sequence[Exchange | Callable[[], object]]) -> None:
+        """Take exchanges, and functions to be called here, from any thread."""
         self._inbox.extend(exchanges)
         if self._asleep:
             self.wake()
@@ -364,14 +364,17 @@ class _Poller:
 
     def _serve(self) -> None:
         inbox, select = self._inbox, self.selector.select
+        events: Sequence[Any]
         while True:
             if inbox:
                 self._take()
             if self._early:
                 self._ripen()
-            events = select(0)
-            while not events and self._widen():
+            events = ()
+            if self._crowded:
                 events = select(0)
+                while not events and self._widen():
+                    events = select(0)
             if not events:
                 self._asleep = True
                 events = select(0 if inbox else self._pause())
@@ -384,7 +387,9 @@ class _Poller:
     def _take(self) -> None:
         while self._inbox:
             exchange = self._inbox.popleft()
-            if exchange.due > time.monotonic():
+            if not isinstance(exchange, Exchange):
+                exchange()
+            elif exchange.due > time.monotonic():
                 heappush(self._early, (exchange.due, next(self._numbers), exchange))
             else:
                 self._queue(exchange)
@@ -449,21 +454,20 @@ class _Poller:
         if limit.waiting:
             self._admit(limit, max(limit.base, min(limit.most, limit.active + 1)))
 
-    def _handle(self, events: list[Any]) -> None:
+    def _handle(self, events: Sequence[Any]) -> None:
         for key, mask in events:
             if key.data is not None:
                 key.data.ready(mask)
                 continue
             with suppress(OSError):
-                while self._listen.recv(4096):
-                    pass
+                self._listen.recv(4096)
 
-    def _pause(self) -> float | None:
+    def _pause(self) -> float:
         if self._early:
             return max(0.0, min(self._early[0][0], self.check if self.busy else inf) - time.monotonic())
         if self.busy:
             return max(0.0, self.check - time.monotonic())
-        return IDLE_SECONDS if any(origin.idle for origin in tuple(ORIGINS)) else None
+        return IDLE_SECONDS
 
     def _expire(self) -> None:
         """Give up connections that are past their deadline, and those that were idle for long."""
@@ -497,15 +501,24 @@ def submit(exchanges: Sequence[Exchange]) -> None:
         OSError: the name of a server resolves to nothing.
         RuntimeError: the interpreter is shutting down.
     """
-    global _poller
     for origin in {exchange.origin for exchange in exchanges}:
         origin.addresses()
         origin.context()
+    _running().submit(exchanges)
+
+
+def serve(function: Callable[[], object]) -> None:
+    """Have a function called soon on the thread of the connections: it must be quick and never raise."""
+    _running().submit((function,))
+
+
+def _running() -> _Poller:
+    global _poller
     if _poller is None:
         with _lock:
             if _poller is None:
                 _poller = _Poller()
-    _poller.submit(exchanges)
+    return _poller
 
 
 def _after_fork() -> None:

@@ -133,6 +133,15 @@ class Origin:
         """Return the headers of every request that are for a proxy without a tunnel."""
         return {} if self.proxy is None or self.tunnelled else self.proxy.headers
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether a connection is begun without asking anybody for an address, or making a TLS context."""
+        return (
+            bool(self._addresses)
+            and time.monotonic() - self._resolved <= RESOLVED_SECONDS
+            and (self.scheme != "https" or self._context is not None)
+        )
+
     def addresses(self) -> list[Any]:
         """Return what the name resolves to, or the proxy's; asked again every two minutes.
 

@@ -63,6 +63,8 @@ Answer: TypeAlias = "Reply | NoReply | TegulaError"
 
 BASE = 32  # requests at once before latency is considered: TensorStore's limit
 MOST = 256
+QUICK_BYTES = 256 << 10  # so much is copied and checked in a moment
+_PLAIN = frozenset({200, 204, 206, 304, 404, 412})
 
 _NOTHING: Answer = Unavailable("no answer")
 _Task: TypeAlias = "tuple[Sequence[str], Callable[[int], wire.Request], Callable[[list[Answer]], Any]]"
@@ -162,7 +164,7 @@ class GcsLeaf:
         lock.acquire()
         ends: list[Callable[[], Any]] = []
 
-        def ended(end: Callable[[], Any]) -> None:
+        def ended(end: Callable[[], Any], _: bool = False) -> None:
             ends.append(end)
             lock.release()
 
@@ -171,16 +173,28 @@ class GcsLeaf:
         lock.acquire()
         return ends[0]()
 
+    def host(self, effect: Effect[Any]) -> Callable[[Callable[[], Any]], None] | None:
+        """Return what calls a function soon on the connections' thread, where this effect may be begun there.
+
+        It may where that takes a moment: nothing is looked up over the network, and the value is small.
+        """
+        if type(effect) is Write:
+            if effect.value is not None and len(effect.value) > QUICK_BYTES:
+                return None
+        elif type(effect) is not Read:
+            return None
+        return connections.serve if self._access.is_at_hand and self._origin.is_at_hand else None
+
     def begin(
         self,
         effect: Effect[Any],
-        ended: Callable[[Callable[[], Any]], None],
+        ended: Callable[..., None],
         dropped: Callable[[], bool] | None = None,
     ) -> bool:
         """Start an effect; False where it has to be performed.
 
-        `ended` is called once, on whatever thread, with a function that returns the answer or raises.  What
-        was not sent when `dropped` answers true is not sent any more.
+        `ended` is called once, on whatever thread, with a function that returns the answer or raises, and with
+        whether that takes a moment only.  What was not sent when `dropped` answers true is not sent any more.
 
         Raises:
             TegulaError: what can be told at once.
@@ -197,7 +211,7 @@ class GcsLeaf:
         def done(row: int, answer: Answer) -> None:
             answers[row] = answer
             if next(left) == 0:
-                ended(partial(gather, answers))
+                ended(partial(gather, answers), len(keys) == 1 and _is_quick(answer))
 
         asked: Any = effect.block if isinstance(effect, Tried) else effect
         store: StoreRef = asked.store
@@ -456,6 +470,11 @@ class GcsLeaf:
         Tried: _tried,
         _Size: _size,
     }
+
+
+def _is_quick(answer: Answer) -> bool:
+    """Whether what an answer means is found in a moment, without asking anybody."""
+    return type(answer) is Reply and answer.status in _PLAIN and len(answer.body) <= QUICK_BYTES
 
 
 def _all(tried: TriedColumns) -> Any:

@@ -153,6 +153,14 @@ class Access:
     def __repr__(self) -> str:
         return "Access()"
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether `headers` comes back without asking anybody."""
+        credentials = self._credentials
+        return self._ready and (
+            credentials is None or bool(credentials.token == self._token and credentials.valid)
+        )
+
     def headers(self) -> dict[str, str]:
         """Return the headers that say who asks; none for anonymous access.
 
@@ -160,8 +168,7 @@ class Access:
             PermissionDenied: there are credentials, and they do not work.
             Unavailable: whoever grants tokens cannot be reached.
         """
-        credentials = self._credentials
-        if self._ready and (credentials is None or (credentials.token == self._token and credentials.valid)):
+        if self.is_at_hand:
             return self._headers
         with self._lock:
             if not self._ready:

@@ -92,6 +92,21 @@ class Retry(Record):
                 return self._persist(effect)
         return None
 
+    @staticmethod
+    def may_begin(effect: Effect[Any]) -> bool:
+        """Whether the first thing that answering an effect does is to ask for it, as it is."""
+        return isinstance(effect, Read) or (isinstance(effect, Write) and effect.if_equal == UNKNOWN)
+
+    def go_on(self, effect: Effect[T], failed: TegulaError) -> Program[T]:
+        """Return the program that answers an effect that `may_begin`, after it was asked for once and failed.
+
+        Raises:
+            TegulaError: `failed`, where asking again does not help.
+        """
+        if not isinstance(failed, Passing):
+            raise failed
+        return self._persist(effect, failed)
+
     async def _persist(self, effect: Effect[T], failed: TegulaError | None = None) -> T:
         """Ask until there is an answer; `failed` is why a first attempt has none."""
         attempt, doubt = 0, False

@@ -17,8 +17,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from _thread import RLock, allocate_lock
+from _thread import LockType, RLock, allocate_lock
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from types import CoroutineType, GenericAlias, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Never, SupportsFloat, SupportsIndex, TypeVar, cast, final
 
@@ -265,17 +266,7 @@ class Future(Generic[T]):
 
         loop = asyncio.get_running_loop()
         arrival: asyncio.Future[None] = loop.create_future()
-
-        def arrive() -> None:
-            if not arrival.done():
-                arrival.set_result(None)
-
-        def hand_over(_: Future[T]) -> None:
-            try:
-                loop.call_soon_threadsafe(arrive)
-            except RuntimeError:
-                return  # the loop is closed: nobody waits there any more
-
+        hand_over = _HandOver(loop, arrival)
         self.add_done_callback(hand_over)
         self.force()
         try:
@@ -294,10 +285,7 @@ class Future(Generic[T]):
         self.force()
         arrived = allocate_lock()
         arrived.acquire()
-
-        def arrive(_: Future[T]) -> None:
-            arrived.release()
-
+        arrive = _Arrive(arrived)
         self.add_done_callback(arrive)
         lend = getattr(threading.current_thread(), "lend", None)
         try:
@@ -331,6 +319,38 @@ class Future(Generic[T]):
         raise TypeError("type 'tegula.Future' is not an acceptable base type")
 
 
+class _Arrive:
+    """Wakes a thread that waits."""
+
+    __slots__ = ("_arrived",)
+
+    def __init__(self, arrived: LockType) -> None:
+        self._arrived = arrived
+
+    def __call__(self, _: object) -> None:
+        self._arrived.release()
+
+
+class _HandOver:
+    """Wakes a task of an event loop that waits."""
+
+    __slots__ = ("_arrival", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, arrival: asyncio.Future[None]) -> None:
+        self._loop, self._arrival = loop, arrival
+
+    def __call__(self, _: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            self._loop.call_soon_threadsafe(self._arrive)
+
+    def _arrive(self) -> None:
+        if not self._arrival.done():
+            self._arrival.set_result(None)
+
+
+_OWN = (_Arrive, _HandOver)
+
+
 def ready(value: T) -> Future[T]:
     """Return a future that is ready with `value`, as it is."""
     future: Future[T] = object.__new__(Future)
@@ -355,13 +375,26 @@ def pending(
     return future
 
 
-def settle(future: Future[T], value: Any, error: BaseException | None = None, state: int = _VALUE) -> bool:
-    """Give a pending future its outcome and call its callbacks; False where it had one already."""
+def settle(
+    future: Future[T],
+    value: Any,
+    error: BaseException | None = None,
+    state: int = _VALUE,
+    *,
+    quickly: bool = False,
+) -> bool | None:
+    """Give a pending future its outcome and call its callbacks; False where it had one already.
+
+    `quickly` is for a thread that nobody may hold up: None, and nothing is done, where that would call what a
+    user has written.
+    """
     if error is not None:
         state, value = _ERROR, (error, error.__traceback__)
     with _lock:
         if future._state != _PENDING:
             return False
+        if quickly and any(type(callback) not in _OWN for callback in future._callbacks):
+            return None
         future._outcome = value
         future._state = state
         callbacks = future._callbacks

@@ -34,6 +34,7 @@ from tegula.effects.storage import (
     Write,
     WriteMany,
 )
+from tegula.errors import TegulaError
 from tegula.kv.spec import StoreRef
 from tegula.programs.retry import Retry, far, policy
 from tegula.runtime import inline
@@ -44,7 +45,7 @@ from tegula.runtime.live import leaf
 from tegula.runtime.perform import Performer
 from tegula.source import Shelf
 
-__all__ = ["JOINED", "SESSION", "pool_of", "recall", "recall_one", "run", "submit"]
+__all__ = ["JOINED", "SESSION", "ask", "pool_of", "recall", "recall_one", "run", "submit"]
 
 T = TypeVar("T")
 
@@ -164,8 +165,14 @@ def _asked_again(effect: Any) -> Call[Program[Any]] | None:
 
 async def _far(effect: Any, retry: Retry) -> Any:
     """Answer an effect of a store far away; every pool hears of what it writes."""
+    heard = not isinstance(effect, (Read, ReadMany, List, Children)) and _heeded(effect)
+    if retry.may_begin(effect) and not heard:
+        try:
+            return await Once(effect)
+        except TegulaError as failed:
+            return await handled(_once, retry.go_on(effect, failed))
     program = handled(_once, far(effect, retry))
-    if isinstance(effect, (Read, ReadMany, List, Children)) or not _heeded(effect):
+    if not heard:
         return await program
     ended = hearing(_live(), effect, pool_of)
     outcome = None
@@ -245,6 +252,32 @@ def submit(program: Program[T], abandon: bool = False) -> Future[T]:
     from tegula.runtime import threads
 
     return threads.submit(program, SESSION, abandon=abandon)
+
+
+def ask(effect: Any, answer: Callable[[Any], T], abandon: bool = False) -> Future[T]:
+    """Start what asks for one storage effect, and return a future of what `answer` makes of it.
+
+    It is ``submit`` of such a program.  A store whose connections have a thread of their own may have it run
+    there.
+    """
+    from tegula.runtime import threads
+
+    host = getattr(leaf(effect.store), "host", None)
+    retry = policy(effect.store)
+    return threads.submit(
+        _answer(effect, answer) if retry is None else _far_answer(effect, retry, answer),
+        SESSION,
+        abandon=abandon,
+        host=None if host is None else host(effect),
+    )
+
+
+async def _answer(effect: Any, answer: Callable[[Any], T]) -> T:
+    return answer(await effect)
+
+
+async def _far_answer(effect: Any, retry: Retry, answer: Callable[[Any], T]) -> T:
+    return answer(await _far(effect, retry))
 
 
 def _after_fork() -> None:

@@ -49,14 +49,15 @@ __all__ = ["Pool", "shared_pool", "submit"]
 
 T = TypeVar("T")
 Perform: TypeAlias = Callable[[Effect[Any]], Any]
+Host: TypeAlias = Callable[[Callable[[], Any]], None]
 
 
 class _Job(Machine):
     """A machine, who answers its effects, and the future that waits for it."""
 
-    __slots__ = ("answer", "begin", "droppable", "future", "gate", "programs")
+    __slots__ = ("answer", "begin", "droppable", "future", "gate", "hosted", "programs")
 
-    def __init__(self, program: Program[Any], perform: Perform, droppable: bool) -> None:
+    def __init__(self, program: Program[Any], perform: Perform, droppable: bool, hosted: bool) -> None:
         super().__init__(program)
         # who answers may say which gate is to be passed first, and answer without passing it again
         self.gate: Callable[[Effect[Any]], Gate | None] | None = getattr(perform, "gate", None)
@@ -68,6 +69,7 @@ class _Job(Machine):
             perform, "programs", {}
         )
         self.droppable = droppable
+        self.hosted = hosted  # whether it is run, as long as it is quick, by who serves its connections
         self.future: Future[Any] = pending(self.abandon if droppable else None)
 
     def dropped(self) -> bool:
@@ -155,18 +157,26 @@ class Pool:
         self._threads = 0
         self._lent = 0
 
-    def submit(self, program: Program[T], perform: Perform, *, abandon: bool = False) -> Future[T]:
+    def submit(
+        self, program: Program[T], perform: Perform, *, abandon: bool = False, host: Host | None = None
+    ) -> Future[T]:
         """Run `program` on the pool, with `perform` to answer its effects from any of its threads.
 
         With `abandon` the program is dropped when its Future is cancelled or the interpreter exits;
         without, it runs to its end whatever becomes of the Future: an accepted write lands.
+
+        `host` calls a function soon on the thread that serves a store's connections.  A program that does no
+        more than ask such a store for little is run there: two changes of threads for it, not five.
         """
         if not self.size:
             program.close()
             raise InvalidArgument("the pool is closed")
-        job = _Job(program, perform, abandon)
+        job = _Job(program, perform, abandon, host is not None)
         self._jobs.add(job)
-        self._enqueue([(job, None, None)])
+        if host is None:
+            self._enqueue([(job, None, None)])
+        else:
+            host(partial(self._drive, None, job, None, None))
         return job.future
 
     def _enqueue(self, work: list[_Work]) -> None:
@@ -303,11 +313,14 @@ class Pool:
                 requests = feed(ticket, answer)
                 del answer
         if job.finished:
-            self._finish(job)
+            self._finish(job, quickly=worker is None and job.hosted)
 
-    def _ended(self, job: _Job, ticket: Task, end: Callable[[], Any]) -> None:
-        """Go on with a request that was started and has ended."""
-        self._enqueue([(job, ticket, _Ended(end))])
+    def _ended(self, job: _Job, ticket: Task, end: Callable[[], Any], quick: bool = False) -> None:
+        """Go on with a request that was started and has ended: here, if `quick` says that `end` is."""
+        if quick and job.hosted:
+            self._drive(None, job, ticket, _Ended(end))
+        else:
+            self._enqueue([(job, ticket, _Ended(end))])
 
     def _resume(self, job: _Job, ticket: Task, value: Any = None) -> None:
         """Go on with a ticket that had to wait for its answer."""
@@ -330,9 +343,11 @@ class Pool:
         signal.add_done_callback(partial(self._resume, job, ticket))
         return True
 
-    def _finish(self, job: _Job) -> None:
+    def _finish(self, job: _Job, quickly: bool) -> None:
         # Two workers may come here at once, each after feeding its last ticket: only the first settles.
-        settle(job.future, job.value, job.error)
+        if settle(job.future, job.value, job.error, quickly=quickly) is None:
+            self._enqueue([(job, None, None)])  # a user's callback is for a worker
+            return
         job.error = job.value = None
         self._jobs.discard(job)
 
@@ -378,7 +393,9 @@ def shared_pool() -> Pool:
     return _shared
 
 
-def submit(program: Program[T], perform: Perform, *, abandon: bool = False) -> Future[T]:
+def submit(
+    program: Program[T], perform: Perform, *, abandon: bool = False, host: Host | None = None
+) -> Future[T]:
     """Run `program` on the shared pool: `Pool.submit`.
 
     >>> from tegula.effects.world import Entropy
@@ -387,7 +404,7 @@ def submit(program: Program[T], perform: Perform, *, abandon: bool = False) -> F
     >>> submit(one(), lambda effect: b"x" * effect.size).result()
     b'x'
     """
-    return shared_pool().submit(program, perform, abandon=abandon)
+    return shared_pool().submit(program, perform, abandon=abandon, host=host)
 
 
 def _drain_all() -> None:

@@ -12,12 +12,13 @@ no number and a head without end are errors, never a reply.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 __all__ = ["BadReply", "Reader", "Reply", "head"]
 
 LONGEST_HEAD = 256 << 10
+FRONT = 2048  # most heads are shorter
 LONGEST_NUMBER = 18  # digits
 
 
@@ -79,7 +80,7 @@ class Reader:
         self._mode = "head"
         self._status = 0
         self._headers: dict[str, str] = {}
-        self._body = bytearray()
+        self._body: Any = bytearray()
         self._filled = 0
         self.complete = False
         self.reusable = False
@@ -113,6 +114,15 @@ class Reader:
         if self._mode == "close":
             self._body += data
             return False
+        if self._mode == "head" and not self._left:
+            front = bytes(data[:FRONT])  # what is behind the head need not be copied to find its end
+            end = front.find(b"\r\n\r\n")
+            if end >= 0:
+                self._parse(front[:end])
+                data = data[end + 4 :]
+                if self._status >= 200:
+                    return self._begin(data)
+                self._headers = {}
         self._left = self._left + data if self._left else bytes(data)
         if self._mode == "chunks":
             return self._chunks()
@@ -157,9 +167,16 @@ class Reader:
         if version not in ("HTTP/1.1", "HTTP/1.0") or len(status) != 3 or not status.isdigit():
             raise BadReply("no reply of HTTP/1.1")
         self._status = int(status)
-        headers = self._headers
-        for line in lines[1:]:
-            name, colon, value = line.partition(":")
+        connection = self._headers_of([line.partition(":") for line in lines[1:]]).get("connection", "").lower()
+        self.reusable = "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
+
+    def _headers_of(self, parts: Sequence[tuple[str, str, str]]) -> Mapping[str, str]:
+        headers = {name.lower(): value.strip(" \t") for name, _, value in parts}
+        if len(headers) == len(parts) and all([colon for _, colon, _ in parts]):
+            self._headers = headers
+            return headers
+        headers = self._headers = {}
+        for name, colon, value in parts:
             if not colon:
                 raise BadReply("a header without a colon")
             name, value = name.lower(), value.strip(" \t")
@@ -168,10 +185,9 @@ class Reader:
                     raise BadReply("two lengths")
                 value = f"{headers[name]}, {value}" if name != "content-length" else value
             headers[name] = value
-        connection = headers.get("connection", "").lower()
-        self.reusable = "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
+        return headers
 
-    def _begin(self, rest: bytes) -> bool:
+    def _begin(self, rest: bytes | memoryview) -> bool:
         """Decide how the body ends (RFC 9112, 6.3), and take what has come of it."""
         headers = self._headers
         length = headers.get("content-length")
@@ -180,7 +196,7 @@ class Reader:
         elif "transfer-encoding" in headers:
             if headers["transfer-encoding"].lower() != "chunked":
                 raise BadReply("an unknown transfer encoding")
-            self._mode, self._left = "chunks", rest
+            self._mode, self._left = "chunks", bytes(rest)
             return self._chunks()
         elif length is not None:
             if not length.isascii() or not length.isdigit() or len(length) > LONGEST_NUMBER:
@@ -188,7 +204,7 @@ class Reader:
             self._mode = "length"
             size = int(length)
             if size == len(rest):
-                self._body, self._filled, self.complete = bytearray(rest), size, True
+                self._body, self._filled, self.complete = bytes(rest), size, True
                 return True
             try:
                 self._body = bytearray(size)

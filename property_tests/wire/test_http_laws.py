@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from email.message import Message
 from email.parser import BytesParser
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,29 @@ def test_a_reply_is_the_same_however_its_bytes_are_cut(reply, data) -> None:
     assert {name: found.headers[name] for name in headers} == {
         name: text.strip(" \t") for name, text in headers.items()
     }
+
+
+@given(st.lists(st.tuples(st.sampled_from(["A", "a", "B", "c"]), values), max_size=6), st.integers(0, 3000))
+def test_headers_of_one_name_are_joined(headers, padding) -> None:
+    """Headers of one name, in any case, are one, their values joined by commas, in heads of any length."""
+    lines = [f"{name}:{text}" for name, text in headers] + [f"X-Long: {'x' * padding}", "Content-Length: 0"]
+    reader = Reader("GET")
+    assert reader.feed("\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode())
+    found: dict[str, list[str]] = {}
+    for name, text in headers:
+        found.setdefault(name.lower(), []).append(text)
+    said = {name: text for name, text in reader.reply().headers.items() if len(name) == 1}
+    assert said == {name: ", ".join(texts) for name, texts in found.items()}
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+    | st.from_regex(r"[A-Za-z0-9_.~/ %-]{0,12}")
+)
+def test_a_key_is_quoted_as_the_standard_library_does(key) -> None:
+    """A key in a target is quoted whole, its slashes too, whichever way is shorter."""
+    target = gcs.read_request("bucket", key).target
+    assert target == f"/storage/v1/b/bucket/o/{quote(key, safe='')}?alt=media"
 
 
 @given(replies(), st.data())

@@ -331,6 +331,50 @@ def test_waiting_holds_no_thread(server: Running, path: str) -> None:
     assert server.counts()["peak"] > 32
 
 
+def test_a_single_value_takes_no_thread_of_the_pool(server: Running, path: str) -> None:
+    """What is asked of a store far away and is small is asked and answered by the connections' thread."""
+    program = (
+        "import sys, tegula as ts\n"
+        "store = ts.KvStore.open(f'gs://bucket/{sys.argv[1]}').result()\n"
+        "store['a'] = b'1'\n"  # the first looks for the service and who asks
+        "def woken(*_):\n"
+        "    raise AssertionError\n"
+        "from tegula.runtime.threads import shared_pool\n"
+        "shared_pool()._enqueue = woken\n"
+        "now = store.read('a').result().stamp.generation\n"
+        "first = store.write('a', b'2', if_equal=now).result().generation\n"
+        "assert store.write('a', b'3', if_equal=first).result().generation\n"
+        "assert store.write('a', b'4', if_equal=first).result().generation == b''\n"
+        "assert (store['a'], 'b' in store) == (b'3', False)\n"
+        "del store['a']\n"
+        "assert 'a' not in store\n"
+    )
+    subprocess.run([sys.executable, "-c", program, path], check=True, timeout=60)
+
+
+def test_what_users_call_back_never_runs_where_connections_are_served(server: Running, path: str) -> None:
+    """So a callback may wait for other operations, and fail, and nobody else notices."""
+    store = ts.KvStore.open(gcs(path)).result()
+    store["a"] = b"1"
+    store["b"] = b"2"
+    seen: list[Any] = []
+    server.faults(delay=0.02)
+
+    def follow(done: ts.Future[Any]) -> None:
+        seen.append((threading.current_thread().name, done.result().value, store["b"]))
+
+    futures = [store.read("a") for _ in range(5)]
+    for future in futures:
+        future.add_done_callback(follow)
+    for future in futures:
+        assert future.result().value == b"1"
+    deadline = time.monotonic() + 30
+    while len(seen) < 5 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert [found[1:] for found in seen] == [(b"1", b"2")] * 5
+    assert "tegula-connections" not in {found[0] for found in seen}
+
+
 @pytest.mark.parametrize("bound", [True, "open"])
 def test_waiting_through_a_pool_holds_no_thread(server: Running, path: str, bound: object) -> None:
     """The same for cached reads that must ask, for those who share their answers, and for partial writes."""

@@ -19,20 +19,19 @@ from __future__ import annotations
 
 import errno
 import os
-import selectors
 import socket
 import threading
 import time
 from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
 from typing import Any
 
 from tegula.leaves.exchange import LIMITS, ORIGINS, Exchange, Limit, NoReply, Origin
+from tegula.leaves.watch import READ, WRITE, Watch
 from tegula.leaves.wire.http1 import Reader, Reply, head
 
 __all__ = ["serve", "submit"]
@@ -92,7 +91,7 @@ class _Connection:
         self.state = "connecting"
         if error and error not in _UNDER_WAY:
             raise OSError(error, os.strerror(error))
-        self.watch(selectors.EVENT_WRITE)
+        self.watch(WRITE)
 
     def connected(self) -> None:
         error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -150,9 +149,9 @@ class _Connection:
         try:
             self.sock.do_handshake()
         except ssl.SSLWantReadError:
-            self.watch(selectors.EVENT_READ)
+            self.watch(READ)
         except ssl.SSLWantWriteError:
-            self.watch(selectors.EVENT_WRITE)
+            self.watch(WRITE)
         else:
             self.begin()
 
@@ -189,7 +188,7 @@ class _Connection:
                     break
                 sent -= size
                 del sending[0]
-        self.watch(selectors.EVENT_READ | (selectors.EVENT_WRITE if sending else 0))
+        self.watch(READ | (WRITE if sending else 0))
 
     def pull(self) -> None:
         """Receive what has come."""
@@ -242,16 +241,16 @@ class _Connection:
         """The socket may be read or written."""
         try:
             if self.state == "active":
-                if events & selectors.EVENT_READ:
+                if events & READ:
                     self.pull()
-                if events & selectors.EVENT_WRITE and self.state == "active":
+                if events & WRITE and self.state == "active":
                     self.push()
             elif self.state == "connecting":
                 self.connected()
             elif self.state == "handshake":
                 self.handshake()
             elif self.state == "tunnel":
-                if events & selectors.EVENT_READ:
+                if events & READ:
                     self.tunnelled()
                 elif self.sending:
                     self.push()
@@ -307,15 +306,15 @@ class _Connection:
     def watch(self, events: int) -> None:
         if self.registered != events:
             if self.registered:
-                self.poller.selector.modify(self.sock, events, self)
+                self.poller.watch.modify(self.sock, events)
             else:
-                self.poller.selector.register(self.sock, events, self)
+                self.poller.watch.register(self.sock, events, self)
             self.registered = events
 
     def unwatch(self) -> None:
         if self.registered:
             self.registered = 0
-            self.poller.selector.unregister(self.sock)
+            self.poller.watch.unregister(self.sock)
 
 
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR})
@@ -336,7 +335,7 @@ class _Poller:
     """The thread that serves all connections of the process."""
 
     def __init__(self) -> None:
-        self.selector = selectors.DefaultSelector()
+        self.watch = Watch()
         self.scratch = memoryview(bytearray(SCRATCH))
         self.busy: set[_Connection] = set()
         self.check = 0.0
@@ -345,10 +344,6 @@ class _Poller:
         self._early: list[tuple[float, int, Exchange]] = []
         self._numbers = count()
         self._asleep = False
-        self._listen, self._call = socket.socketpair()
-        self._listen.setblocking(False)
-        self._call.setblocking(False)
-        self.selector.register(self._listen, selectors.EVENT_READ, None)
         threading.Thread(target=self._serve, name="tegula-connections", daemon=True).start()
 
     def submit(self, exchanges: Sequence[Exchange | Callable[[], object]]) -> None:
@@ -359,27 +354,26 @@ class _Poller:
 
     def wake(self) -> None:
         self._asleep = False
-        with suppress(OSError):  # it is full: the poller is being woken already
-            self._call.send(b"x")
+        self.watch.wake()
 
     def _serve(self) -> None:
-        inbox, select = self._inbox, self.selector.select
-        events: Sequence[Any]
+        inbox, wait = self._inbox, self.watch.wait
         while True:
             if inbox:
                 self._take()
             if self._early:
                 self._ripen()
-            events = ()
+            events: Sequence[tuple[Any, int]] = ()
             if self._crowded:
-                events = select(0)
+                events = wait(0)
                 while not events and self._widen():
-                    events = select(0)
+                    events = wait(0)
             if not events:
                 self._asleep = True
-                events = select(0 if inbox else self._pause())
+                events = wait(0 if inbox else self._pause())
                 self._asleep = False
-            self._handle(events)
+            for connection, mask in events:
+                connection.ready(mask)
             del events
             if time.monotonic() >= self.check:
                 self._expire()
@@ -454,14 +448,6 @@ class _Poller:
         if limit.waiting:
             self._admit(limit, max(limit.base, min(limit.most, limit.active + 1)))
 
-    def _handle(self, events: Sequence[Any]) -> None:
-        for key, mask in events:
-            if key.data is not None:
-                key.data.ready(mask)
-                continue
-            with suppress(OSError):
-                self._listen.recv(4096)
-
     def _pause(self) -> float:
         if self._early:
             return max(0.0, min(self._early[0][0], self.check if self.busy else inf) - time.monotonic())
@@ -483,11 +469,9 @@ class _Poller:
 
     def abandon(self) -> None:
         """Close what a forked child inherited; nothing is said to any server."""
-        self.selector.close()
+        self.watch.close()
         for connection in tuple(self.busy):
             connection.sock.close()
-        for sock in (self._listen, self._call):
-            sock.close()
 
 
 _poller: _Poller | None = None

@@ -146,6 +146,7 @@ class GcsLeaf:
         url = endpoint()
         if url != self._url:
             self._origin = origin_of(url)
+            self._told: tuple[Any, dict[str, str]] = (None, {})  # the headers of every request, and whose
             self._access = _accesses.setdefault(url, Access(url))
             self._url = url
 
@@ -193,8 +194,8 @@ class GcsLeaf:
     ) -> bool:
         """Start an effect; False where it has to be performed.
 
-        `ended` is called once, on whatever thread, with a function that returns the answer or raises, and with
-        whether that takes a moment only.  What was not sent when `dropped` answers true is not sent any more.
+        `ended` is called once, on whatever thread, with a function that returns the answer or raises, and
+        whether it does so in a moment.  What was not sent when `dropped` answers true is not sent any more.
 
         Raises:
             TegulaError: what can be told at once.
@@ -243,13 +244,10 @@ class GcsLeaf:
     ) -> Exchange:
         method, target, more, body = request
         origin = self._origin
-        headers = {
-            "Host": origin.authority,
-            "User-Agent": "tegula",
-            **access,
-            **more,
-            **origin.more_headers(),
-        }
+        if self._told[0] is not access:
+            always = {"Host": origin.authority, "User-Agent": "tegula", **access, **origin.more_headers()}
+            self._told = (access, always)
+        headers = {**self._told[1], **more} if more else self._told[1]
         # whatever a condition guards may be sent twice only by those who can tell what became of it
         again = method == "GET" or "ifGenerationMatch" not in target
         pieces: list[Buffer] = [head(method, origin.target(target), headers), *body]

@@ -85,6 +85,9 @@ _CLASSES: dict[int, type[TegulaError]] = {
 }
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*")  # keys of which only slashes are to be quoted
+
+
 class Request(NamedTuple):
     """Method, target and headers of a request, and its body in pieces."""
 
@@ -127,7 +130,8 @@ def _metadata(stamp: bytes, condition: bytes) -> dict[str, str]:
 
 
 def _object(bucket: str, key: str) -> str:
-    return f"/storage/v1/b/{bucket}/o/{quote(from_key(key), safe='')}"
+    plain = _PLAIN.fullmatch(key)
+    return f"/storage/v1/b/{bucket}/o/{key.replace('/', '%2F') if plain else quote(from_key(key), safe='')}"
 
 
 def _more(project: str | None) -> str:

@@ -167,25 +167,14 @@ class Reader:
         if version not in ("HTTP/1.1", "HTTP/1.0") or len(status) != 3 or not status.isdigit():
             raise BadReply("no reply of HTTP/1.1")
         self._status = int(status)
-        connection = self._headers_of([line.partition(":") for line in lines[1:]]).get("connection", "").lower()
+        del lines[0]
+        parts = [line.partition(":") for line in lines]
+        headers = {name.lower(): value.strip(" \t") for name, colon, value in parts if colon}
+        if len(headers) < len(lines):
+            headers = _merged(parts)
+        self._headers = headers
+        connection = headers.get("connection", "").lower()
         self.reusable = "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
-
-    def _headers_of(self, parts: Sequence[tuple[str, str, str]]) -> Mapping[str, str]:
-        headers = {name.lower(): value.strip(" \t") for name, _, value in parts}
-        if len(headers) == len(parts) and all([colon for _, colon, _ in parts]):
-            self._headers = headers
-            return headers
-        headers = self._headers = {}
-        for name, colon, value in parts:
-            if not colon:
-                raise BadReply("a header without a colon")
-            name, value = name.lower(), value.strip(" \t")
-            if name in headers:
-                if name == "content-length" and headers[name] != value:
-                    raise BadReply("two lengths")
-                value = f"{headers[name]}, {value}" if name != "content-length" else value
-            headers[name] = value
-        return headers
 
     def _begin(self, rest: bytes | memoryview) -> bool:
         """Decide how the body ends (RFC 9112, 6.3), and take what has come of it."""
@@ -255,3 +244,18 @@ class Reader:
             at, self._filled = line + 2, size + 2
         self._left = data[at:]
         return False
+
+
+def _merged(parts: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+    """Return headers of which some have a name in common: their values, joined by commas."""
+    headers: dict[str, str] = {}
+    for name, colon, value in parts:
+        if not colon:
+            raise BadReply("a header without a colon")
+        name, value = name.lower(), value.strip(" \t")
+        if name in headers:
+            if name == "content-length" and headers[name] != value:
+                raise BadReply("two lengths")
+            value = f"{headers[name]}, {value}" if name != "content-length" else value
+        headers[name] = value
+    return headers

@@ -70,7 +70,7 @@ def outcome(ts: Any, line: str, folder: str, **members: Any) -> str:
         said = shown(eval(line, names))
     except Exception as error:
         said = "raised " + shown(error)
-    said = re.sub(r"x_[0-9a-f]{16}", "x_RANDOM", said.replace(d, "DIR"))
+    said = re.sub(r"x_[0-9a-f]{8,16}", "x_RANDOM", said.replace(d, "DIR"))  # without leading zeros
     return re.sub(r"fd: \d+", "fd: N", said)
 
 

@@ -1,5 +1,6 @@
 """Resizing and storage statistics beside tensorstore 0.1.86, and what is ours: nothing comes back."""
 
+# ruff: noqa: E501 - programs are lines
 from __future__ import annotations
 
 import tempfile
@@ -339,3 +340,40 @@ lines.resolve(fix_resizable_bounds=True).result()
 def test_what_is_asked_of_an_old_handle_is_measured_by_the_newest_bounds() -> None:
     """tensorstore 0.1.86: `shrink_only` to 10 rows of 20, by a handle that was made when there were 8."""
     assert_same(STALE)
+
+
+EMPTIED = """
+def told(f, views):
+    found = []
+    for view in views:
+        try: found.append(f(view))
+        except Exception as error: found.append(str(error).split(" [")[0] if "size=" not in str(error) else str(error)[:98])
+    return found
+grid = {"name": "regular", "configuration": {"chunk_shape": [2, 2]}}
+d = ts.open(zarr3(metadata={"shape": [8, 8], "data_type": "int16", "chunk_grid": grid}), create=True, context=ts.Context()).result()
+views = [d[1:2], d[7], d[:, 7], d[[1, 7]], d[[1, 7], [1, 7]], d[::2], d[1:7:2], d[5, 5], d[5:5], d[1:2, 3:4], d[ts.newaxis, 1:2], d.T[1:2], d[ts.d[0].translate_to[3]], d[1:2].mark_bounds_implicit[True], d[3:3, 4], d[[True] * 8]]
+d.resize(exclusive_max=[0, 0]).result().domain
+told(lambda view: view.read().result().tolist(), views)
+told(lambda view: view.write(1).result(), views)
+told(lambda view: view.resolve().result().domain, views)
+d.resize(exclusive_max=[0, 8]).result().domain
+told(lambda view: view.read().result().tolist(), views)
+told(lambda view: view.write(1).result(), views)
+d.resize(exclusive_max=[8, 0]).result().domain
+told(lambda view: view.read().result().tolist(), views)
+told(lambda view: view.write(1).result(), views)
+d.resize(exclusive_max=[4, 4]).result().domain
+told(lambda view: view.write(1).result(), views)
+told(lambda view: view.read().result().tolist(), views)
+"""
+
+
+def test_views_of_an_array_that_was_emptied_say_the_same() -> None:
+    assert_same(EMPTIED)
+
+
+def test_a_handle_whose_fill_value_the_document_cannot_say_resizes() -> None:
+    """zarr v2 has one NaN; what is known as another is that one in the document."""
+    metadata = {"shape": [4], "chunks": [2], "dtype": "float8_e4m3fn", "fill_value": "-Infinity"}
+    store = ts.open({"driver": "zarr", "kvstore": "memory://", "metadata": metadata}, create=True).result()
+    assert store.resize(exclusive_max=[6]).result().shape == (6,)

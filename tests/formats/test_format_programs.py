@@ -75,7 +75,20 @@ one.resize(exclusive_max=[3]).result().domain
 """
 
 
-@pytest.mark.parametrize("program", [URLS, SMALL_NUMBERS, RANK_0, FIELDS])
+ARRAYS = """
+kinds = ["bool", "int8", "uint8", "int32", "uint64", "float32", "float64", "complex64", "bfloat16", "int4"]
+def told(x, kind):
+    try: return ts.array(x, dtype=kind).read().result().tolist()
+    except Exception as error: return type(error).__name__, str(error)
+[[told(np.array([1, 2], a), b) for b in kinds] for a in kinds[:8]]
+[[told(np.array(1, a), b) for b in kinds] for a in kinds[:8]]
+[[told([0, 1], b), told(np.float64(1.5), b), told([1.0], b)] for b in kinds]
+told(np.array(["a"]), "ustring"), told(np.array([1], ">i4"), "int64")
+ts.array(np.array([1.5]), dtype="int32", copy=False)
+"""
+
+
+@pytest.mark.parametrize("program", [URLS, SMALL_NUMBERS, RANK_0, FIELDS, ARRAYS])
 def test_programs_say_the_same_as_under_tensorstore_0_1_86(program: str) -> None:
     assert_same(program)
 

@@ -59,6 +59,22 @@ def floats(*values: float) -> Any:
 # ---- wrong data
 
 
+@case([[4], [8]], [[2], [4]])
+def bounds_of_an_old_handle_as_printed(ts: Any, folder: Path) -> Any:
+    old = made(ts, folder, "zarr", dtype="uint8", shape=[4, 8])
+    old.resize(exclusive_max=[2, 4]).result()
+    return old.spec().to_json()["transform"]["input_exclusive_max"]
+
+
+@case(
+    "IndexError: OUT_OF_RANGE: Propagated bounds [0*, 0), with size=0, for d"[:60],
+    "{ [1*, 1) }",
+)
+def reversed_and_empty(ts: Any, folder: Path) -> Any:
+    store = made(ts, folder, dtype="uint8", shape=[0])
+    return told(lambda: repr(store[::-1].domain))
+
+
 @case([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], [5, 4, 3, 2, 1, 0])
 def reversed_slice(ts, folder):
     store = made(ts, folder, dtype="int64", shape=[10])

@@ -55,7 +55,7 @@ def array(
 
     Args:
         array: anything NumPy takes as an array; shared, not copied, where possible.
-        dtype: the data type; the array's own by default.
+        dtype: the data type; the array's own by default.  Arrays are converted by NumPy's rule ``safe``.
         context: accepted for compatibility.
         copy: True: always copy; False: never.
         write: whether writing through the handle is allowed; by default if the array is writable.
@@ -65,6 +65,7 @@ def array(
 
     Raises:
         InvalidArgument: no data type corresponds to the array's, or it may not be written.
+        TypeError: an array has elements that `dtype` may not hold.
 
     >>> import tegula
     >>> tegula.array([[1, 2], [3, 4]])[1].read().result()
@@ -72,6 +73,9 @@ def array(
     """
     del context
     kind = None if dtype is None else to_dtype(dtype)
+    if kind is not None and isinstance(array, np.ndarray):
+        converted = array.astype(kind.array_dtype, casting="safe", copy=False)  # as what is written
+        array = array if copy is False else converted
     data = np.array(array, None if kind is None else kind.array_dtype, copy=False if copy is False else None)
     if kind is None:
         kind = json_ if data.dtype == object else to_dtype(data.dtype)

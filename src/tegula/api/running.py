@@ -139,13 +139,19 @@ def _recall(source: Chunked, cells: NDArray[np.int64], shaped: bool = False) -> 
 
 
 def _check(view: View) -> None:
-    """Raise OutOfRange unless every element of the view lies in its source."""
+    """Raise OutOfRange unless every element of the view lies in its source.
+
+    Where it has no elements its explicit bounds must lie in it, unless an explicit one says that it has none.
+    """
+    transform = view.transform
+    lower, upper = view.source.bounds
     try:
-        check_bounds(view.transform, *view.source.bounds)
+        check_bounds(transform, lower, upper)
+        if any(map(int.__eq__, transform.input_origin, transform.input_exclusive_max)):
+            propagate_bounds(IndexDomain(inclusive_min=lower, exclusive_max=upper), transform)
     except OutOfRange:
-        lower, upper = view.source.bounds
         bounds = IndexDomain(inclusive_min=lower, exclusive_max=upper)
-        propagate_bounds(bounds, view.transform)  # says it in terms of bounds, where it can
+        propagate_bounds(bounds, transform)  # says it in terms of bounds, where it can
         raise
 
 

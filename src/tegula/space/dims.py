@@ -64,6 +64,7 @@ _OPERATIONS: dict[str, Any] = {
     "diagonal": dimops.diagonal,
 }
 _INDEXING = {"": "default", ".oindex": "oindex", ".vindex": "vindex"}
+_MODES = ("oindex", "vindex")
 
 
 _INTEGERS = {int}
@@ -161,12 +162,14 @@ def applied(t: IndexTransform, expression: DimExpression) -> IndexTransform:
     if not steps:
         raise InvalidArgument("Must specify at least one operation in dimension expression")
     dims: Sequence[int] | None = None
+    left = len(steps)
     for name, argument in steps:
+        left -= 1
         if name in _INDEXING:
             if dims is None:
-                t, dims = index_first(t, expression._specs, argument)
+                t, dims = index_first(t, expression._specs, argument, not left)
             else:
-                t, dims = index_next(t, dims, argument)
+                t, dims = index_next(t, dims, argument, not left)
             continue
         if dims is None:
             dims = selected(expression._specs, t.domain.labels)
@@ -190,7 +193,7 @@ class _Operation:
     def __getitem__(self, argument: object) -> DimExpression:
         """Return the expression with this operation added."""
         owner, name = self._owner, self._name
-        if name in ("oindex", "vindex"):
+        if name in _MODES:
             return owner._indexed(argument, f".{name}")
         return owner._then(name, argument_of(name, argument))
 
@@ -468,6 +471,8 @@ d = _Start()
 
 def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
     """Return `t` after the operation `name`, applied to all its dimensions."""
+    if name in _MODES:
+        return apply_terms(t, given, name)
     quick = _ON_WHOLE.get(name)
     if quick is not None:
         whole = quick(t, name, given)
@@ -477,13 +482,7 @@ def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
     return seen
 
 
-def _terms_on_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
-    return apply_terms(t, given, name)
-
-
 _ON_WHOLE: dict[str, Callable[[IndexTransform, str, Any], IndexTransform | None]] = {
-    "oindex": _terms_on_all,
-    "vindex": _terms_on_all,
     "translate_to": dimops.translated_whole,
     "translate_by": dimops.translated_whole,
     "translate_backward_by": dimops.translated_whole,

@@ -20,6 +20,7 @@ from tegula.space.compose import compose
 from tegula.space.direct import true_positions
 from tegula.space.domain import check_rank
 from tegula.space.labels import dimension_of_label
+from tegula.space.lookups import looked_up_each
 from tegula.space.plain import indexed, on_dimension, placed
 from tegula.space.selection import Spec, in_range, new_dims, numbered
 from tegula.space.slicing import Expression
@@ -85,14 +86,16 @@ def _layout(
 
 
 _WHOLE = slice(None)
+_ARRAY = np.ndarray
+_INT64 = np.dtype(np.int64)
 
 
 def plainly(
-    t: IndexTransform, dims: Sequence[int], expression: Expression, rank: int
+    t: IndexTransform, dims: Sequence[int], expression: Expression, rank: int, last: bool = False
 ) -> dimops.Result | None:
     """Return the result of an expression of one term for each of `dims`, by the direct path, or None.
 
-    `rank` counts the dimensions with the new ones in place.
+    `rank` counts the dimensions with the new ones in place.  `last`: what is selected then does not matter.
     """
     given = expression.terms
     count = len(dims)
@@ -101,7 +104,7 @@ def plainly(
     if len(given) != count or len(set(dims)) != count:
         return None
     if not expression.plain or any(map(_is_wide, given)):
-        return _arrayed(t, dims, expression)
+        return _arrayed(t, dims, expression, last)
     if count == 1:
         only = indexed(t, (_WHOLE,) * dims[0] + given, expression.mode)
         return None if only is None else (only, [] if type(given[0]) is int else dims)
@@ -118,34 +121,52 @@ def plainly(
 
 
 def _is_wide(term: Any) -> bool:
-    """Tell whether a term that was read makes several dimensions."""
-    return type(term) is np.ndarray and term.ndim > 1
+    """Tell whether a term that was read makes several dimensions, or none."""
+    return type(term) is _ARRAY and term.ndim != 1
 
 
-def _arrayed(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result | None:
+def _arrayed(
+    t: IndexTransform, dims: Sequence[int], expression: Expression, last: bool
+) -> dimops.Result | None:
     """Return the result of one term for each of `dims`, index arrays of any shape among them; else None."""
     given, mode = expression.terms, expression.mode
     if expression.new_dims or expression.has_ellipsis or expression.taken != len(given):
         return None
     rank = t.domain.rank
+    arrays: list[Any] = [None] * rank
+    first = -1
+    for i, term in zip(dims, given, strict=True):
+        if type(term) is _ARRAY:
+            if term.size < 2 or term.dtype is not _INT64:
+                break
+            arrays[i] = term  # nobody else's
+            if first < 0:
+                first = i
+        elif type(term) is not slice or not (term.start is term.stop is term.step is None):
+            break
+    else:
+        if mode == "oindex":
+            view = looked_up_each(t, arrays, None)
+        else:
+            at = sum([array is None for array in arrays[:first]]) if expression.consecutive else 0
+            view = looked_up_each(t, arrays, expression.joint, at)
+        if view is not None:
+            return view, () if last else _layout(expression, rank, dims, 0)[0]
     terms: list[Any] = [_WHOLE] * rank
-    arrays: list[int] = []
+    places: list[int] = []
     for i, term in zip(dims, given, strict=True):
         terms[i] = term
-        if type(term) is np.ndarray:
-            arrays.append(i)
-    if mode == "default" and len(arrays) > 1:
+        if type(term) is _ARRAY:
+            places.append(i)
+    if mode == "default" and len(places) > 1:
         if not expression.consecutive:
             mode = "vindex"
-        elif max(arrays) - min(arrays) >= len(arrays):
+        elif max(places) - min(places) >= len(places):
             return None  # side by side as they are written, not where they are
     view = placed(t, tuple(terms), mode)
     if view is None:
         return None
-    if len(given) == 1:
-        first = 0 if mode == "vindex" else dims[0]
-        return view, range(first, first + given[0].ndim)
-    return view, _layout(expression, rank, dims, 0)[0]
+    return view, () if last else _layout(expression, rank, dims, 0)[0]
 
 
 def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dimops.Result | None:
@@ -162,63 +183,65 @@ def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dim
     return None if view is None else (view, [first])
 
 
-def _on_one(t: IndexTransform, spec: Spec, expression: Expression) -> dimops.Result | None:
+def _on_one(
+    t: IndexTransform, spec: Spec, expression: Expression, last: bool = False
+) -> dimops.Result | None:
     """Return the result of one term on one dimension, None where the longer way must decide."""
-    labels = t.domain.labels
-    if type(spec) is int:
-        rank = len(labels)
-        i = spec if spec >= 0 else spec + rank
-        if not 0 <= i < rank:
-            return None
-    elif type(spec) is str and spec and spec in labels:
-        i = labels.index(spec)
-    else:
+    i = _place(spec, t.domain.labels)
+    if i < 0:
         return None
     term = expression.terms[0]
     if not expression.plain or _is_wide(term):
-        return _arrayed(t, (i,), expression)
+        return _arrayed(t, (i,), expression, last)
     view = on_dimension(t, i, term, expression.mode, True)
     return None if view is None else (view, () if type(term) is int else (i,))
 
 
-def _on_each(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result | None:
+def _place(spec: Spec, labels: tuple[str, ...]) -> int:
+    """Return the dimension of a number or label, -1 where the longer way must decide."""
+    if type(spec) is int:
+        rank = len(labels)
+        return spec if 0 <= spec < rank else spec + rank if -rank <= spec < 0 else -1
+    return labels.index(spec) if type(spec) is str and spec and spec in labels else -1
+
+
+def _on_each(
+    t: IndexTransform, specs: tuple[Spec, ...], expression: Expression, last: bool
+) -> dimops.Result | None:
     """Return the result of one term on each of several dimensions, None where the longer way must decide."""
     labels = t.domain.labels
-    rank = len(labels)
-    terms: list[Any] = [_WHOLE] * rank
-    dims: list[int] = []
-    gone: list[int] = []
     order: list[int] = []
-    wide = not expression.plain
-    for spec, term in zip(specs, expression.terms, strict=True):
-        if type(spec) is int:
-            i = spec if spec >= 0 else spec + rank
-            if not 0 <= i < rank:
-                return None
-        elif type(spec) is str and spec and spec in labels:
-            i = labels.index(spec)
-        else:
+    for spec in specs:
+        i = _place(spec, labels)
+        if i < 0 or i in order:
             return None
-        if terms[i] is not _WHOLE:
-            return None
-        terms[i] = term
         order.append(i)
-        wide = wide or _is_wide(term)
+    given = expression.terms
+    if expression.arrays and (not expression.plain or any(map(_is_wide, given))):
+        return _arrayed(t, order, expression, last)
+    terms: list[Any] = [_WHOLE] * len(labels)
+    gone: list[int] = []
+    dims: list[int] = []
+    for i, term in zip(order, given, strict=True):
+        terms[i] = term
         (gone if type(term) is int else dims).append(i)
-    if wide:
-        return _arrayed(t, order, expression)
     view = placed(t, tuple(terms), expression.mode)
     if view is None or not gone:
         return None if view is None else (view, dims)
     return view, [i - sum([j < i for j in gone]) for i in dims]
 
 
-def index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expression) -> dimops.Result:
-    """Apply the first indexing operation of an expression, whose selection may name new dimensions."""
+def index_first(
+    t: IndexTransform, specs: tuple[Spec, ...], expression: Expression, last: bool = False
+) -> dimops.Result:
+    """Apply the first indexing operation of an expression, whose selection may name new dimensions.
+
+    `last`: no operation follows, so what is then selected does not matter.
+    """
     source = t.domain
     if not expression.new_dims and len(expression.terms) == len(specs) == expression.taken:
         one = len(specs) == 1
-        direct = _on_one(t, specs[0], expression) if one else _on_each(t, specs, expression)
+        direct = _on_one(t, specs[0], expression, last) if one else _on_each(t, specs, expression, last)
         if direct is not None:
             return direct
     if expression.scalar and expression.new_dims == 1:
@@ -238,7 +261,7 @@ def index_first(t: IndexTransform, specs: tuple[Spec, ...], expression: Expressi
                 dims.extend(in_range(spec, rank))  # type: ignore[arg-type]
     expression = expression.repeated(len(dims))
     if not expression.new_dims or min(dims, default=0) >= 0:
-        direct = plainly(t, [i if i >= 0 else ~i for i in dims], expression, rank)
+        direct = plainly(t, [i if i >= 0 else ~i for i in dims], expression, rank, last)
         if direct is not None:
             return direct
     seen: set[int] = set()
@@ -278,10 +301,12 @@ def _once(seen: set[int], i: int) -> None:
     seen.add(i)
 
 
-def index_next(t: IndexTransform, dims: Sequence[int], expression: Expression) -> dimops.Result:
-    """Apply a later indexing operation of an expression to the current selection."""
+def index_next(
+    t: IndexTransform, dims: Sequence[int], expression: Expression, last: bool = False
+) -> dimops.Result:
+    """Apply a later indexing operation of an expression to the current selection; `last` as before."""
     expression = expression.repeated(len(dims))
-    direct = plainly(t, dims, expression, t.domain.rank)
+    direct = plainly(t, dims, expression, t.domain.rank, last)
     if direct is not None:
         return direct
     free = _taking(expression, len(dims))

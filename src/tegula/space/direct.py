@@ -284,8 +284,18 @@ def lone(term: Any) -> IndexArray | None:
 
 def several(term: Any) -> IndexArray | None:
     """Return an index array, or mask of one axis, as a private one of two or more elements, else None."""
-    if type(term) is _ARRAY and term.dtype is _INT64 and term.size > 1:
-        return term.copy()
+    if type(term) is _ARRAY and term.dtype is _INT64:
+        return term.copy() if term.size > 1 else None
+    array = private(term)
+    return None if array is None or array.size < 2 else array
+
+
+def private(term: Any) -> IndexArray | None:
+    """Return an index array, or mask of one axis, as one that is nobody else's; None for anything else.
+
+    >>> private([True, False, True]), private(np.array([1.5]))
+    (array([0, 2]), None)
+    """
     try:
         array = np.array(term)
     except ValueError:
@@ -293,7 +303,8 @@ def several(term: Any) -> IndexArray | None:
     kind = array.dtype.kind
     if kind == "b" and array.ndim == 1:
         array = array.nonzero()[0]
-        kind = "i"
-    if array.size < 2 or (kind != "i" and (kind != "u" or array.dtype.itemsize == 8)):
+    elif not array.size and type(term) is list:
+        return array.astype(_INT64)
+    elif kind != "i" and (kind != "u" or array.dtype.itemsize == 8):
         return None
     return array if array.dtype == _INT64 else array.astype(_INT64)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 else:
     Mask = np.ndarray
 
+_INT64 = np.dtype(np.int64)
 _ONLY = (
     "Only integers, slices (`:`), ellipsis (`...`), tensorstore.newaxis (`None`) "
     "and integer or boolean arrays are valid indices"
@@ -38,6 +39,10 @@ def as_index(term: Any) -> IndexArray | Mask:
     array([2, 3])
     """
     given = isinstance(term, np.ndarray)
+    if given and term.dtype is _INT64:
+        copy: IndexArray = term.copy()
+        copy.setflags(write=False)
+        return copy
     array = term if given else np.asarray(term)
     kind = array.dtype.kind
     if kind in "iu":
@@ -47,9 +52,9 @@ def as_index(term: Any) -> IndexArray | Mask:
             )
         return frozen(array)
     if kind == "b":
-        copy = np.array(array)
-        copy.flags.writeable = False
-        return copy
+        mask = np.array(array)
+        mask.flags.writeable = False
+        return mask
     if not given and array.size == 0:
         return frozen(array)
     if given:

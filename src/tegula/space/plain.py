@@ -11,25 +11,27 @@ Law: where a function here answers, the answer is `compose(t, Expression(terms).
 from __future__ import annotations
 
 from functools import lru_cache
-from operator import eq
 from typing import Any
 
 import numpy as np
 
 from tegula.errors import IndexingError
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
-from tegula.space.direct import ALONG, directly, lone, several
-from tegula.space.domain import NO_LABELS, IndexDomain, domain
+from tegula.space.direct import ALONG, directly, lone, private
+from tegula.space.domain import NO_LABELS, domain
 from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
+from tegula.space.lookups import arrays_alone
 from tegula.space.maps import IndexArray
+from tegula.space.regather import depends, still_looked_up
 from tegula.space.transform import IndexTransform, columns, is_near
 
 _WHOLE = slice(None)
-_WHOLES = tuple((_WHOLE,) * count for count in range(MAX_RANK + 1))
 _STEP = 2**20
+_FLAG = np.bool_
 _ARRAY = np.ndarray
 _INT64 = np.dtype(np.int64)
+_MAY_BE_WHOLE = {slice, type(Ellipsis)}
 _NOTHING = tuple((None,) * rank for rank in range(MAX_RANK + 1))
 
 
@@ -143,7 +145,7 @@ def looked_up(t: IndexTransform, i: int, array: IndexArray) -> IndexTransform | 
 def placed(
     t: IndexTransform, terms: tuple[Any, ...], mode: str = "default", joint: tuple[int, ...] = ()
 ) -> IndexTransform | None:
-    """Return `t[terms]` for a tuple of integers, slices, None, True, one ellipsis and index arrays.
+    """Return `t[terms]` for a tuple of integers, slices, None, True, False, one ellipsis and index arrays.
 
     `joint` is the shape to which the index arrays broadcast, once it is known; in 'vindex' its dimensions
     then come first.  What shows later (arrays that are not side by side, or of other shapes) starts anew.
@@ -164,9 +166,9 @@ def placed(
     steps: list[int] = []
     names: list[str] = []
     arrays: list[tuple[int, IndexArray, int, int]] = []
-    new_lowers = new_uppers = i = 0
+    new_lowers = new_uppers = i = found = 0
     changed = shifted = known is not None
-    strided = broken = False
+    strided = broken = hollow = False
     shared, outer = -1, mode == "oindex"
     if joint and mode == "vindex":
         shared = 0
@@ -242,7 +244,7 @@ def placed(
         elif term is ...:
             end = rank - left
             for later in terms[-left:] if left else ():
-                if later is None or later is True:
+                if later is None or _is_flag(later):
                     end += 1
                 elif later is ...:
                     return None
@@ -261,17 +263,20 @@ def placed(
             names += labels[i:end]
             broken = True
             i = end
-        elif kind is _ARRAY or kind is list or term is True:
+        elif kind is _ARRAY or kind is list or kind is bool or kind is _FLAG:
             array: IndexArray | None = None
-            shape: tuple[int, ...] = (1,)
-            if term is not True:
-                if kind is _ARRAY and term.dtype is _INT64 and term.size > 1:
-                    array = term.copy()  # what `several` does
-                else:
-                    array = several(term)
-                if array is None or i == rank or known is not None:
+            if kind is bool or kind is _FLAG or _is_flag(term):
+                shape: tuple[int, ...] = (1,) if term else (0,)
+                size = 1 if term else 0
+            else:
+                array = term.copy() if kind is _ARRAY and term.dtype is _INT64 else private(term)
+                if array is None or i == rank:
                     return None
-                shape = array.shape
+                shape, size = array.shape, array.size
+            found += 1
+            hollow = hollow or not size
+            if hollow and found > 1:
+                return None  # whatever is looked up is a constant then
             wide = len(shape)
             if outer:
                 k = len(new_los)
@@ -311,10 +316,18 @@ def placed(
                 k = shared + more - wide
             changed = True
             if array is not None:
-                arrays.append((i, array, k, wide))
                 places.append(-1)
-                moves.append(0)
-                steps.append(1)
+                if size > 1:
+                    arrays.append((i, array, k, wide))
+                    moves.append(0)
+                    steps.append(1)
+                else:
+                    value = int(array.item()) if size else los[i]
+                    if not los[i] <= value < his[i]:
+                        return None
+                    shifted = True
+                    moves.append(value if size else 0)
+                    steps.append(0)
                 i += 1
         else:
             return None
@@ -342,13 +355,13 @@ def placed(
     dims, offsets, strides = t._dims, t._offsets, t._strides
     count = len(dims)
     along: list[Looked | None] | None = None
+    if (found or known is not None) and 0 in source.shape:
+        return None
     if arrays:
-        if 0 in source.shape:
-            return None
         along = [None] * (rank + 1)  # the last for outputs that follow no dimension
         shapes = ALONG[made]
         for i, array, k, wide in arrays:
-            if i not in dims:
+            if i not in dims and not depends(known, i):
                 return None  # no map looks at it: it must be checked at once
             lo, hi = los[i], his[i]
             if lowers and lowers >> i & 1:
@@ -385,121 +398,44 @@ def placed(
         new_offsets.append(offset)
         new_strides.append(stride)
     near = None if strided else t._near
-    if known is not None:
-        looked = _still_looked_up(t, space, (places, moves, steps), new_dims, new_offsets, new_strides)
-        if looked is None:
+    if hollow and known is not None:
+        for j, held in enumerate(known):
+            if held is not None:
+                new_offsets[j] = new_strides[j] = 0
+    elif known is not None:
+        column: list[Looked | None] = [None] * count if looked is None else list(looked)
+        inner = (places, moves, steps)
+        if not still_looked_up(t, space, inner, along, column, new_dims, new_offsets, new_strides):
             return None
-        if not any(looked):
-            looked = None
+        looked = tuple(column) if any(column) else None
     return columns(space, tuple(new_dims), tuple(new_offsets), tuple(new_strides), looked, near)
 
 
-def _still_looked_up(
-    t: IndexTransform,
-    new: IndexDomain,
-    inner: tuple[list[int], list[int], list[int]],
-    dims: list[int],
-    offsets: list[int],
-    strides: list[int],
-) -> tuple[Looked | None, ...] | None:
-    """Return what is left of the index arrays of `t` over the domain `new`, in the same memory.
-
-    Dimension `i` of `t` is `moves[i] + steps[i] * new[places[i]]`, these three being `inner`.  A single
-    value is put into the columns of the result, `dims`, `offsets` and `strides`.  None where it is not within
-    its range, or there is nothing to look at.
-    """
-    known, los = t._arrays, t.domain.inclusive_min
-    if known is None or any(map(eq, los, t.domain.exclusive_max)):
-        return None
-    places, moves, steps = inner
-    lows, highs = new.inclusive_min, new.exclusive_max
-    straight = new.rank == len(los) and places[: new.rank].count(-1) == 0
-    column: list[Looked | None] = []
-    keys: tuple[list[Any], ...] = ()
-    for j, looked in enumerate(known):
-        if looked is None:
-            column.append(None)
-            continue
-        array, lo, hi = looked
-        shape, size = array.shape, array.size
-        if size > 1 and size in shape:  # it changes along one dimension
-            i = shape.index(size)
-            place, step = places[i], steps[i]
-            start = moves[i] - los[i]
-            if place < 0:
-                array = array.reshape(size)[start : start + 1]
-            else:
-                start += step * lows[place]
-                stop = start + step * (highs[place] - lows[place])
-                kept = slice(start, stop if stop >= 0 else None, step)
-                if straight:
-                    array = array[(*_WHOLES[i], kept)]
-                else:
-                    array = array.reshape(size)[kept]
-                    if array.size > 1:
-                        array = array.reshape(ALONG[new.rank][place])
-        else:
-            keys = keys or _keys(t, new, places, moves, steps)
-            key = [one if i < 0 or shape[i] == 1 else other for i, one, other in zip(*keys, strict=True)]
-            array = np.asarray(array[tuple(key)])
-        if array.size != 1:
-            column.append((array, lo, hi))
-            continue
-        value = int(array.item())
-        moved = offsets[j] + strides[j] * value
-        if not (lo <= value < hi and -INF < value < INF and -END < moved < END):
-            return None
-        column.append(None)
-        dims[j], offsets[j], strides[j] = -1, moved, 0
-    return tuple(column)
-
-
-def _keys(
-    t: IndexTransform, new: IndexDomain, places: list[int], moves: list[int], steps: list[int]
-) -> tuple[list[int], list[Any], list[Any]]:
-    """Return for each axis of a key the dimension of `t` (-1 for a new one), and what it is for an array.
-
-    That is, for one that does not change along the dimension, and for one that does.
-    """
-    los = t.domain.inclusive_min
-    axes: list[int] = []
-    ones: list[Any] = []
-    others: list[Any] = []
-    k = 0
-    for i, place in enumerate(places[: len(los)]):
-        if place < 0:
-            axes.append(i)
-            ones.append(0)
-            others.append(moves[i] - los[i])
-            continue
-        for _ in range(k, place):
-            axes.append(-1)
-            ones.append(None)
-            others.append(None)
-        k = place + 1
-        start = moves[i] + steps[i] * new.inclusive_min[place] - los[i]
-        stop = start + steps[i] * new.shape[place]
-        axes.append(i)
-        ones.append(_WHOLE)
-        others.append(slice(start, stop if stop >= 0 else None, steps[i]))
-    left = new.rank - k
-    return [*axes, *[-1] * left], [*ones, *[None] * left], [*others, *[None] * left]
+def _is_flag(term: Any) -> bool:
+    """Tell whether a term is True or False, or an array of one without axes: a new dimension, or none."""
+    kind = type(term)
+    return kind is bool or kind is _FLAG or (kind is _ARRAY and not term.ndim and term.dtype.kind == "b")
 
 
 def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransform | None:
     """Return `t` indexed by a term or tuple of terms, or None where the long way must decide."""
-    kind = type(key)
-    if kind is tuple:
-        i = _lone(key, t)
-        if i < 0:
-            seen = placed(t, key, mode)
-            return directly(t, key, mode) if seen is None else seen
-        terms, term = key, key[-1]
+    if type(key) is tuple:
+        terms = key
+        i = _lone(key, t) if len(key) < 2 or type(key[0]) in _MAY_BE_WHOLE else -1
+        term = key[-1] if i >= 0 else None
     else:
         terms, i, term = (key,), 0, key
-    seen = None if type(term) is _ARRAY and term.ndim > 1 else on_dimension(t, i, term, mode)
+    kind = type(term)
+    seen = None
+    if i >= 0 and t._arrays is None and (kind is not _ARRAY or term.ndim < 2):  # type: ignore[union-attr]
+        seen = on_dimension(t, i, term, mode)
     if seen is None:
-        seen = placed(t, terms, mode)
+        if i < 0 or kind is _ARRAY or kind is list:
+            kinds = [*map(type, terms)]
+            if _ARRAY in kinds or list in kinds:
+                seen = arrays_alone(t, terms, mode)
+        if seen is None:
+            seen = placed(t, terms, mode)
     return directly(t, terms, mode) if seen is None else seen
 
 

@@ -42,6 +42,7 @@ class Expression:
     """
 
     __slots__ = (
+        "arrays",
         "consecutive",
         "has_ellipsis",
         "joint",
@@ -63,6 +64,8 @@ class Expression:
     joint: tuple[int, ...]
     taken: int
     new_dims: int
+    arrays: int
+    """How many terms are index arrays or masks."""
     plain: bool
     """Whether each term takes or makes one dimension, and stands for itself wherever it is placed."""
 
@@ -76,7 +79,7 @@ class Expression:
     def _of_one(self, given: Any) -> bool:
         """Read a lone integer, slice, None or index array as `_read` would, else say no."""
         kind = type(given)
-        self.new_dims, self.taken, self.joint = 0, 1, ()
+        self.new_dims, self.taken, self.joint, self.arrays = 0, 1, (), 0
         self.consecutive = self.mode == "default"
         if kind is np.ndarray:
             if given.dtype is not _INT64 or not given.ndim:
@@ -84,6 +87,7 @@ class Expression:
             given = given.copy()
             given.setflags(write=False)
             self.scalar = False
+            self.arrays = 1
             self.plain = self.mode != "vindex"
             if self.mode != "oindex":
                 self.joint = given.shape
@@ -173,7 +177,7 @@ class Expression:
                     if broken:
                         consecutive = False
         self.terms = tuple(terms)
-        self.taken, self.new_dims = taken, new_dims
+        self.taken, self.new_dims, self.arrays = taken, new_dims, arrays_given
         self.plain = (
             not self.has_ellipsis
             and taken + new_dims == len(terms)
@@ -188,7 +192,7 @@ class Expression:
         copy = Expression.__new__(Expression)
         copy.mode, copy.place, copy.scalar = self.mode, self.place, self.scalar
         copy.has_ellipsis, copy.consecutive, copy.joint = self.has_ellipsis, self.consecutive, self.joint
-        copy.plain = self.plain
+        copy.plain, copy.arrays = self.plain, self.arrays
         copy.terms = self.terms * count
         copy.taken = self.taken * count
         copy.new_dims = self.new_dims * count

@@ -1,0 +1,203 @@
+"""Index arrays and nothing else: several of them, or of several axes, the other dimensions whole.
+
+What this file knows: what becomes of a transform when some of its dimensions are replaced by the axes of
+index arrays, each by its own ('oindex') or all by joint ones.  What it must not know: other terms (`plain`),
+and the text of any error; whatever is not plainly right is left to those.
+
+Where each dimension goes depends on how many axes the arrays have, not on what they hold: it is worked out
+once for each such layout, and applied by picking from rows.
+
+Law: where a function here answers, the answer is `compose(t, Expression(terms).transform(t.domain))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tegula.errors import IndexingError
+from tegula.space.columns import COUNT, ONES, ZEROS, Looked
+from tegula.space.direct import several
+from tegula.space.domain import NO_LABELS, domain
+from tegula.space.gather import joint_shape
+from tegula.space.interval import END, INF, MAX_RANK
+from tegula.space.maps import IndexArray
+from tegula.space.regather import depends, still_looked_up
+from tegula.space.transform import IndexTransform, columns, is_near
+
+_ARRAY = np.ndarray
+Arrays = list[IndexArray | None]
+"""For each dimension its index array, private and of two or more elements; None where it stays whole."""
+Rows = tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...] | None, tuple[Looked | None, ...]]
+"""Lower bounds, upper bounds, labels (None for none), and for each dimension what is looked up."""
+
+
+@lru_cache(1024)
+def _layout(axes: tuple[int, ...], joint: int, at: int) -> tuple[Callable[..., Rows], tuple[int, ...]] | None:
+    """Return what becomes of dimensions whose arrays have so many axes, 0 where there is none.
+
+    `joint` is the number of joint axes, before which come `at` of the dimensions that stay; -1 for none.
+    First a function of `(los, his, floors, ceilings, labels, arrays, joint)`, written out for the layout
+    as those of `image.py` are; then for each dimension where it goes, and -1 for none.
+    """
+    rank = len(axes)
+    new: list[tuple[str, str, str]] = []  # bounds and label of each new dimension, or of several
+    places, starts = [-1] * rank, [at] * rank
+    made = 0
+    for i, width in enumerate(axes):
+        if not width:
+            if made == at and joint > 0:
+                made += joint
+            places[i] = made
+            new.append((f"a{i}", f"b{i}", f"n{i}"))
+            made += 1
+        elif joint < 0:
+            starts[i] = made
+            new.append(("0, " * width, f"x{i}.size" if width == 1 else f"*x{i}.shape", "'', " * width))
+            made += width
+    if joint > 0:
+        new.insert(at, ("0, " * joint, "*joint", "'', " * joint))
+        made = len(new) - 1 + joint
+    if made > MAX_RANK:
+        return None
+    looked = []
+    for i, (start, width) in enumerate(zip(starts, axes, strict=True)):
+        if not width:
+            looked.append("None")
+            continue
+        first = start + max(joint, width) - width
+        after = ONES[made - first - width]
+        shape = ", ".join(map(str, (*ONES[first], -1 if width == 1 else f"*x{i}.shape", *after)))
+        array = f"x{i}" if width == made else f"x{i}.reshape(({shape},))"
+        looked.append(f"({array}, c{i}, d{i})")
+    given = ["".join([f"{name}{i}, " for i in range(rank)]) for name in "abcdx"]
+    columns = [", ".join([row[k].rstrip(", ") for row in new]) for k in range(3)]
+    scope: dict[str, Any] = {}
+    exec(
+        "def laid(los, his, floors, ceilings, labels, arrays, joint):\n"
+        + "".join(
+            f"  {row}= {name}\n"
+            for row, name in zip(given, ("los", "his", "floors", "ceilings", "arrays"), strict=True)
+        )
+        + "  if labels is not None:\n"
+        + f"    {''.join([f'n{i}, ' for i in range(rank)])}= labels\n"
+        + f"    labels = {columns[2]},\n"
+        + f"  return ({columns[0]},), ({columns[1]},), labels, ({', '.join(looked)},)",
+        scope,
+    )
+    return scope["laid"], (*places, -1)
+
+
+@lru_cache(1024)
+def _moved(mask: int, places: tuple[int, ...]) -> int:
+    """Return the bits of a mask where the dimensions that stay are afterwards."""
+    return sum((mask >> i & 1) << place for i, place in enumerate(places) if place >= 0)
+
+
+def looked_up_each(
+    t: IndexTransform, arrays: Arrays, joint: tuple[int, ...] | None, at: int = 0
+) -> IndexTransform | None:
+    """Return `t` with some dimensions replaced by those of their index arrays, or None.
+
+    By joint dimensions of shape `joint`, which come after `at` of those that stay; by its own where that is
+    None.
+
+    >>> at = [np.array([2, 0]), None, np.array([1, 1, 3])]
+    >>> t = IndexTransform(input_shape=[3, 9, 4])
+    >>> looked_up_each(t, at, None).domain, looked_up_each(t, [at[0], None, at[0]], (2,), 1).domain
+    ({ [0, 2), [0, 9), [0, 3) }, { [0, 9), [0, 2) })
+    """
+    source, dims = t.domain, t._dims
+    known = t._arrays
+    if not (t._near or is_near(t)) or 0 in source.shape:
+        return None
+    los, his, labels = source.inclusive_min, source.exclusive_max, source.labels
+    lowers, uppers, rank = source.lower_mask, source.upper_mask, len(los)
+    axes = tuple([0 if array is None else array.ndim for array in arrays])
+    layout = _layout(axes, -1, 0) if joint is None else _layout(axes, len(joint), at)
+    if layout is None:
+        return None
+    laid, places = layout
+    named = None if labels is NO_LABELS[rank] else labels
+    if lowers or uppers:
+        floors = [-INF if lowers >> i & 1 else lo for i, lo in enumerate(los)]
+        ceilings = [END if uppers >> i & 1 else hi for i, hi in enumerate(his)]
+        lowers, uppers = _moved(lowers, places), _moved(uppers, places)
+        new_los, new_his, named, along = laid(los, his, floors, ceilings, named, arrays, joint)
+    else:
+        new_los, new_his, named, along = laid(los, his, los, his, named, arrays, joint)
+    space = domain(new_los, new_his, named, lowers, uppers)
+    if dims is COUNT[rank]:
+        return columns(space, places[:rank], t._offsets, t._strides, along, t._near)
+    for i, array in enumerate(arrays):
+        if array is not None and i not in dims and not depends(known, i):
+            return None  # no map looks at it: it must be checked at once
+    new_dims = [places[i] for i in dims]
+    column = [along[i] if i >= 0 else None for i in dims]
+    if known is None:
+        return columns(space, tuple(new_dims), t._offsets, t._strides, tuple(column), t._near)
+    offsets, strides = list(t._offsets), list(t._strides)
+    inner = (places, ZEROS[rank], ONES[rank])
+    if not still_looked_up(t, space, inner, along, column, new_dims, offsets, strides):
+        return None
+    looked = tuple(column) if any(column) else None
+    return columns(space, tuple(new_dims), tuple(offsets), tuple(strides), looked, t._near)
+
+
+def common_shape(arrays: Arrays) -> tuple[int, ...] | None:
+    """Return the shape to which index arrays broadcast, None where they do not."""
+    joint: tuple[int, ...] = ()
+    for array in arrays:
+        if array is not None and array.shape != joint:
+            try:
+                joint = joint_shape(joint, array.shape)
+            except IndexingError:
+                return None
+    return joint
+
+
+def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTransform | None:
+    """Return `t[terms]` for index arrays of two or more elements, whole slices and an ellipsis; else None.
+
+    >>> arrays_alone(IndexTransform(input_shape=[3, 9, 4]), ([[2, 0]], ..., [1, 3]), "default").domain
+    { [0, 1), [0, 2), [0, 9) }
+    """
+    rank = t.domain.rank
+    arrays: Arrays = []
+    first, last, apart = -1, -1, mode == "vindex"
+    free = rank + 1 - len(terms)
+    if free < 0:
+        return None
+    for term in terms:
+        kind = type(term)
+        if kind is _ARRAY or kind is list:
+            array = several(term)
+            if array is None:
+                return None
+            if last >= 0 and last != len(arrays) - 1:
+                apart = True
+            last = len(arrays)
+            if first < 0:
+                first = last
+            arrays.append(array)
+        elif kind is slice:
+            if term.start is not None or term.stop is not None or term.step is not None:
+                return None
+            arrays.append(None)
+        elif term is ...:
+            if free < 0 or (not free and last >= 0):
+                return None
+            arrays += [None] * free
+            free = -1
+        else:
+            return None
+    arrays += [None] * (rank - len(arrays))
+    if first < 0 or len(arrays) > rank:
+        return None
+    if mode == "oindex":
+        return looked_up_each(t, arrays, None)
+    joint = common_shape(arrays)
+    return None if joint is None else looked_up_each(t, arrays, joint, 0 if apart else first)

@@ -81,7 +81,7 @@ class Chunked(Record, eq=False):
         path, minishards = self.path, layout.minishards
         named: Any = rule
         if minishards is not None:
-            path, minishards = path + minishards.directory, replace(minishards, directory="")
+            path, minishards = resolved(path + minishards.directory), replace(minishards, directory="")
             named = ShardBoxes(minishards)
         elif isinstance(rule, VoxelKeys):
             path, named = resolved(path + rule.directory), rule._replace(directory="")
@@ -106,6 +106,12 @@ class Chunked(Record, eq=False):
         object.__setattr__(self, "indices", indices)
         object.__setattr__(self, "inner_indices", tuple(inner))
         object.__setattr__(self, "shelf", shelf)
+
+    def shard_key(self, shard: int) -> str:
+        """Return the key of a Neuroglancer shard."""
+        rule = self.layout.minishards
+        assert rule is not None
+        return resolved(self.path + rule.key(shard))
 
     @property
     def dtype(self) -> DataType:

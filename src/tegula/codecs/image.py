@@ -71,7 +71,10 @@ class Png(Image):
         """Return the image."""
         import imagecodecs
 
-        found: Buffer = imagecodecs.png_encode(self._pixels(data), level=self.level)
+        # the library's own guess is too small for narrow images: each row begins with a byte
+        size = len(data) + self.shape[1] * self.shape[2]
+        most = size + size // 64 + 8192
+        found: Buffer = imagecodecs.png_encode(self._pixels(data), level=self.level, out=most)
         return found
 
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:  # noqa: ARG002

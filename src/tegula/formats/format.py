@@ -30,6 +30,8 @@ class Several(NamedTuple):
     found        (document, members, schema) -> metadata of the one asked for; raises NotFound
     added        (document or None, metadata, members) -> metadata of the new one in a document with it;
                  raises AlreadyExists where there is one such
+    beside       (document or None, members, dtype or None) -> members of a new one, with what the document
+                 settles
     put          (document or None, metadata, members) -> the same, in the place of one that is there
     owned        (document or None, metadata, members, path) -> prefixes of the keys of the array that `put`
                  would replace, and of the new one
@@ -39,6 +41,7 @@ class Several(NamedTuple):
 
     found: Callable[[Any, Any, Schema], Any]
     added: Callable[[Any, Any, Any], Any]
+    beside: Callable[[Any, Any, Any], Any]
     put: Callable[[Any, Any, Any], Any]
     owned: Callable[[Any, Any, Any, str], list[str]]
     part: Callable[[str], bool]

@@ -35,6 +35,8 @@ from tegula.formats.precomputed_scales import (
     Members,
     Metadata,
     added,
+    agree,
+    beside,
     members_json,
     owned,
     part,
@@ -202,6 +204,7 @@ def found(info: Info, members: Members, schema: Schema) -> Metadata:
         FailedPrecondition: the scale of that number is not there, or not what is asked for.
         InvalidArgument: units are not nanometres.
     """
+    agree(info, members)
     known(members, schema)
     parts = members.metadata
     resolution = _resolution(parts, schema)
@@ -364,12 +367,8 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
     """
     parts, scale, info = members.metadata, md.scale, md.info
     asked = members_json(members)
-    volume, wanted_ = asked.get("multiscale_metadata", {}), asked.get("scale_metadata", {})
-    if parts.dtype is not None:
-        expect("data_type", parts.dtype.name, info.dtype.name)
-    for name, value in (("num_channels", info.channels), ("type", info.kind)):
-        if name in volume:
-            expect(name, volume[name], value)
+    wanted_ = asked.get("scale_metadata", {})
+    agree(info, members)
     stored: dict[str, Any] = {"sharding": None, **doc.scale_json(scale)}
     for name, value in wanted_.items():
         if name == "chunk_size":
@@ -447,6 +446,6 @@ PRECOMPUTED = gathered(
     DRIVER,
     "neuroglancer-precomputed",
     None,
-    Several(found, added, put, owned, part, pinned),
+    Several(found, added, beside, put, owned, part, pinned),
     ("multiscale_metadata", "scale_metadata"),
 )

@@ -19,12 +19,15 @@ from tegula.formats.agreement import expect
 from tegula.formats.layout import resolved
 from tegula.formats.precomputed_document import AXES, Constraints, Info, Scale
 from tegula.record import Record
+from tegula.schema.dtypes import DataType
 from tegula.space.domain import IndexDomain, domain
 
 __all__ = [
     "Members",
     "Metadata",
     "added",
+    "agree",
+    "beside",
     "directory",
     "members_json",
     "owned",
@@ -111,6 +114,36 @@ def added(info: Info | None, md: Metadata, members: Members) -> Metadata:
     return _placed(info, md, count if members.number is None else members.number, members)
 
 
+def agree(info: Info, members: Members) -> None:
+    """Raise FailedPrecondition unless a volume is what the members ask for."""
+    parts = members.metadata
+    if parts.dtype is not None:
+        expect("data_type", parts.dtype.name, info.dtype.name)
+    for name, value, stored in (
+        ("num_channels", parts.channels, info.channels),
+        ("type", parts.kind, info.kind),
+    ):
+        if value is not None:
+            expect(name, value, stored)
+
+
+def beside(info: Info | None, members: Members, dtype: DataType | None) -> Members:
+    """Return the members of a new scale with the data type and the channels of its volume.
+
+    Raises:
+        FailedPrecondition: they ask for another volume.
+        InvalidArgument: `dtype`, which is asked for, is another.
+    """
+    if info is None:
+        return members
+    agree(info, members)
+    if dtype is not None and dtype is not info.dtype:
+        raise InvalidArgument(
+            f"Specified dtype ({info.dtype.name}) does not match existing value ({dtype.name})"
+        )
+    return members._replace(metadata=members.metadata._replace(dtype=info.dtype, channels=info.channels))
+
+
 def put(info: Info | None, md: Metadata, members: Members) -> Metadata:
     """Return the metadata of a scale in the place of the one that is addressed, or behind the others.
 
@@ -136,13 +169,7 @@ def _placed(info: Info | None, md: Metadata, index: int, members: Members) -> Me
         json, count = doc.new_info(md.info.kind, md.info.dtype, md.info.channels), 0
     else:
         json, count = dict(info.json), len(info.scales)
-        if members.metadata.kind is not None:
-            expect("type", members.metadata.kind, info.kind)
-        if info.dtype is not md.info.dtype:
-            raise InvalidArgument(
-                f"Specified dtype ({info.dtype.name}) does not match existing value ({md.info.dtype.name})"
-            )
-        expect("num_channels", md.info.channels, info.channels)
+        agree(info, members)
         for at, scale in enumerate(info.scales):
             if scale.key == md.scale.key and at != index:
                 raise AlreadyExists(f"Scale with key {binding.quoted(scale.key)} already exists")

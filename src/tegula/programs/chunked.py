@@ -141,7 +141,7 @@ def missing_place(source: Chunked, cell: Sequence[int]) -> tuple[Sequence[int], 
 
         numbers = rule.numbers(np.array([cell], np.int64))
         shards, _ = rule.places(numbers)
-        return cell, where(source, source.path + rule.key(int(shards[0])), int(numbers[0]))
+        return cell, where(source, source.shard_key(int(shards[0])), int(numbers[0]))
     return cell, describe(source.store, source.path + source.layout.keys.key(tuple(cell)))
 
 

@@ -24,7 +24,7 @@ from tegula.plan.budget import need, shard_size
 from tegula.plan.grid import on_grid
 from tegula.plan.reach import grains
 from tegula.programs.copying import Job, fetched
-from tegula.programs.minishard_writing import Part, part_of, shard_key, write_shard
+from tegula.programs.minishard_writing import Part, part_of, write_shard
 from tegula.programs.room import within
 from tegula.programs.writing import laid_out, placed
 from tegula.record import Record
@@ -132,7 +132,7 @@ async def _gather(
     try:
         pieces.update(await Compute(Call(part.encoded), source.compute))
     except TegulaError as error:
-        raise placed(error, source, [shard_key(source, lot.shard)]) from error
+        raise placed(error, source, [source.shard_key(lot.shard)]) from error
     rest = part.rest()
     if rest is None:
         give_back(job.spare, held)

@@ -32,7 +32,7 @@ from tegula.programs.writing import Writing, encode_rows, merge_row, placed
 from tegula.record import Record, replace
 from tegula.source import Chunked
 
-__all__ = ["Part", "part_of", "shard_key", "write_minishards", "write_shard"]
+__all__ = ["Part", "part_of", "write_minishards", "write_shard"]
 
 
 async def write_minishards(job: Writing, width: int) -> None:
@@ -60,7 +60,7 @@ async def _write_part(source: Chunked, shard: int, part: Part, covers: bool) -> 
     try:
         pieces = await Compute(Call(part.encoded), source.compute)
     except TegulaError as error:
-        raise placed(error, source, [shard_key(source, shard)]) from error
+        raise placed(error, source, [source.shard_key(shard)]) from error
     rest = part.rest()
     await write_shard(source, shard, pieces, [] if rest is None else [rest], covers)
 
@@ -72,7 +72,7 @@ async def write_shard(
 
     `covers`: those are all chunks that it may have, so that it need not be read.
     """
-    rule, key = source.layout.minishards, shard_key(source, shard)
+    rule, key = source.layout.minishards, source.shard_key(shard)
     assert rule is not None
     edit = _Edit(source, rule, key, pieces, parts)
     try:
@@ -84,13 +84,6 @@ async def write_shard(
             await update_many(source.store, [key], edit, within=source.compute)
     except TegulaError as error:
         raise placed(error, source, [key]) from error
-
-
-def shard_key(source: Chunked, shard: int) -> str:
-    """Return the key of a shard."""
-    rule = source.layout.minishards
-    assert rule is not None
-    return source.path + rule.key(shard)
 
 
 class Part(Record, eq=False):

@@ -95,7 +95,10 @@ class ShardNames(Record, eq=False):
 
 def where(source: Chunked, key: str, number: int) -> str:
     """Return how errors call a chunk of a shard."""
-    return f"chunk {number} in {describe(source.store, key)}"
+    rule = source.layout.minishards
+    assert rule is not None
+    _, minis = rule.places(np.array([number], np.uint64))
+    return f"chunk {number} in minishard {int(minis[0])} in {describe(source.store, key)}"
 
 
 def about_index(source: Chunked, key: str, error: TegulaError) -> TegulaError:
@@ -111,7 +114,7 @@ async def load_indices(source: Chunked, asker: object, cells: Ints, known: Seque
     rule = source.layout.minishards
     assert rule is not None
     time = await Now()
-    keys = [source.path + rule.key(shard) for shard in cells[:, 0].tolist()]
+    keys = [source.shard_key(shard) for shard in cells[:, 0].tolist()]
     entries = [ByteRange(ENTRY * mini, ENTRY * (mini + 1)) for mini in cells[:, 1].tolist()]
     rows = await _read_ranges(source, keys, entries, known)
     generations = [generation for _, generation in rows]
@@ -174,7 +177,7 @@ async def locate_chunks(source: Chunked, cells: Ints, bound: float = ANY) -> Loc
     shards, minis = rule.places(numbers)
     distinct, owners = np.unique(shards, return_inverse=True)
     owners = owners.reshape(-1).astype(np.int64)
-    keys = [source.path + rule.key(shard) for shard in distinct.tolist()]
+    keys = [source.shard_key(shard) for shard in distinct.tolist()]
     pairs, group = np.unique(np.stack([owners, minis]), axis=1, return_inverse=True)
     group = group.reshape(-1)
     places = np.stack([distinct[pairs[0]].astype(np.int64), pairs[1]], axis=1)
@@ -251,7 +254,7 @@ async def _whole(source: Chunked, cells: Ints) -> tuple[list[Any], list[bytes]]:
     values: list[Any] = [None] * len(cells)
     generations = [UNKNOWN] * len(cells)
     for shard in set(shards.tolist()):
-        key = source.path + rule.key(shard)
+        key = source.shard_key(shard)
         answer = await ReadMany(source.store, [key])
         held: dict[int, Any] = {}
         if answer.values[0] is not None:

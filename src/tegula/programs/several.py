@@ -40,9 +40,6 @@ async def open_one(form: Any, store: StoreRef, path: str, members: Any, schema: 
     key = path + form.metadata_key(members)
     where = describe(store, key)
     several = form.several
-    made = None
-    if flags.delete_existing:
-        made = _described(form, where, members, schema)  # what cannot be made destroys nothing
     doubt: Write | None = None
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -68,8 +65,8 @@ async def open_one(form: Any, store: StoreRef, path: str, members: Any, schema: 
                     if not flags.create:
                         raise
         if doubt is None:
-            if made is None:
-                made = _described(form, where, members, schema)
+            # before anything is deleted: what cannot be made destroys nothing
+            made = _described(form, where, held, members, schema)
             if flags.delete_existing and not attempt:
                 for prefix in several.owned(held, made, members, path):
                     await delete_parts(store, prefix, several.part)
@@ -94,9 +91,9 @@ async def open_one(form: Any, store: StoreRef, path: str, members: Any, schema: 
     raise Aborted(f"Error writing {where}: lost the race against others {ATTEMPTS} times")
 
 
-def _described(form: Any, where: str, members: Any, schema: Any) -> Any:
+def _described(form: Any, where: str, held: Any, members: Any, schema: Any) -> Any:
     try:
-        return form.create(members, schema)
+        return form.create(form.several.beside(held, members, schema.dtype), schema)
     except TegulaError as error:
         raise annotated(error, f"Error writing {where}: ") from None
 

@@ -350,10 +350,14 @@ def take(value: Any, parsers: Mapping[str, Callable[[Any], None]]) -> None:
 class at:  # noqa: N801 - reads as a statement: with at("Error setting shape: "): ...
     """A context that puts a place in front of the errors that leave it."""
 
-    __slots__ = ("_prefix",)
+    __slots__ = ("_place",)
 
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def prefix(self) -> str:
+        """Return what is put in front."""
+        return self._place
 
     def __enter__(self) -> None:
         return None
@@ -362,11 +366,11 @@ class at:  # noqa: N801 - reads as a statement: with at("Error setting shape: ")
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, TegulaError):
-            raise annotated(error, self._prefix).with_traceback(trace) from None
+            raise annotated(error, self.prefix()).with_traceback(trace) from None
 
 
-def at_member(name: str) -> at:
-    """Return a context whose errors name the member that was being parsed.
+class at_member(at):  # noqa: N801
+    """A context whose errors name the member that was being parsed.
 
     >>> with at_member("rank"):
     ...     text(3)
@@ -374,7 +378,11 @@ def at_member(name: str) -> at:
         ...
     tegula.errors.InvalidArgument: Error parsing object member "rank": Expected string, but received: 3
     """
-    return at(f"Error parsing object member {quoted(name)}: ")
+
+    __slots__ = ()
+
+    def prefix(self) -> str:
+        return f"Error parsing object member {quoted(self._place)}: "
 
 
 def at_position(index: int) -> at:

@@ -243,7 +243,7 @@ class Context:
     @overload
     def __init__(self, *, json: Any, parent: Context | None = None) -> None: ...
     def __init__(self, *given: object, **named: object) -> None:
-        spec, parent = _arguments(given, named)
+        spec, parent = _arguments(given, named) if given or named else (ABSENT, None)
         self._spec: ContextSpec | None = None
         self._parent = parent
         if spec is not ABSENT:

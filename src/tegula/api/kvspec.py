@@ -101,6 +101,16 @@ class KvStoreSpec:
         else:
             self._from_json(as_json(json))
 
+    @classmethod
+    def of(cls, json: Any) -> KvStoreSpec:
+        """Return the specification that a JSON value is, as `as_json` has it."""
+        if not isinstance(json, dict):
+            return cls(json)
+        made = object.__new__(cls)
+        made._context, made._own, made._members = None, {}, {}
+        made._from_json(json)
+        return made
+
     def _from_url(self, url: str) -> None:
         if not url:
             raise InvalidArgument("URL must be non-empty")
@@ -185,9 +195,9 @@ class KvStoreSpec:
         >>> spec.path
         'a/'
         """
-        made = KvStoreSpec(self)
-        made._members = dict(self._members)
-        made._own = dict(self._own)
+        made = object.__new__(KvStoreSpec)
+        made._context, made._driver, made._path = self._context, self._driver, self._path
+        made._members, made._own = dict(self._members), dict(self._own)
         return made
 
     def to_json(self, include_defaults: bool = False) -> dict[str, Any]:
@@ -270,18 +280,22 @@ class KvStoreSpec:
 
     def _bound(self, context: Context | None) -> dict[str, ContextResource]:
         """Return every resource, looked up in the specification's own context and then in `context`."""
-        scope = context if context is not None else Context()
+        scope = context
         if self._context is not None:
-            scope = Context(self._context, scope)
+            scope = Context(self._context, Context() if scope is None else scope)
         found = {}
         for name in self._driver.resources:
             if name in self._driver.optional and name not in self._members:
                 continue
             item = self._members.get(name, name)
-            if isinstance(item, InPlace):
+            if isinstance(item, ContextResource):
+                found[name] = item
+            elif isinstance(item, InPlace):
                 found[name] = ContextResource(name, item.value)
             else:
-                found[name] = item if isinstance(item, ContextResource) else scope[item]
+                if scope is None:
+                    scope = Context()
+                found[name] = scope[item]
         return found
 
     def __add__(self, suffix: str | bytes) -> KvStoreSpec:

@@ -414,8 +414,10 @@ def kv_open(spec: Any, context: Context | None = None) -> KvStore:
     """
     parsed = spec if isinstance(spec, KvStoreSpec) else KvStoreSpec(spec)
     ref, resources = bind(parsed, context)
-    bound = parsed.copy()
-    bound._members, bound._context = dict(resources), None
+    bound = parsed
+    if parsed._context is not None or parsed._members != resources:
+        bound = parsed.copy()
+        bound._members, bound._context = dict(resources), None
     return _handle(bound, ref, resources, context)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from tegula.api.context import Context, ContextResource
@@ -20,6 +21,7 @@ from tegula.api.wholebody import WholeBody, open_whole, parse_whole
 from tegula.binding import compact
 from tegula.effects.effect import Program
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
+from tegula.formats.format import remembered_layout
 from tegula.programs.detect import detect
 from tegula.programs.opening import OpenFlags, open_metadata
 from tegula.registry import kind_of, lookup
@@ -112,28 +114,31 @@ def open(
 
         collected = required(batch)
     asked = Spec(spec)
-    asked.update(
-        open_mode=open_mode,
-        open=open,
-        create=create,
-        delete_existing=delete_existing,
-        assume_metadata=assume_metadata,
-        assume_cached_metadata=assume_cached_metadata,
-        context=context,
-        kvstore=kvstore,
-        recheck_cached_metadata=recheck_cached_metadata,
-        recheck_cached_data=recheck_cached_data,
-        recheck_cached=recheck_cached,
-        rank=rank,
-        dtype=dtype,
-        domain=domain,
-        shape=shape,
-        chunk_layout=chunk_layout,
-        codec=codec,
-        fill_value=fill_value,
-        dimension_units=dimension_units,
-        schema=schema,
-    )
+    options: dict[str, Any] = {
+        "open_mode": open_mode,
+        "open": open,
+        "create": create,
+        "delete_existing": delete_existing,
+        "assume_metadata": assume_metadata,
+        "assume_cached_metadata": assume_cached_metadata,
+        "context": context,
+        "kvstore": kvstore,
+        "recheck_cached_metadata": recheck_cached_metadata,
+        "recheck_cached_data": recheck_cached_data,
+        "recheck_cached": recheck_cached,
+        "rank": rank,
+        "dtype": dtype,
+        "domain": domain,
+        "shape": shape,
+        "chunk_layout": chunk_layout,
+        "codec": codec,
+        "fill_value": fill_value,
+        "dimension_units": dimension_units,
+        "schema": schema,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if given:
+        asked.update(**given)
     if context is None:
         asked._bind(Context())
     access = Access.asked(read, write)
@@ -317,8 +322,7 @@ async def _opening(
     try:
         if body.kvstore is None:
             raise InvalidArgument('"kvstore" must be specified')
-        flags = OpenFlags(**{name: name in asked._flags for name in FLAGS})
-        flags.validate()
+        flags = _flags(asked._flags)
         if flags.create and not access.writable:
             raise InvalidArgument("Cannot specify an open mode of `create` without `write`")
         if kvstore is None:
@@ -343,7 +347,7 @@ async def _opening(
             metadata_cache(kvstore._ref, resources),
             metadata_before(body.options, opened_at),
         )
-        layout = body.form.layout(metadata, body.members, schema)
+        layout = remembered_layout(body.form, metadata, body.members, schema)
         several = body.form.several
         opened = Opened(
             body.form,
@@ -364,6 +368,13 @@ async def _opening(
             error = annotated(error, f'Error opening "{driver}" driver: ')
         raise _told(error, asked) from error
     return TensorStore(view, opened, access.readable, access.writable, seen(opened, before))
+
+
+@lru_cache(maxsize=32)
+def _flags(named: frozenset[str]) -> OpenFlags:
+    flags = OpenFlags(**{name: name in named for name in FLAGS})
+    flags.validate()
+    return flags
 
 
 def _resources(asked: Spec) -> dict[str, ContextResource]:

@@ -21,7 +21,7 @@ from tegula.formats.layout import ArrayLayout
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.schema import Schema
 
-__all__ = ["Format", "Several", "gathered"]
+__all__ = ["Format", "Several", "gathered", "remembered_layout"]
 
 
 class Several(NamedTuple):
@@ -147,6 +147,28 @@ class Format(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Format({self.name!r})"
+
+
+def remembered_layout(form: Format, metadata: Any, members: Any, schema: Schema) -> ArrayLayout:
+    """Return ``form.layout(metadata, members, schema)``, the one made before where nothing else was asked.
+
+    What equal documents say is one value for as long as it is remembered (`document.read`), and so is what
+    planning works from.
+    """
+    domain = schema.domain
+    if form.several is not None or (domain is not None and any(domain.labels)):
+        return form.layout(metadata, members, schema)
+    found = _layouts.get(id(metadata))
+    if found is None or found[0] is not metadata or found[1] != members:
+        found = metadata, members, form.layout(metadata, members, schema)
+        _layouts[id(metadata)] = found
+        while len(_layouts) > LAYOUTS:
+            _layouts.pop(next(iter(_layouts), 0), None)
+    return found[2]
+
+
+LAYOUTS = 64
+_layouts: dict[int, tuple[Any, Any, ArrayLayout]] = {}  # by the identity of what is kept beside it
 
 
 def gathered(

@@ -71,10 +71,14 @@ class Kind(NamedTuple):
         return value
 
     def missing(self) -> Any:
-        """Return the value of a resource that nobody specified."""
-        if self.members is None:
-            return self.default
-        return {member.name: member.default for member in self.members}
+        """Return the value of a resource that nobody specified; nobody changes it."""
+        found = _MISSING.get(self.name)
+        if found is None:
+            found = self.default
+            if self.members is not None:
+                found = {member.name: member.default for member in self.members}
+            _MISSING[self.name] = found
+        return found
 
     def dump(self, value: Any, include_defaults: bool = False) -> Any:
         """Return the JSON of a value."""
@@ -86,6 +90,9 @@ class Kind(NamedTuple):
             if item != member.default or (include_defaults and not member.silent):
                 shown[member.name] = item if member.show is None else member.show(item)
         return shown
+
+
+_MISSING: dict[str, Any] = {}
 
 
 def parse_reference(kind: str, json: Any) -> str | None:

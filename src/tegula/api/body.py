@@ -56,7 +56,7 @@ def taken(rest: dict[str, Any]) -> KvStoreSpec | None:
     kvstore = None
     if "kvstore" in rest:
         with at_member("kvstore"):
-            kvstore = KvStoreSpec.of(rest.pop("kvstore"))
+            kvstore = KvStoreSpec._of(rest.pop("kvstore"))
     if "path" in rest:
         with at_member("path"):
             path = text(rest.pop("path"))

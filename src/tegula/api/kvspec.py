@@ -102,7 +102,7 @@ class KvStoreSpec:
             self._from_json(as_json(json))
 
     @classmethod
-    def of(cls, json: Any) -> KvStoreSpec:
+    def _of(cls, json: Any) -> KvStoreSpec:
         """Return the specification that a JSON value is, as `as_json` has it."""
         if not isinstance(json, dict):
             return cls(json)

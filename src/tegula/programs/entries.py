@@ -27,8 +27,8 @@ from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, Loaded, ReadMany
 from tegula.effects.world import Now
-from tegula.errors import DataLoss, FailedPrecondition, OutOfRange, TegulaError, annotated
-from tegula.kv.spec import ByteRange, is_far
+from tegula.errors import Aborted, DataLoss, FailedPrecondition, OutOfRange, TegulaError, annotated
+from tegula.kv.spec import ByteRange, describe, is_far
 from tegula.plan.blocks import BLOCK_BYTES, FAR_BYTES, block_rows, far_pace
 from tegula.plan.ranges import GAP, coalesce
 from tegula.plan.refine import Entries, RowError, index_ranges, refine
@@ -36,10 +36,23 @@ from tegula.programs.shard_index import ANY, Index, Places, ShardNames, indices_
 from tegula.record import Record
 from tegula.source import ALWAYS, Chunked
 
-__all__ = ["SMALL", "Lot", "Pace", "Sink", "fetch_entries", "load_entries", "shards_of", "too_long"]
+__all__ = [
+    "SMALL",
+    "Lot",
+    "Pace",
+    "Sink",
+    "fetch_entries",
+    "load_entries",
+    "shards_of",
+    "stored_entries",
+    "too_long",
+]
 
 SMALL = 64 << 10
 """Bytes of a decoded shard up to which it is read whole, whatever is wanted of it."""
+
+ATTEMPTS = 64
+"""How often a shard may be replaced while it is looked into."""
 
 Ints = NDArray[np.int64]
 
@@ -423,6 +436,43 @@ async def _fetch_blocks(
             names = job.names(part)
             await Compute(Call(job.sink.put, part, names, stored, scratch), job.source.compute)
         del stored  # so that the store may read the next block into the same memory
+
+
+async def stored_entries(source: Chunked, cells: Ints) -> NDArray[np.bool_]:
+    """Return which inner chunks are stored, given by their `cells` int64[n, r] of the fine grid.
+
+    The indices say so, which are asked for anew; entries are not read.
+
+    Raises:
+        DataLoss: an index is not to be believed.
+        Aborted: a shard was replaced too often meanwhile.
+    """
+    layout = source.layout
+    levels = layout.chain.levels
+    levels[0].sharding.admit()
+    found = np.zeros(len(cells), bool)
+    rows = np.arange(len(cells))
+    for _ in range(ATTEMPTS):
+        corners, owners = shards_of(source, cells[rows])
+        keys = layout.keys.keys(corners, source.path)
+        lot = Lot(rows, cells[rows], owners, keys, corners)
+        job = _Job(source, levels, _Words(source, [], []), Pace())
+        indices = await indices_of(source, corners, ALWAYS)
+        values = _Values(keys, [index.generation for index in indices], [None] * len(keys))
+        torn: set[int] = set()
+        try:
+            entries: Entries = await Compute(Call(_top, job, lot, values.held, indices), source.compute)
+            for depth in range(1, len(levels)):
+                starts, stops = index_ranges(levels[depth].sharding, entries)
+                inner = await _inner(job, lot, values, depth, entries, starts, stops, torn)
+                entries = await Compute(Call(_deeper, job, lot, depth, entries, inner), source.compute)
+        except RowError as fault:
+            raise annotated(fault.error, f"Error reading {job.names(lot).where(fault.row)}: ") from None
+        found[rows] = entries.rows >= 0
+        rows = rows[np.isin(owners, list(torn))]
+        if not len(rows):
+            return found
+    raise Aborted(f"looking into {describe(source.store, keys[0])} lost the race against its writers")
 
 
 # ---------------------------------------------------------------- as columns of decoded chunks

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tegula.effects.storage import ReadMany
 from tegula.errors import Unimplemented
 from tegula.kv.generation import NO_VALUE
@@ -28,7 +31,7 @@ BLOCK = 256
 async def stored(view: View, missing: bool, there: bool) -> tuple[bool | None, bool | None]:
     """Return whether nothing of a view is stored, and whether all of it is; None for what is not asked.
 
-    Of an array in shards it is the shards that are asked for.
+    Of an array in shards it is the inner chunks that are asked for, in the indices.
     """
     source = view.source
     while isinstance(source, (Cast, Downsample)):
@@ -51,17 +54,17 @@ async def stored(view: View, missing: bool, there: bool) -> tuple[bool | None, b
 
 async def _seen(source: Chunked, view: View, missing: bool, there: bool) -> tuple[bool, bool]:
     layout = source.layout
-    part = partition(on_grid(view), layout.chunk_shape)
+    shards = bool(layout.chain.levels)
+    shape = layout.chain.finest.chunk_shape if shards else layout.chunk_shape
     # the table of a read, for its cells alone
-    table = bind(part, c_strides(layout.chunk_shape), c_strides(view.shape))
+    table = bind(partition(on_grid(view), shape), c_strides(shape), c_strides(view.shape))
     nothing = everything = True
     for rows in table.blocks(EXPANDED_ROWS):
-        if layout.minishards is not None:
-            from tegula.programs.minishards import locate_chunks
-
-            found = await locate_chunks(source, rows.expand().cells)
-            gone = found.starts < 0
+        if shards or layout.minishards is not None:
+            gone = await _gone(source, rows.expand().cells)
             nothing, everything = nothing and bool(gone.all()), everything and not gone.any()
+            if not ((missing and nothing) or (there and everything)):
+                return nothing, everything
             continue
         keys = layout.keys.keys(rows.expand().cells, source.path)
         for at in range(0, len(keys), BLOCK):
@@ -74,3 +77,15 @@ async def _seen(source: Chunked, view: View, missing: bool, there: bool) -> tupl
             if not ((missing and nothing) or (there and everything)):
                 return nothing, everything
     return nothing, everything
+
+
+async def _gone(source: Chunked, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which chunks in shards are not stored."""
+    if source.layout.minishards is not None:
+        from tegula.programs.minishards import locate_chunks
+
+        found: NDArray[np.bool_] = (await locate_chunks(source, cells)).starts < 0
+        return found
+    from tegula.programs.entries import stored_entries
+
+    return ~await stored_entries(source, cells)

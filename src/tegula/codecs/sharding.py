@@ -133,8 +133,8 @@ ZARR3 = Declaration(
     LAYOUT,
     (
         Member("chunk_shape", _shape, None, _CODECS, nested=True),
-        Member("codecs", sequence.parse, None, _CODECS, nested=True),
         Member("index_codecs", sequence.parse, None, _CODECS, nested=True),
+        Member("codecs", sequence.parse, None, _CODECS, nested=True),
         Member("index_location", _location, "end", nested=True),
     ),
     _settle,

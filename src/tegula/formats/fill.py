@@ -24,6 +24,8 @@ __all__ = ["packed", "parse2", "parse3", "show2", "show3"]
 
 _NAMED = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _AS_BYTES = ("float4_e2m1fn",)
+_POWERS = ("float8_e8m0fnu",)
+"""Types without a zero: their smallest number, of no bit set, stands for it, as the drop-in has it."""
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
 
 
@@ -73,7 +75,7 @@ def show3(element: NDArray[Any], dtype: DataType) -> Any:
     if dtype.kind == "c":
         return _parts(element, dtype, show3)
     if dtype.kind == "f":
-        number = float(element)
+        number = _number(element, dtype)
         if number != number and _bits(element) != _bits(_float_array(float("nan"), dtype)):
             return f"0x{_bits(element):0{2 * dtype.itemsize}x}"
         return _named(number)
@@ -87,8 +89,12 @@ def show2(element: NDArray[Any], dtype: DataType) -> Any:
     if dtype.kind == "c":
         return _parts(element, dtype, show2)
     if dtype.kind == "f":
-        return _named(float(element))
+        return _named(_number(element, dtype))
     return bool(element) if dtype.kind == "b" else int(element)
+
+
+def _number(element: NDArray[Any], dtype: DataType) -> float:
+    return 0.0 if dtype.name in _POWERS and not _bits(element) else float(element)
 
 
 # ---------------------------------------------------------------- integers and booleans
@@ -147,10 +153,13 @@ def _spelled(text: str) -> float | None:
         number = float.fromhex(text) if text[:3].lstrip("-").startswith("0x") else float(text)
     except (ValueError, OverflowError):
         return None
-    return None if number != number or "_" in text else number
+    named = number != number or number in (float("inf"), float("-inf"))
+    return None if named or "_" in text else number
 
 
 def _float_array(number: float, dtype: DataType) -> NDArray[Any]:
+    if dtype.name in _POWERS and not number:
+        return np.zeros((), dtype.array_dtype)
     return _converted(np.array(number), dtype)
 
 

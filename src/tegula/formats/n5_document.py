@@ -22,6 +22,8 @@ from tegula.codecs.n5_block import N5Block
 from tegula.errors import InvalidArgument
 from tegula.formats import document
 from tegula.record import Record
+from tegula.schema import dtypes
+from tegula.schema.constraint import braced
 from tegula.schema.dtypes import DataType
 from tegula.schema.units import Unit
 from tegula.space.labels import check_labels
@@ -105,15 +107,17 @@ def complete(parts: Constraints) -> Metadata:
     """Return the metadata of constraints in which shape, block, type and compression are given.
 
     Raises:
-        InvalidArgument: a block has more than 2**63 bytes.
+        InvalidArgument: a block has more than 2**31 bytes.
     """
     block, dtype, compression = parts.block, parts.dtype, parts.compression
     assert block is not None
     assert dtype is not None
     assert compression is not None
     native = dtype.array_dtype
-    if prod(block) * native.itemsize > 2**63 - 1:
-        raise InvalidArgument(f"Product of sizes of blockSize {list(block)} exceeds the largest size")
+    if prod(block) * native.itemsize > 2**31:
+        raise InvalidArgument(
+            f'"blockSize" of {braced(block)} with data type of {dtype.name} exceeds maximum chunk size of 2GB'
+        )
     step = compressor.step(compression, native, N5)  # None where it is raw
     order = tuple(range(len(block)))[::-1]
     steps = (N5Block(block, native.itemsize, step),)
@@ -180,7 +184,10 @@ def _labels(value: Any, rank: int | None) -> tuple[str, ...]:
 def _dtype(value: Any) -> DataType:
     name = binding.text(value)
     if name not in NAMES:
-        raise unsupported(name)
+        known = name in dtypes.NAMES
+        raise (
+            unsupported(name) if known else InvalidArgument(f"Unsupported data type: {binding.quoted(name)}")
+        )
     return DataType(name)
 
 

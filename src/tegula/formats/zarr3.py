@@ -293,7 +293,9 @@ def _chunks(
         layout.merge_grid("write", layout.grid("read"))
         layout.merge_grid("read", layout.grid("write"))
     hard = [size for size in layout.write_chunk.shape or () if size]
-    if inner is not None and len(hard) == rank and any(b % a for a, b in zip(inner, hard, strict=True)):
+    pairs = list(zip(inner, hard, strict=True)) if inner is not None and len(hard) == rank else []
+    larger = not codecs.array and any(a > b for a, b in pairs)
+    if inner is not None and any(b % a for a, b in pairs) and not larger:
         read, write = inner, tuple(hard)  # the codecs say what is wrong with them
     else:
         read, write = choose_read_write_chunk_shapes(layout, wanted)

@@ -301,7 +301,9 @@ def _structure(name: str, value: list[Any], pairs: bool) -> Kind:
 
 def _pair(value: Any) -> tuple[str, Kind]:
     if not isinstance(value, list):
-        raise binding.expected("array", value)
+        raise InvalidArgument(
+            "structured dtype requires fields as arrays, but received: " + binding.dumps(value)
+        )
     if len(value) != 2:
         raise binding.expected("array of size 2", value)
     with binding.at_position(0):

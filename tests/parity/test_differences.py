@@ -59,13 +59,6 @@ def floats(*values: float) -> Any:
 # ---- wrong data
 
 
-@case([[4], [8]], [[2], [4]])
-def bounds_of_an_old_handle_as_printed(ts: Any, folder: Path) -> Any:
-    old = made(ts, folder, "zarr", dtype="uint8", shape=[4, 8])
-    old.resize(exclusive_max=[2, 4]).result()
-    return old.spec().to_json()["transform"]["input_exclusive_max"]
-
-
 @case(
     "IndexError: OUT_OF_RANGE: Propagated bounds [0*, 0), with size=0, for d"[:60],
     "{ [1*, 1) }",

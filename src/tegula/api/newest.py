@@ -30,7 +30,7 @@ from tegula.view import cast, downsample
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
 
-__all__ = ["LIMIT", "epoch", "note", "now", "seen", "shown"]
+__all__ = ["LIMIT", "epoch", "note", "now", "printed", "seen", "shown"]
 
 LIMIT = 1 << 16
 
@@ -108,6 +108,21 @@ def shown(store: TensorStore) -> TensorStore:
         fresh: TensorStore | None = root.fresh
         return store if fresh is None else fresh._with_transform(store._transform)
     return found if root.fresh is not None or isinstance(root.source, Chunked) else store
+
+
+def printed(store: TensorStore) -> TensorStore:
+    """Return the handle to specify and print, as `shown`.
+
+    Of zarr v2 it has the bounds that it had, beside the metadata as they are now, as in the drop-in.
+    """
+    found = shown(store)
+    fresh: TensorStore | None = store._root.fresh
+    if fresh is None or not isinstance(store._opened, Opened) or store._opened.form.name not in _STEADY:
+        return found
+    return fresh._with_transform(store._transform)
+
+
+_STEADY = ("zarr",)
 
 
 def _look(store: TensorStore) -> None:

@@ -366,6 +366,10 @@ def _options(rest: dict[str, Any]) -> Options:
         if name in rest:
             with at_member(name):
                 found[name] = bound(rest.pop(name))
+    if "allow_metadata_mismatch" in rest:
+        with at_member("allow_metadata_mismatch"):
+            if rest.pop("allow_metadata_mismatch") is not False:
+                raise InvalidArgument('"allow_metadata_mismatch" no longer supported')
     for name in ("fill_missing_data_reads", "store_data_equal_to_fill_value"):
         if name in rest:
             with at_member(name):

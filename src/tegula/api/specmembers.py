@@ -46,7 +46,9 @@ def flag(rest: dict[str, Any], name: str) -> bool:
 
 def completed(flags: Any) -> frozenset[str]:
     """Return open flags with ``open`` where they say neither ``open`` nor ``create``."""
-    return frozenset(flags) if "open" in flags or "create" in flags else frozenset((*flags, "open"))
+    found = frozenset(flags) if "open" in flags or "create" in flags else frozenset((*flags, "open"))
+    # who assumes never asks
+    return found - {"assume_cached_metadata"} if "assume_metadata" in found else found
 
 
 def staleness(value: Any) -> Any:

@@ -6,7 +6,7 @@ import marshal
 from typing import TYPE_CHECKING, Any
 
 from tegula.api.context import Context
-from tegula.api.newest import shown
+from tegula.api.newest import printed
 from tegula.api.opened import Opened
 from tegula.api.spec import DOCUMENTS, Spec, made_spec
 from tegula.api.specbody import ArrayBody, ChunkedBody, ComputedBody
@@ -80,7 +80,7 @@ def _in_memory_schema(source: InMemory) -> Schema:
 
 def bound_spec(store: TensorStore, minimal: bool = False) -> Spec:
     """Return the specification by which `open` gives the view again, in the same context."""
-    store = shown(store)
+    store = printed(store)
     view, opened = store._view, store._opened
     source, dtype = view.source, Schema(dtype=view.source.dtype)
     if isinstance(source, Chunked):
@@ -137,7 +137,7 @@ def plain_spec(store: TensorStore) -> Spec:
     if not isinstance(store._root.source, Chunked):
         return _plain_spec(store)
     made: Spec = object.__new__(Spec)
-    made._late = (_plain_spec, (shown(store),))
+    made._late = (_plain_spec, (printed(store),))
     return made
 
 
@@ -171,7 +171,8 @@ def _chunked(opened: Opened, dtype: Schema, transform: IndexTransform, minimal: 
         members["metadata"] = form.metadata_json(opened.metadata)
     kvstore = opened.kvstore.spec(retain_context=True)
     body = ChunkedBody(form, form.parse_members(members), kvstore, opened.options)
-    return made_spec(body, dtype, transform, dict(opened.resources), frozenset(("open",)))
+    flags = frozenset(("open", "assume_metadata") if opened.assumed else ("open",))
+    return made_spec(body, dtype, transform, dict(opened.resources), flags)
 
 
 def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Spec:
@@ -197,7 +198,7 @@ def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Sp
 def show(store: TensorStore) -> str:
     """Return the repr of a handle."""
     if isinstance(store._root.source, Chunked):
-        return _show_chunked(shown(store))
+        return _show_chunked(printed(store))
     try:
         return f"TensorStore({pretty(bound_spec(store).to_json())})"
     except TegulaError:  # elements that JSON cannot hold

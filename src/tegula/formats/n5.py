@@ -24,8 +24,9 @@ from tegula.formats.n5_document import Constraints, Metadata
 from tegula.record import replace
 from tegula.schema.choose import choose_read_write_chunk_grid
 from tegula.schema.codecspec import CodecSpec, merge_members
+from tegula.schema.constraint import braced
 from tegula.schema.layout import ChunkLayout
-from tegula.schema.schema import Schema, merge_domains
+from tegula.schema.schema import Schema, merge_domains, units_text
 from tegula.schema.units import Unit
 from tegula.space.domain import IndexDomain
 
@@ -157,16 +158,28 @@ def _block(parts: Constraints, schema: Schema, wanted: IndexDomain) -> tuple[int
 
 def _scales(parts: Constraints, schema: Schema) -> tuple[tuple[str, ...] | None, tuple[float, ...] | None]:
     """Return units and resolution that members and schema state together."""
-    both = schema.copy()
+    found = schema.dimension_units
     if parts.scaled is not None:
+        both = Schema()
         both.set_units(parts.scaled)
-    found = both.dimension_units
+        if found is not None:
+            both.set_units(found)
+        found = both.dimension_units
     if parts.units is None and (found is None or all(unit is None for unit in found)):
         return None, parts.resolution
-    assert found is not None
-    scaled = [Unit(1.0, "") if unit is None else unit for unit in found]
-    numbers = tuple(unit.multiplier for unit in scaled) if scaled else parts.resolution
-    return tuple(unit.base_unit for unit in scaled), numbers
+    found = found or ()
+    numbers = parts.resolution or (1.0,) * len(found)
+    scaled = [Unit(n, "") if unit is None else unit for unit, n in zip(found, numbers, strict=True)]
+    if parts.resolution is not None and any(
+        unit.multiplier != n for unit, n in zip(scaled, numbers, strict=True)
+    ):
+        raise InvalidArgument(
+            f'"resolution" from metadata {braced(f"{n:g}" for n in numbers)} '
+            f"does not match dimension units from schema {units_text(found)}"
+        )
+    if not scaled:
+        return (), parts.resolution
+    return tuple(unit.base_unit for unit in scaled), tuple(unit.multiplier for unit in scaled)
 
 
 def _compression(parts: Constraints, schema: Schema, itemsize: int) -> Constraint:
@@ -218,8 +231,14 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
             agreement.failing(codec_spec(md).merge, schema.codec)
     if schema.fill is not None:
         raise InvalidArgument(_NO_FILL)
-    if schema.dimension_units is not None and md.parts.scaled is not None:
+    needed = schema.dimension_units
+    if needed is not None and md.parts.scaled is not None:
         agreement.failing(schema.copy().set_units, md.parts.scaled)
+    elif needed is not None and any(unit is not None for unit in needed):
+        raise FailedPrecondition(
+            f"Dimension units in metadata {units_text([None] * len(needed))} do not match "
+            f"dimension units in schema {units_text(needed)}"
+        )
 
 
 # ---------------------------------------------------------------- what an array is

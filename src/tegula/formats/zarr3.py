@@ -348,12 +348,15 @@ def _requested(mine: Sequence3 | None, codec: CodecSpec | None) -> Sequence3:
 
 def _units(parts: Constraints, schema: Schema, rank: int) -> tuple[Unit | None, ...] | None:
     """Return the units of members and schema together, None where there are none."""
-    units = schema.copy()
+    found = schema.dimension_units
     if parts.units is not None:
         own = (None,) * ((schema.rank or rank) - len(parts.units))
         with binding.at("Invalid dimension_units: "):
-            units.set_units((*parts.units, *own))
-    found = units.dimension_units
+            both = Schema()
+            both.set_units((*parts.units, *own))
+            if found is not None:
+                both.set_units(found)
+        found = both.dimension_units
     found = None if found is None else found[:rank]
     return found if found is not None and any(unit is not None for unit in found) else None
 
@@ -420,7 +423,13 @@ def _check_members(md: Metadata, parts: Constraints) -> None:
             # codecs are merged with the array's own first, as the error texts have it
             md.codecs.merge(parts.codecs, strict=True)
     if parts.names is not None:
-        agreement.expect("dimension_names", list(parts.names), list(md.names or (None,) * len(md.shape)))
+        names = md.names or (None,) * len(md.shape)
+        if parts.names != names:
+            told = (
+                "[" + ",".join("<discarded>" if name is None else binding.quoted(name) for name in each) + "]"
+                for each in (parts.names, names)
+            )
+            raise FailedPrecondition('Expected "dimension_names" of {} but received: {}'.format(*told))
     if parts.units is not None:
         mine = md.units or (None,) * len(md.shape)
         if len(parts.units) != len(mine) or any(

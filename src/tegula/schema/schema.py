@@ -35,7 +35,7 @@ from tegula.space.transform import IndexTransform, identity
 if TYPE_CHECKING:
     from tegula.schema.keywords import SchemaKeywords
 
-__all__ = ["Schema", "merge", "merge_domains"]
+__all__ = ["Schema", "merge", "merge_domains", "units_text"]
 
 
 @public("Schema")
@@ -225,7 +225,7 @@ class Schema(SchemaFacts, Indexable):
         self.set_rank(len(units), "dimension_units")
         old = self._units or (None,) * len(units)
         if any(a is not None and b is not None and a != b for a, b in zip(old, units, strict=True)):
-            raise InvalidArgument(f"Cannot merge dimension units {_units_text(units)} and {_units_text(old)}")
+            raise InvalidArgument(f"Cannot merge dimension units {units_text(units)} and {units_text(old)}")
         merged = tuple([b if a is None else a for a, b in zip(old, units, strict=True)])
         self._units = merged if any(unit is not None for unit in merged) else None
 
@@ -514,7 +514,12 @@ def _without_rank(layout: ChunkLayout | None) -> dict[str, Any]:
     return found
 
 
-def _units_text(units: Iterable[Unit | None]) -> str:
+def units_text(units: Iterable[Unit | None]) -> str:
+    """Return how errors call units.
+
+    >>> units_text([Unit("4nm"), None])
+    '["4 nm", null]'
+    """
     return "[" + ", ".join("null" if unit is None else binding.quoted(str(unit)) for unit in units) + "]"
 
 

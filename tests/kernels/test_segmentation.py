@@ -119,7 +119,12 @@ def test_a_table_that_24_bits_do_not_reach_is_refused() -> None:
     for number in range(count):
         labels[number * 2 * side] = 1 + number
     out = np.empty(count * (2 + side * side * 2 * side // 32 + 2), np.uint32)
-    room = (np.empty(side * side * 2 * side, np.uint32), np.zeros(64, np.int64), np.zeros(count, np.int64))
+    room = (
+        np.empty(2 * side * side * 2 * side, np.uint32),
+        np.zeros(64, np.int64),
+        np.zeros(count, np.int64),
+        np.empty(256, np.int64),
+    )
     assert encode_channel(labels.reshape(-1), side, side, 2 * side * count, *block, out, *room) == REFUSED
 
 

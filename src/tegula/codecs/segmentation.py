@@ -23,6 +23,10 @@ __all__ = ["Segmentation"]
 
 MOST_VOXELS = 1 << 32
 """How many voxels a block may have: what is beyond can not be packed within a file."""
+KEPT, KEPT_BYTES = 4, 1 << 20
+_idle: list[
+    tuple[Any, tuple[Any, ...]]
+] = []  # what chunks were encoded in that are done; appending is atomic
 
 
 class Segmentation(Record):
@@ -54,19 +58,19 @@ class Segmentation(Record):
         Raises:
             InvalidArgument: the tables of a channel are further than 2**24 words from its beginning.
         """
-        from tegula.kernels.segmentation import REFUSED, encode_channel, encoded_bound, scratch
+        from tegula.kernels.segmentation import REFUSED, encode_channel
 
         word, label = self._kinds()
         labels = np.frombuffer(data, label).reshape(self.channels, -1)
-        bound = encoded_bound(self.shape, self.block, self.itemsize)
         parts = []
         offsets = np.empty(self.channels, word)
         end = self.channels
+        room = self._room()
+        out, slots = room[0], room[2]
         for channel in range(self.channels):
-            out = np.frombuffer(destination(4 * bound), word)
-            used = encode_channel(
-                labels[channel], *self.shape, *self.block, out, *scratch(self.shape, self.block, label)
-            )
+            if channel:
+                slots.fill(0)
+            used = encode_channel(labels[channel], *self.shape, *self.block, *room)
             if used == REFUSED:
                 raise InvalidArgument(
                     "Chunk is too large for compressed_segmentation: a table of labels would be more than "
@@ -75,7 +79,26 @@ class Segmentation(Record):
             offsets[channel] = end
             end += used
             parts.append(out[:used].tobytes())
+        if out.nbytes <= KEPT_BYTES and len(_idle) < KEPT:
+            _idle.append((self, room))
         return b"".join([offsets.tobytes(), *parts])
+
+    def _room(self) -> tuple[Any, ...]:
+        """Return the last arguments of the kernel; small ones are used again, by one chunk at a time."""
+        from tegula.kernels.segmentation import encoded_bound, scratch
+
+        try:
+            asked, room = _idle.pop()
+        except IndexError:
+            pass
+        else:
+            if asked == self:
+                room[2].fill(0)
+                return room
+        word, label = self._kinds()
+        bound = encoded_bound(self.shape, self.block, self.itemsize)
+        out = np.frombuffer(destination(4 * bound), word)
+        return (out, *scratch(self.shape, self.block, label))
 
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:
         """Return the labels of all channels.

@@ -88,54 +88,72 @@ def decode_channel(src: Any, nx: Any, ny: Any, nz: Any, bx: Any, by: Any, bz: An
 
 
 @device
-def _sorted_distinct(values: Any, n: Any) -> Any:
-    """Sort the first `n` of `values` and move the distinct ones to the front; return how many they are."""
-    for start in range(n // 2 - 1, -1, -1):
-        _sift(values, start, n)
-    for end in range(n - 1, 0, -1):
-        top = values[np.uint64(0)]
-        values[np.uint64(0)] = values[np.uint64(end)]
-        values[np.uint64(end)] = top
-        _sift(values, 0, end)
-    kept = 0
-    for i in range(n):
-        if i == 0 or values[np.uint64(i)] != values[np.uint64(kept - 1)]:
+def _sorted_distinct(values: Any, n: Any, counts: Any) -> Any:
+    """Sort the first `n` of `values` and move the distinct ones to the front; return how many they are.
+
+    The second half of `values` is room to work in.
+    """
+    if n > 16:
+        _sort_by_bytes(values, n, counts)
+    else:
+        for i in range(1, n):
+            label = values[np.uint64(i)]
+            at = i
+            while at > 0 and values[np.uint64(at - 1)] > label:
+                values[np.uint64(at)] = values[np.uint64(at - 1)]
+                at -= 1
+            values[np.uint64(at)] = label
+    kept = 1
+    for i in range(1, n):
+        if values[np.uint64(i)] != values[np.uint64(kept - 1)]:
             values[np.uint64(kept)] = values[np.uint64(i)]
             kept += 1
     return kept
 
 
 @device
-def _sift(values: Any, start: Any, n: Any) -> Any:
-    root = start
-    while True:
-        child = 2 * root + 1
-        if child >= n:
-            return
-        if child + 1 < n and values[np.uint64(child)] < values[np.uint64(child + 1)]:
-            child += 1
-        if values[np.uint64(root)] >= values[np.uint64(child)]:
-            return
-        kept = values[np.uint64(root)]
-        values[np.uint64(root)] = values[np.uint64(child)]
-        values[np.uint64(child)] = kept
-        root = child
+def _sort_by_bytes(values: Any, n: Any, counts: Any) -> Any:
+    """Sort by one byte after the other, from the lowest, those in which no two labels differ left out."""
+    differ = np.uint64(0)
+    for i in range(1, n):
+        differ |= np.uint64(values[np.uint64(i)]) ^ np.uint64(values[np.uint64(0)])
+    here, there = np.uint64(0), np.uint64(values.size // 2)
+    for byte in range(values.itemsize):
+        shift = np.uint64(8 * byte)
+        if (differ >> shift) & np.uint64(255) == 0:
+            continue
+        for i in range(256):
+            counts[np.uint64(i)] = 0
+        for i in range(n):
+            counts[(np.uint64(values[here + np.uint64(i)]) >> shift) & np.uint64(255)] += 1
+        first = np.int64(0)
+        for i in range(256):
+            count = counts[np.uint64(i)]
+            counts[np.uint64(i)] = first
+            first += count
+        for i in range(n):
+            label = values[here + np.uint64(i)]
+            digit = (np.uint64(label) >> shift) & np.uint64(255)
+            values[there + np.uint64(counts[digit])] = label
+            counts[digit] += 1
+        here, there = there, here
+    if here:
+        for i in range(n):
+            values[np.uint64(i)] = values[here + np.uint64(i)]
 
 
 @device
 def _place(values: Any, n: Any, label: Any) -> Any:
     """Return where `label` is among the first `n` of `values`, which are sorted and hold it."""
-    low, high = 0, n - 1
-    while low < high:
-        middle = (low + high) // 2
-        if values[np.uint64(middle)] < label:
-            low = middle + 1
-        else:
-            high = middle
+    low = np.uint64(0)
+    while n > 1:  # no branches: where labels are noise they would be guessed wrong half the time
+        half = n >> 1
+        low += np.uint64(half) * np.uint64(values[low + np.uint64(half)] <= label)
+        n -= half
     return low
 
 
-@kernel("<T, i8, i8, i8, i8, i8, i8, >u4, >T, >i8, >i8", over=("u4", "u8"))
+@kernel("<T, i8, i8, i8, i8, i8, i8, >u4, >T, >i8, >i8, >i8", over=("u4", "u8"))
 def encode_channel(
     src: Any,
     nx: Any,
@@ -148,6 +166,7 @@ def encode_channel(
     values: Any,
     slots: Any,
     tables: Any,
+    counts: Any,
 ) -> int:
     """Encode the labels of one channel; return how many words were written, or `REFUSED`.
 
@@ -156,9 +175,10 @@ def encode_channel(
         nx, ny, nz: size of the volume in voxels.
         bx, by, bz: size of a block in voxels.
         out: at least `encoded_bound` words.
-        values: room for the labels of a block.
+        values: room for twice the labels of a block.
         slots: int64[2**k], more than twice as many as there are blocks; all zero.
         tables: int64[number of blocks], the size of each block's table, 0 where it shares one.
+        counts: int64[256] to work in.
     """
     gx, gy, gz = (nx + bx - 1) // bx, (ny + by - 1) // by, (nz + bz - 1) // bz
     wide = 2 if src.itemsize == 8 else 1
@@ -184,7 +204,7 @@ def encode_channel(
                                 values[np.uint64(n)] = label
                                 n += 1
                                 before = label
-                n = _sorted_distinct(values, n)
+                n = _sorted_distinct(values, n, counts)
                 bits = np.int64(0)
                 while (np.int64(1) << bits) < n:
                     bits = np.int64(1) if bits == 0 else bits * 2
@@ -194,18 +214,24 @@ def encode_channel(
                 for i in range(begin, end):
                     out[np.uint64(i)] = 0
                 if bits:
-                    before, which = values[np.uint64(0)], np.int64(0)
+                    before, which = values[np.uint64(0)], np.uint64(0)
                     for z in range(z0, z1):
                         for y in range(y0, y1):
                             row = (z * ny + y) * nx
                             bit = (bx * ((y - y0) + by * (z - z0))) * bits
+                            at, shift = np.uint64(begin + (bit >> 5)), np.uint64(bit & 31)
+                            word = np.uint64(out[at])
                             for x in range(x0, x1):
                                 label = src[np.uint64(row + x)]
                                 if label != before:
-                                    before, which = label, np.int64(_place(values, n, label))
-                                at = np.uint64(begin + (bit >> 5))
-                                out[at] = np.uint32(np.int64(out[at]) | (which << (bit & 31)))
-                                bit += bits
+                                    before, which = label, _place(values, n, label)
+                                word |= which << shift
+                                shift += np.uint64(bits)
+                                if shift == 32:
+                                    out[at] = np.uint32(word)
+                                    at, word, shift = at + np.uint64(1), np.uint64(0), np.uint64(0)
+                            if shift:
+                                out[at] = np.uint32(word)
                 # the table, or one that is there
                 mixed = np.int64(n)
                 for i in range(n):
@@ -276,12 +302,13 @@ def encoded_bound(shape: tuple[int, int, int], block: tuple[int, int, int], item
 
 def scratch(
     shape: tuple[int, int, int], block: tuple[int, int, int], dtype: Any
-) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the last three arguments of `encode_channel` for a volume."""
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the last four arguments of `encode_channel` for a volume."""
     count = blocks(shape, block)
     voxels = min(block[0] * block[1] * block[2], shape[0] * shape[1] * shape[2])
     return (
-        np.empty(voxels, dtype),
+        np.empty(2 * voxels, dtype),
         np.zeros(1 << (2 * count).bit_length(), np.int64),
         np.zeros(count, np.int64),
+        np.empty(256, np.int64),
     )

@@ -11,13 +11,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from property_tests.arrays.making import Made
+from tests.precomputed.volumes import KINDS
 
 N5_TYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32", "float64")
-VOLUME_TYPES = {
-    "raw": ("uint8", "int8", "int16", "uint16", "int32", "uint32", "uint64", "float32"),
-    "compressed_segmentation": ("uint32", "uint64"),
-    "png": ("uint8", "uint16"),
-}
+VOLUME_TYPES = {encoding: KINDS[encoding] for encoding in ("raw", "compressed_segmentation", "png")}
 
 
 @st.composite

@@ -25,12 +25,12 @@ from property_tests.simulated.test_shard_protocols import (
     UNKIND,
     Resource,
     forgetful,
+    judge,
     pattern,
     unconditional,
     unremembered,
 )
 from tegula.effects.handler import handled, stacked
-from tegula.errors import DataLoss, FailedPrecondition
 from tegula.programs import minishards
 from tegula.programs.reading import read
 from tegula.programs.writing import write
@@ -122,17 +122,7 @@ def attack(
     stack = (RETRY, kept) if readers is None else (RETRY, readers, kept)
     reader = world.spawn(stacked(look(view, done, parts, wrong), *stack), "reader")
     world.run()
-    if reader.state == "raised" and isinstance(reader.error, DataLoss | FailedPrecondition):
-        wrong.append(f"reader: {reader.error}")
-    after = World(seeded(0), stores=world.stores)
-    for number, (part, run) in enumerate(zip(parts + shared, runs, strict=True)):
-        mine = after.spawn(read(part))
-        after.run()
-        low = done[number][0]
-        rounds = range(low, low + 1) if run.state == "returned" else range(low, ROUNDS + 1)
-        size = part.shape[0]
-        if not any((mine.value == (pattern(n, size) if n else 0)).all() for n in rounds):
-            wrong.append(f"writer {number} ({run.state}) acknowledged {low}, found {mine.value.tolist()}")
+    judge(world, reader, list(zip(parts + shared, runs, done, strict=True)), wrong)
     return world, wrong
 
 

@@ -164,18 +164,25 @@ def attack(
     stack = (RETRY, kept) if readers is None else (RETRY, readers, kept)
     reader = world.spawn(stacked(seen, *stack), "reader")
     world.run()
+    judge(world, reader, list(zip(parts + shared, runs, done, strict=True)), wrong)
+    return world, wrong
+
+
+def judge(world: World, reader: Any, writers: list[tuple[View, Any, list[int]]], wrong: list[str]) -> None:
+    """Add to `wrong` what a reader saw of a torn shard, and each part that is not what its writer left.
+
+    `writers` are a view, its run, and the round it has acknowledged.
+    """
     if reader.state == "raised" and isinstance(reader.error, DataLoss | FailedPrecondition):
         wrong.append(f"reader: {reader.error}")
     after = World(seeded(0), stores=world.stores)
-    for number, (part, run) in enumerate(zip(parts + shared, runs, strict=True)):
+    for number, (part, run, (low,)) in enumerate(writers):
         mine = after.spawn(read(part))
         after.run()
-        low = done[number][0]
         rounds = range(low, low + 1) if run.state == "returned" else range(low, ROUNDS + 1)
         size = part.shape[0]
         if not any((mine.value == (pattern(n, size) if n else 0)).all() for n in rounds):
             wrong.append(f"writer {number} ({run.state}) acknowledged {low}, found {mine.value.tolist()}")
-    return world, wrong
 
 
 @pytest.mark.parametrize("native", [False, True])

@@ -17,6 +17,7 @@ import pytest
 
 import tegula
 from tegula.errors import InvalidArgument, Unimplemented
+from tests.children import printed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -301,14 +302,7 @@ def test_an_entry_point_names_a_store(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shelves\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[tegula.stores]\nplugged = shelves:Shelf\n")
     code = "import tegula; print(tegula.KvStore.open('plugged://a/').result()['b'])"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{tmp_path}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "b'a/b'\n"
+    assert printed(code, tmp_path) == "b'a/b'\n"
 
 
 def test_obstore_after_a_fork_says_so():

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,7 @@ import pytest
 
 import tegula as ts
 from tegula.errors import FailedPrecondition, InvalidArgument
-
-ROOT = Path(__file__).parents[2]
+from tests.children import printed
 
 
 class Xor:
@@ -195,8 +191,7 @@ def test_an_entry_point_names_a_codec(tmp_path: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scrambled\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[tegula.codecs]\nreversed = scrambled:Reversed\n")
-    code = textwrap.dedent(
-        """
+    code = """
         import sys, tegula as ts
         spec = {"driver": "zarr3", "kvstore": "memory://a/", "metadata": {"codecs": ["bytes", "reversed"]}}
         assert "scrambled" not in sys.modules
@@ -204,12 +199,4 @@ def test_an_entry_point_names_a_codec(tmp_path: Path) -> None:
         store.write([1, 2, 3]).result()
         print(store.kvstore["c/0"], store.read().result().tolist())
         """
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{tmp_path}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "b'\\x03\\x02\\x01' [1, 2, 3]\n"
+    assert printed(code, tmp_path) == "b'\\x03\\x02\\x01' [1, 2, 3]\n"

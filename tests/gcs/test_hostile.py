@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +21,7 @@ from tegula.errors import TegulaError
 from tegula.leaves.gcs_access import origin_of
 from tegula.leaves.wire.gcs import crc32c_text, failure
 from tegula.leaves.wire.http1 import BadReply, Reader, Reply
+from tests.gcs.listener import Listener
 from tests.gcs.stores import Running, gcs
 
 Answers = list["bytes | Callable[[socket.socket], object]"]
@@ -36,27 +36,14 @@ def said(document: Any) -> bytes:
     return reply(json.dumps(document).encode(), b"")
 
 
-class Script:
+class Script(Listener):
     """Answers the n-th request with the n-th answer, the last one for ever; None ends the connection."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.create_server((address, 0), family=family)
-        host = f"[{address}]" if ":" in address else address
-        self.url = f"http://{host}:{self.listener.getsockname()[1]}"
         self.answers: Answers = []
         self.requests: list[bytes] = []
-        self.held: list[socket.socket] = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                sock = self.listener.accept()[0]
-            except OSError:
-                return
-            self.held.append(sock)
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+        super().__init__(address)
+        self.url = f"http://{self.address}"
 
     def serve(self, sock: socket.socket) -> None:
         try:
@@ -78,11 +65,6 @@ class Script:
                     sock.sendall(answer)
         except OSError:
             return
-
-    def close(self) -> None:
-        self.listener.close()
-        for sock in self.held:
-            sock.close()
 
 
 @pytest.fixture

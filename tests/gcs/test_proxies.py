@@ -15,6 +15,7 @@ import pytest
 
 import tegula as ts
 from tegula.leaves.gcs_access import origin_of
+from tests.gcs.listener import Listener
 from tests.gcs.stores import Running, gcs, running
 
 NAMES = (
@@ -29,25 +30,13 @@ NAMES = (
 )
 
 
-class Proxy:
+class Proxy(Listener):
     """A proxy that sends everything to one place, whatever the name; or refuses with a status."""
 
     def __init__(self, port: int, refuses: bytes = b"") -> None:
         self.port, self.refuses = port, refuses
         self.heads: list[bytes] = []
-        self.held: list[socket.socket] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                sock = self.listener.accept()[0]
-            except OSError:
-                return
-            self.held.append(sock)
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+        super().__init__()
 
     def serve(self, sock: socket.socket) -> None:
         got = b""
@@ -74,11 +63,6 @@ class Proxy:
             there.sendall(closing + rest)
         threading.Thread(target=self.pump, args=(sock, there), daemon=True).start()
         self.pump(there, sock)
-
-    def close(self) -> None:
-        self.listener.close()
-        for sock in self.held:
-            sock.close()
 
     @staticmethod
     def pump(here: socket.socket, there: socket.socket) -> None:

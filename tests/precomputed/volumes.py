@@ -9,6 +9,13 @@ from typing import Any
 import numpy as np
 
 Found = dict[str, Any]
+KINDS = {
+    "raw": ("uint8", "int8", "int16", "uint16", "int32", "uint32", "uint64", "float32"),
+    "compressed_segmentation": ("uint32", "uint64"),
+    "png": ("uint8", "uint16"),
+    "jpeg": ("uint8",),
+}
+"""The data types that each encoding takes."""
 
 
 def spec_of(folder: Path | str, **members: Any) -> Found:
@@ -23,12 +30,7 @@ def random_volume(rng: np.random.Generator, encodings: tuple[str, ...]) -> Found
     encoding = str(rng.choice(encodings))
     size, chunk = rng.integers(1, 14, 3), rng.integers(1, 9, 3)
     channels = int(rng.integers(1, 4))
-    kinds = {
-        "raw": ("uint8", "int8", "int16", "uint16", "int32", "uint32", "uint64", "float32"),
-        "compressed_segmentation": ("uint32", "uint64"),
-        "png": ("uint8", "uint16"),
-        "jpeg": ("uint8",),
-    }[encoding]
+    kinds = KINDS[encoding]
     scale: Found = {
         "size": size.tolist(),
         "voxel_offset": rng.integers(-20, 20, 3).tolist(),

@@ -33,6 +33,20 @@ from tegula.space.labels import check_labels
 __all__ = ["ArrayLayout", "Clipping", "KeyRule", "VoxelKeys", "resolved"]
 
 
+def _formatted(front: str, line: str, numbers: NDArray[np.int64]) -> list[str]:
+    r"""Return ``front + line % row`` of each row of `numbers` int64[n, k]: one formatting call for all.
+
+    >>> _formatted("a%/", "%d.%d", np.array([[0, 1], [2, 3]])), _formatted("a\0/", "%d", np.array([[4]]))
+    (['a%/0.1', 'a%/2.3'], ['a\x00/4'])
+    """
+    within = "\0" not in front  # else it cannot part the lines
+    if within:
+        line = front.replace("%", "%%") + line
+    text: str = ((line + "\0") * len(numbers)) % tuple(numbers.ravel().tolist())
+    found = text.split("\0")[:-1]
+    return found if within else [front + each for each in found]
+
+
 class KeyRule(NamedTuple):
     """How a cell of the chunk grid is called: `prefix`, then the indices joined by `separator`.
 
@@ -86,11 +100,7 @@ class KeyRule(NamedTuple):
             return [path + self.rank0] * count
         if not count:
             return []
-        # one formatting call for all; no key holds the separator of the keys
-        front = (path + self.prefix).replace("%", "%%")
-        line = front + self.separator.join(["%d"] * rank) + "\0"
-        text: str = (line * count) % tuple(cells.ravel().tolist())
-        return text.split("\0")[:-1]
+        return _formatted(path + self.prefix, self.separator.join(["%d"] * rank), cells)
 
 
 def resolved(path: str) -> str:
@@ -156,10 +166,7 @@ class VoxelKeys(NamedTuple):
         low = cells[:, : len(step)] * step + np.array(self.origin, np.int64)
         corners[:, 0::2] = low
         corners[:, 1::2] = np.minimum(low + step, np.array(self.upper, np.int64))
-        front = resolved(path + self.directory).replace("%", "%%")
-        line = front + "_".join(["%d-%d"] * len(step)) + "\0"
-        text: str = (line * count) % tuple(corners.ravel().tolist())
-        return text.split("\0")[:-1]
+        return _formatted(resolved(path + self.directory), "_".join(["%d-%d"] * len(step)), corners)
 
 
 class Clipping(Record):

@@ -139,6 +139,17 @@ def part_of_base(
     return compose(IndexTransform(reduced_domain(base, factors, method), strided), transform)
 
 
+def part_below(view: View) -> View:
+    """Return the part of the base that a view of a computed array is made of; more, where that is no box."""
+    source = view.source
+    assert isinstance(source, Cast | Downsample)
+    factors, method = (source.factors, source.method) if isinstance(source, Downsample) else ((), "")
+    base = source.base
+    return base._with_transform(
+        compose(base.transform, part_of_base(view.transform, factors, method, base.transform.domain))
+    )
+
+
 def check_named(method: str) -> None:
     """Raise InvalidArgument where there is no such method."""
     if method not in METHODS:

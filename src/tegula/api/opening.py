@@ -237,7 +237,8 @@ def _array(asked: Spec, access: Access) -> TensorStore:
         grid.shape is not None for grid in (schema.chunk_layout.read_chunk, schema.chunk_layout.write_chunk)
     ):
         raise InvalidArgument("chunking not supported")
-    if schema.domain is not None and schema.domain.shape != body.elements.shape:
+    wanted = schema.domain
+    if wanted is not None and (wanted.shape != body.elements.shape or any(wanted.inclusive_min)):
         origin, shape = "0, " * body.elements.ndim, ", ".join(map(str, body.elements.shape))
         raise InvalidArgument(
             f"Mismatch between domain in schema {{ {schema.domain!r} }} and array "

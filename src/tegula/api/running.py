@@ -25,10 +25,10 @@ from tegula.programs.reading import blank, read
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
 from tegula.runtime.session import recall, recall_one, run, submit
-from tegula.source import ALWAYS, Chunked, Downsample, InMemory, Whole
+from tegula.source import ALWAYS, Cast, Chunked, Downsample, InMemory, Source, Whole
 from tegula.space.bounds import check_bounds, propagate_bounds
 from tegula.space.domain import IndexDomain
-from tegula.view import View
+from tegula.view import View, part_below
 
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
@@ -143,16 +143,38 @@ def _check(view: View) -> None:
 
     Where it has no elements its explicit bounds must lie in it, unless an explicit one says that it has none.
     """
-    transform = view.transform
-    lower, upper = view.source.bounds
+    transform, source = view.transform, view.source
+    lower, upper = source.bounds
     try:
-        check_bounds(transform, lower, upper)
+        check_bounds(transform, lower, upper, partial(_told, source))
         if any(map(int.__eq__, transform.input_origin, transform.input_exclusive_max)):
             propagate_bounds(IndexDomain(inclusive_min=lower, exclusive_max=upper), transform)
     except OutOfRange:
         bounds = IndexDomain(inclusive_min=lower, exclusive_max=upper)
         propagate_bounds(bounds, transform)  # says it in terms of bounds, where it can
         raise
+    if isinstance(source, Cast | Downsample) and _looks_up(source.base):
+        _check(part_below(view))
+
+
+def _told(source: Source, dim: int) -> str:
+    """Return what an error says first of an index array for a dimension of a source."""
+    if isinstance(source, InMemory):
+        return f"In index array map for output dimension {dim}: "
+    if isinstance(source, Downsample):
+        return f"Propagating downsampling factor {source.factors[dim]} through output dimension {dim}: "
+    if isinstance(source, Cast):
+        below = [m.input_dimension for m in source.base.transform.maps]
+        return _told(source.base.source, below.index(dim)) if dim in below else ""
+    return ""
+
+
+def _looks_up(view: View) -> bool:
+    """Tell whether there are index arrays in a view or below it: nothing else is left to be checked."""
+    source = view.source
+    return any(m.index_array is not None for m in view.transform.maps) or (
+        isinstance(source, Cast | Downsample) and _looks_up(source.base)
+    )
 
 
 def _light(view: View) -> bool:

@@ -164,7 +164,9 @@ class ArrayBody(_Array, Alone):
         rank = self.elements.ndim
         if rank:
             made.set_layout(ChunkLayout(grid_origin=[0] * rank, inner_order=list(range(rank))))
-        made.set_domain(IndexDomain(shape=self.elements.shape))
+        made._domain = IndexDomain(
+            shape=self.elements.shape
+        )  # whatever the schema says: `open` looks at that
         return made
 
     def domain(self, schema: Schema) -> IndexDomain | None:

@@ -17,6 +17,7 @@ from tegula.plan.gather import pick
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.space.bounds import check_bounds
 from tegula.space.compose import compose
 from tegula.space.domain import IndexDomain
 from tegula.space.maps import OutputIndexMap
@@ -177,6 +178,7 @@ def _chunked(opened: Opened, dtype: Schema, transform: IndexTransform, minimal: 
 
 def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Spec:
     """Return an array as it is seen, without the dimensions along which it does not change."""
+    check_bounds(transform, *source.bounds, told="In index array map for output dimension {}: ".format)
     shown = pick(transform, source.array)
     domain = transform.domain
     if shown.size:

@@ -100,10 +100,18 @@ def constrained(
         InvalidArgument: they contradict each other, or chunks within chunks within those are wanted.
     """
     layout = schema.chunk_layout
-    layout.set_rank(rank)
     codec_shape = layout.codec_chunk.shape
     if codec_shape is not None and any(size is not None for size in codec_shape):
+        layout.set_rank(rank)
         raise InvalidArgument("codec_chunk_shape not supported")
+    return _on_origin(layout, chunk_shape, rank, sharded)
+
+
+def _on_origin(
+    layout: ChunkLayout, chunk_shape: tuple[int | None, ...] | None, rank: int, sharded: bool
+) -> ChunkLayout:
+    """Return `layout`, which is changed, as `constrained` does, whatever it says of codec chunks."""
+    layout.set_rank(rank)
     layout.merge(ChunkLayout(grid_origin=(0,) * rank))
     if chunk_shape is not None and rank:
         read = None if sharded else chunk_shape
@@ -234,7 +242,7 @@ def implied(
     """
     made = schema.copy()
     if rank is not None:
-        layout = constrained(schema, chunk_shape, rank, sharded)
+        layout = _on_origin(schema.chunk_layout, chunk_shape, rank, sharded)
         if read is not None:
             layout.merge(ChunkLayout(read_chunk_shape=read))
         if order is not None:

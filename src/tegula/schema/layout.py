@@ -33,7 +33,7 @@ from tegula.schema.constraint import (
 from tegula.schema.options import Naming, given
 from tegula.space.dim import Dim
 from tegula.space.domain import IndexDomain
-from tegula.space.interval import MAX_RANK
+from tegula.space.interval import MAX_RANK, check_sized
 
 if TYPE_CHECKING:
     from tegula.schema.keywords import LayoutKeywords
@@ -223,10 +223,13 @@ class ChunkLayout:
             raise InvalidArgument("Rank of chunk layout is unspecified")
         free = (None,) * self._rank
         dims = []
-        for origin, size in zip(self.grid_origin or free, self.grid(usage).shape or free, strict=True):
+        rows = zip(self.grid_origin or free, self.grid(usage).shape or free, strict=True)
+        for i, (origin, size) in enumerate(rows):
             if origin is None or size is None:
                 dims.append(Dim(implicit_lower=False, implicit_upper=False))
-            else:
+                continue
+            with binding.at(f"Incompatible grid origin/chunk shape for dimension {i}: "):
+                check_sized(origin, size)
                 dims.append(Dim(origin, origin + size))
         return IndexDomain(dims)
 

@@ -9,7 +9,7 @@ Law: after `check_bounds(t, lo, hi)` every element of `t.domain` maps into `[lo,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tegula.errors import InvalidArgument, OutOfRange, TegulaError, annotated
@@ -50,12 +50,16 @@ def propagate_bounds(b: IndexDomain, t: IndexTransform) -> IndexTransform:
 
 
 def check_bounds(
-    t: IndexTransform, output_inclusive_min: Sequence[int], output_exclusive_max: Sequence[int]
+    t: IndexTransform,
+    output_inclusive_min: Sequence[int],
+    output_exclusive_max: Sequence[int],
+    told: Callable[[int], str] | None = None,
 ) -> None:
     """Raise `OutOfRange` unless every element of the domain of `t` maps within the given output bounds.
 
     The domain's bounds count as they stand, implicit or not.  Index arrays are checked value by value
-    (vectorised).  An empty domain maps nowhere and passes.
+    (vectorised); `told(j)` is what an error says first of that of output dimension `j`.  An empty domain
+    maps nowhere and passes.
 
     >>> check_bounds(IndexTransform(input_shape=[5]), [0], [10])
     """
@@ -77,7 +81,10 @@ def check_bounds(
         elif not lo <= m.offset < hi:
             _complain(t, output_inclusive_min, output_exclusive_max, m.offset, j)
     for j in arrays:
-        check_array(t.maps[j], output_inclusive_min[j], output_exclusive_max[j])
+        try:
+            check_array(t.maps[j], output_inclusive_min[j], output_exclusive_max[j])
+        except OutOfRange as error:
+            raise error if told is None else annotated(error, told(j)) from None
 
 
 def _complain(t: IndexTransform, los: Sequence[int], his: Sequence[int], wrong: int, j: int) -> None:

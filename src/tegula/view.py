@@ -6,14 +6,15 @@ without touching the source; a computed view (`downsample`, `cast`) wraps its ba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, SupportsIndex
 
 from tegula.errors import InvalidArgument
 from tegula.kernels.methods import METHODS
 from tegula.record import Record, replace
 from tegula.schema.dtypes import DataType
 from tegula.source import Cast, Downsample, Source
+from tegula.space.arguments import number, row
 from tegula.space.compose import compose
 from tegula.space.indexable import Indexable
 from tegula.space.maps import OutputIndexMap
@@ -49,7 +50,7 @@ class View(Indexable, Record, eq=False):
         return replace(self, transform=transform)
 
 
-def downsample(view: View, factors: Sequence[int], method: str) -> View:
+def downsample(view: View, factors: Iterable[SupportsIndex], method: str) -> View:
     """Return the view reduced by one integer factor (>= 1) a dimension.
 
     Blocks are aligned to coordinate zero, so the first and last may be partial.
@@ -58,7 +59,7 @@ def downsample(view: View, factors: Sequence[int], method: str) -> View:
         InvalidArgument: wrong number of factors, a factor below one, an unknown method, or one that does not
             support the data type.
     """
-    factors = tuple(int(factor) for factor in factors)
+    factors = factors_of(factors)
     transform = view.transform
     if len(factors) != transform.input_rank:
         raise InvalidArgument(
@@ -150,8 +151,15 @@ def part_below(view: View) -> View:
     )
 
 
+def factors_of(given: Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """Return the factors of a reduced view; raise TypeError for what are no integers."""
+    return tuple([number(factor, "downsample_factors") for factor in row(given, "downsample_factors")])
+
+
 def check_named(method: str) -> None:
-    """Raise InvalidArgument where there is no such method."""
+    """Raise InvalidArgument where there is no such method, TypeError for what is no name."""
+    if not isinstance(method, str):
+        raise TypeError(f"method must be a string, not {type(method).__name__}")
     if method not in METHODS:
         known = ", ".join(f'"{name}"' for name in METHODS)
         raise InvalidArgument(f'Expected one of {known}, but received: "{method}"')

@@ -65,18 +65,6 @@ future = ts.cast(m[[5, 0]], "float32").read(batch=batch)
 batch.submit()
 future.result()
 """,
-    "implicit bounds of a schema": """
-s = ts.Schema(dtype="uint16", domain=ts.IndexDomain(inclusive_min=[1, 2], shape=[30, 40], labels=["x", "y"]))
-s[ts.d["x"].mark_bounds_implicit[True]]
-s.mark_bounds_implicit[True]
-s[ts.d["x"].mark_bounds_implicit[True].translate_to[5]]
-s[ts.d["x"].mark_bounds_implicit[True]][0:5]
-i = ts.Schema(domain=ts.IndexDomain(shape=[3, 4], implicit_upper_bounds=[1, 0], implicit_lower_bounds=[0, 1]))
-i[ts.d[0].mark_bounds_implicit[False]]
-i[ts.d[1].mark_bounds_implicit[True]]
-i.mark_bounds_implicit[:False]
-i[None][:, 2]
-""",
     "codec chunks of a specification": """
 layout = {"codec_chunk": {"shape": [2, 2]}, "read_chunk": {"shape": [4, 4]}}
 ts.Spec({"driver": "zarr3", "kvstore": "memory://", "schema": {"chunk_layout": layout}}).schema
@@ -85,6 +73,17 @@ ts.Spec({"driver": "n5", "kvstore": "memory://", "schema": {"chunk_layout": layo
 ts.open(zarr2(schema={"chunk_layout": layout}), create=True, dtype="int8", shape=[8, 8]).result()
 ts.open(zarr3(schema={"chunk_layout": layout}), create=True, dtype="int8", shape=[8, 8]).result()
 ts.ChunkLayout(chunk_shape=[4, 2], grid_origin=[2**62 - 3, 0]).read_chunk_template
+""",
+    "arguments of computed views and of resizing": """
+ts.downsample(m, [2, 1], "mean").domain
+ts.downsample(m, [np.int8(2), True], "mean").domain
+ts.downsample(m, (one for one in (2, 1)), "mean").domain
+ts.downsample(m, [0, 1], "mean")
+ts.downsample(m, [2, 1], "MEAN")
+ts.downsample(m.spec(), [2, 1], "mean").domain
+m.resize(exclusive_max=[]).result()
+m.resize(exclusive_max=[3, 3, 3]).result()
+m.resize(exclusive_max=np.array([3, 4])).result().domain
 """,
     "the domain in the schema of an array in memory": """
 def array(**schema):
@@ -120,6 +119,35 @@ def test_a_strided_view_of_what_is_not_there_is_an_error():
     view = tegula.downsample(stored[[5, 0, 1]], [2, 1], "stride")
     with pytest.raises(ValueError, match="Index 5 is outside valid range"):
         view.read().result()
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ts, x: ts.downsample(x, [2.0, 1], "mean"),
+        lambda ts, x: ts.downsample(x.spec(), [2.0, 1], "mean"),
+        lambda ts, x: ts.downsample(x, ["2", 1], "mean"),
+        lambda ts, x: ts.downsample(x, "21", "mean"),
+        lambda ts, x: ts.downsample(x, {2: 3, 1: 1}, "mean"),
+        lambda ts, x: ts.downsample(x, [2**63, 1], "mean"),
+        lambda ts, x: ts.downsample(x, [2, 1], None),
+        lambda ts, x: ts.downsample(x, [2, 1], b"mean"),
+        lambda ts, x: x.resize(exclusive_max={3: 4, 5: 6}),
+        lambda ts, x: x.resize(exclusive_max=[2**63, 4]),
+        lambda ts, x: x.resize(exclusive_max=[3.0, 4]),
+        lambda ts, x: x.resize(exclusive_max=[3, 4], expand_only="x"),
+        lambda ts, x: x.resolve(fix_resizable_bounds="x"),
+        lambda ts, x: x.write(1, batch=3),
+        lambda ts, x: x.read(batch=3),
+    ],
+)
+def test_arguments_of_another_type_are_type_errors_as_in_tensorstore_0_1_86(call):
+    for library in (tegula, pytest.importorskip("tensorstore")):
+        spec = {"driver": "zarr3", "kvstore": "memory://"}
+        array = library.open(spec, create=True, dtype="int16", shape=[2, 3]).result()
+        with pytest.raises(TypeError):
+            call(library, array)
 
 
 @pytest.mark.parametrize("key", [slice([], []), slice([], None), slice(2, [])])

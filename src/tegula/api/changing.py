@@ -8,7 +8,6 @@ Law: resizing a view of a cast is resizing what it is cast from.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tegula.api.newest import note, now, shown
@@ -25,6 +24,7 @@ from tegula.record import Record, replace
 from tegula.runtime.future import Future
 from tegula.runtime.session import submit
 from tegula.source import Cast, Chunked
+from tegula.space.arguments import int64, row
 
 if TYPE_CHECKING:
     from tegula.api.store import TensorStore
@@ -60,7 +60,11 @@ def resize(
     low, high = _bounds(inclusive_min), _bounds(exclusive_max)
     try:
         rank = store.rank
-        return submit(_resizing(store, low or [None] * rank, high or [None] * rank, way))
+        return submit(
+            _resizing(
+                store, [None] * rank if low is None else low, [None] * rank if high is None else high, way
+            )
+        )
     except TegulaError as error:
         return failed(error)
 
@@ -99,9 +103,8 @@ def _resizing(
 def _bounds(given: Any) -> list[int | None] | None:
     if given is None:
         return None
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise TypeError(f"bounds are numbers or None, one for each dimension, not {given!r}")
-    found = [None if bound is None else index(bound) for bound in given]
+    bounds = row(given, "bounds")
+    found = [None if bound is None else int64(bound, "bound") for bound in bounds]
     return [None if bound == UNCHANGED else bound for bound in found]
 
 

@@ -155,7 +155,7 @@ def downsample(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
     given = dict(zip(names if len(arguments) + len(options) > 2 else names[1:], arguments, strict=False))
     given |= {name.removeprefix("downsample_"): value for name, value in options.items()}
     if "base" not in given:
-        return Applied(downsample, (tuple([int(factor) for factor in given["factors"]]), given["method"]))
+        return Applied(downsample, (views.factors_of(given["factors"]), given["method"]))
     store = _based(given["base"])
     if not isinstance(store, TensorStore):
         return downsampled_spec(store, given["factors"], given["method"])
@@ -214,7 +214,7 @@ def _no_conversion(source: DataType, target: DataType, reads: bool, writes: bool
     return InvalidArgument(f"Write access requires unsupported {target.name} -> {source.name} conversion")
 
 
-def downsampled_spec(base: Spec, factors: Iterable[int], method: str) -> Spec:
+def downsampled_spec(base: Spec, factors: Iterable[SupportsIndex], method: str) -> Spec:
     """Return the specification of a reduced view."""
     from tegula.api.spec import made_spec
     from tegula.api.specbody import ComputedBody
@@ -222,7 +222,7 @@ def downsampled_spec(base: Spec, factors: Iterable[int], method: str) -> Spec:
     views.check_named(method)
     if base.dtype is not None:
         views.check_method(base.dtype, method)
-    body, schema = ComputedBody(base.copy(), tuple(int(factor) for factor in factors), method), Schema()
+    body, schema = ComputedBody(base.copy(), views.factors_of(factors), method), Schema()
     if any(factor < 1 for factor in body.factors):
         raise InvalidArgument(
             f"Downsample factors {{{', '.join(map(str, body.factors))}}} are not all positive"

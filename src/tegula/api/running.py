@@ -215,11 +215,11 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
     if batch is not None:
         from tegula.api.batch import required
 
+        collected = required(batch)
         if not isinstance(source, TensorStore):
             raise InvalidArgument(
                 "Invalid batch: batch can only be specified when copying from a TensorStore source"
             )
-        collected = required(batch)
     if not store._writable:
         done: Future[None] = failed(InvalidArgument("Destination does not support writing."))
         return WriteFutures(done, done)

@@ -17,6 +17,7 @@ from tegula.api.running import start, start_write
 from tegula.api.statistics import StorageStatistics as Statistics
 from tegula.api.storefacts import Root, StoreFacts
 from tegula.public import public
+from tegula.space.arguments import flag
 from tegula.space.indexable import Indexable, Operations
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -332,7 +333,7 @@ class TensorStore(StoreFacts, Indexable):
         """
         from tegula.api.running import resolve
 
-        return resolve(self, fix_resizable_bounds, batch)
+        return resolve(self, flag(fix_resizable_bounds, "fix_resizable_bounds"), batch)
 
     def resize(
         self,
@@ -367,7 +368,8 @@ class TensorStore(StoreFacts, Indexable):
         """
         from tegula.api.changing import Way, resize
 
-        way = Way(resize_metadata_only, resize_tied_bounds, expand_only, shrink_only)
+        flags = (resize_metadata_only, resize_tied_bounds, expand_only, shrink_only)
+        way = Way(*[flag(one, "flags of resize") for one in flags])
         return resize(self, inclusive_min, exclusive_max, way)
 
     def storage_statistics(

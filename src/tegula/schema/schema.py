@@ -26,7 +26,6 @@ from tegula.schema.fill import Fill
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.options import Naming, given
 from tegula.schema.units import Unit
-from tegula.space.compose import propagated
 from tegula.space.domain import IndexDomain, domain
 from tegula.space.indexable import Indexable
 from tegula.space.interval import END, INF, MAX_RANK
@@ -301,7 +300,7 @@ class Schema(SchemaFacts, Indexable):
 
         made = Schema.__new__(Schema)
         made._rank, made._dtype, made._codec = transform.domain.rank, self._dtype, self._codec
-        made._domain = None if self._domain is None else propagated(self._domain, transform)
+        made._domain = None if self._domain is None else transform.domain
         made._layout = None if self._layout is None else layout_through(self._layout, transform)
         made._fill = None if self._fill is None else fill_through(self._fill, transform, self._domain)
         made._units = None

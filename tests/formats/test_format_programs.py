@@ -14,6 +14,26 @@ from tests.api.both import assert_same
 
 pytestmark = pytest.mark.peers
 
+DOCUMENTS = """
+def part(pointer, document, *values, **more):
+    c = ts.Context()
+    kv = ts.KvStore.open("memory://", context=c).result()
+    if document is not None: kv["a.json"] = document
+    spec = {"driver": "json", "kvstore": "memory://a.json", **more}
+    if pointer is not None: spec["json_pointer"] = pointer
+    found = []
+    for ask in [lambda s: s.read().result().item(), *((lambda s, value=value: s.write(value).result()) for value in values), lambda s: s.read().result().item(), lambda s: s.url, lambda s: s.spec()]:
+        try: found.append(repr(ask(ts.open(spec, context=c).result())))
+        except Exception as error: found.append(str(error).split(" [")[0])
+    return found, kv.read("a.json").result().value
+given = b'{"b": [1, 2, {"z": 1, "a": null}], "~x/y":5, "":7}'
+[part(pointer, given) for pointer in (None, "", "/", "/b", "/b/0", "/b/2", "/b/2/a", "/b/-", "/b/3", "/b/01", "/b/x", "/~0x~1y", "/~2", "b", "/c", "/c/d", "/b/-1")]
+[part(pointer, given, value) for pointer in ("", "/", "/b", "/b/0", "/b/2/a", "/b/-", "/b/3", "/~0x~1y", "/c", "/c/d") for value in (1, None, "x", [1], {"z": [], "a": 1}, True)]
+[part(pointer, document, 5) for document in (None, b"", b"{", b"null", b"1", b"[]", b" {} ", b"{}x", b"{'a': 1}") for pointer in (None, "/a", "/0")]
+m = ts.array(np.zeros((0, 2))).storage_statistics(query_not_stored=True, query_fully_stored=True).result()
+m
+"""
+
 URLS = """
 files = "file:///tmp/a/"
 ts.Spec({"driver": "zarr", "kvstore": files, "metadata_key": ".zarray"}).url

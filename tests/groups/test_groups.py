@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -296,3 +297,19 @@ def test_arrays_have_attributes(driver: str) -> None:
     assert store.resolve().result().shape == (6,)
     with pytest.raises(NotImplementedError, match="This array has no attributes"):
         _ = ts.array([1, 2]).attrs
+
+
+def test_arrays_that_cannot_be_opened_are_shown(tmp_path: Path) -> None:
+    """Arrays of text of varying length, which zarr writes, are members that say why they do not open."""
+    made = zarr.open_group(str(tmp_path), mode="w")
+    made.create_array("numbers", shape=(2,), dtype="i4")[:] = [1, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that these are not in its specification yet
+        made.create_array("names", shape=(2,), dtype=str)[:] = np.array(["a", "bcé"], dtype=object)
+        zarr.consolidate_metadata(str(tmp_path))
+    group = ts.open_group(f"file://{tmp_path}/").result()
+    assert list(group) == ["names", "numbers"]
+    assert "names (2,) string" in str(group.tree())
+    assert group["numbers"].read().result().tolist() == [1, 2]
+    with pytest.raises(ValueError, match="string data type is not one of the supported data types"):
+        group["names"]

@@ -17,6 +17,7 @@ from tests.processes.array_writers import KINDS, LARGE, SMALL, STRIPES, opened
 
 SOAK = int(os.environ.get("TEGULA_SOAK", "0"))
 ROUNDS = max(SOAK, 100) if SOAK else 3
+pytestmark = pytest.mark.timeout(0 if SOAK else 300)
 CHILD = Path(__file__).parent / "array_writers.py"
 
 

@@ -2,7 +2,8 @@
 
 What this file knows: which chunks a view touches.  What it must not know: what is in them.
 
-Laws: a view of nothing is stored and not stored; what is `not_stored` reads as the fill value.
+Laws: a view of nothing is stored and, but in memory, not stored; what is `not_stored` reads as the fill
+value.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ async def stored(view: View, missing: bool, there: bool) -> tuple[bool | None, b
 
             view = base_of(source, *reached(view.transform)) if prod(view.shape) else source.base[()]
         source = view.source
-    empty = prod(view.shape) == 0
-    if empty or isinstance(source, InMemory):
-        return (empty if missing else None), (True if there else None)
+    memory = isinstance(source, InMemory)
+    if memory or not prod(view.shape):
+        return (not memory if missing else None), (True if there else None)
     if isinstance(source, Whole):
         raise Unimplemented("Storage statistics not supported")
     assert isinstance(source, Chunked)

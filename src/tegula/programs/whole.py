@@ -10,7 +10,7 @@ from typing import Any
 
 from tegula.binding import as_json, compact
 from tegula.effects.effect import Call
-from tegula.effects.storage import Buffer, Read
+from tegula.effects.storage import UNCHANGED, Buffer, Read, Unchanged
 from tegula.errors import DataLoss, FailedPrecondition, NotFound, TegulaError, annotated
 from tegula.formats.document import parse_json
 from tegula.formats.json_pointer import MISSING, found, replaced
@@ -48,7 +48,7 @@ async def read_whole(source: Whole) -> Any:
     where = describe(source.store, source.key)
     document = _parsed(value, where)
     try:
-        return found(document, source.pointer)
+        return _ordered(found(document, source.pointer))
     except TegulaError as error:
         raise annotated(error, f"Error reading {where}: ") from None
 
@@ -66,11 +66,23 @@ async def write_whole(source: Whole, value: Any) -> None:
     await update(source.store, source.key, edit, landed=landed)
 
 
-def _edited(value: Buffer | None, pointer: str, new: Any, where: str) -> bytes:
-    """Return the document with the value in it; all of it is replaced unread by an empty pointer."""
+def _ordered(value: Any) -> Any:
+    """Return a JSON value with the members of its objects by name, as the drop-in has them."""
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    return [_ordered(each) for each in value] if isinstance(value, list) else value
+
+
+def _edited(value: Buffer | None, pointer: str, new: Any, where: str) -> bytes | Unchanged:
+    """Return the document with the value in it; all of it is replaced unread by an empty pointer.
+
+    `UNCHANGED` where the value is in it already: who else laid the document out keeps the layout.
+    """
     document = MISSING if value is None or not pointer else _parsed(value, where)
+    before = None if document is MISSING else compact(document)
     try:
-        return compact(replaced(document, pointer, new))
+        after = compact(replaced(document, pointer, new))
+        return UNCHANGED if after == before else after
     except TegulaError as error:
         raise annotated(error, f"Error writing {where}: ") from None
 

@@ -53,22 +53,25 @@ def _entries(argument: Vector, count: int) -> Sequence[int | None]:
     return argument
 
 
-def translate_to(t: IndexTransform, dims: Sequence[int], origins: Vector) -> Result:
+def translate_to(t: IndexTransform, dims: Sequence[int], origins: Vector, late: bool = True) -> Result:
     """Move the lower bound of each dimension to the given origin; None leaves it."""
-    return _translated(t, dims, origins, "to")
+    return _translated(t, dims, origins, "to", late)
 
 
-def translate_by(t: IndexTransform, dims: Sequence[int], offsets: Vector) -> Result:
+def translate_by(t: IndexTransform, dims: Sequence[int], offsets: Vector, late: bool = True) -> Result:
     """Move each dimension forward by the given offset; None leaves it."""
-    return _translated(t, dims, offsets, "by")
+    return _translated(t, dims, offsets, "by", late)
 
 
-def translate_backward_by(t: IndexTransform, dims: Sequence[int], offsets: Vector) -> Result:
+def translate_backward_by(
+    t: IndexTransform, dims: Sequence[int], offsets: Vector, late: bool = True
+) -> Result:
     """Move each dimension backward by the given offset; None leaves it."""
-    return _translated(t, dims, offsets, "backward")
+    return _translated(t, dims, offsets, "backward", late)
 
 
-def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: str) -> Result:
+def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: str, late: bool) -> Result:
+    """Return the translation, which waits until somebody looks where it can, unless `late` is False."""
     source = t.domain
     rank, los = source.rank, source.inclusive_min
     near = is_near(t)
@@ -82,7 +85,7 @@ def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: 
         i = dims[k]
         moves[i] = entry - los[i] if kind == "to" else entry if kind == "by" else -entry
     if near:
-        return (deferred(_moved, (t, moves)) if t._dims else _moved(t, moves)), dims
+        return (deferred(_moved, (t, moves)) if late and t._dims else _moved(t, moves)), dims
     return _moved(t, moves, _checked_bounds(source, dims, entries, kind)), dims
 
 

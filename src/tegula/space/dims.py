@@ -65,6 +65,7 @@ _OPERATIONS: dict[str, Any] = {
 }
 _INDEXING = {"": "default", ".oindex": "oindex", ".vindex": "vindex"}
 _MODES = ("oindex", "vindex")
+_MOVING = {"translate_to", "translate_by", "translate_backward_by"}
 
 
 _INTEGERS = {int}
@@ -173,7 +174,11 @@ def applied(t: IndexTransform, expression: DimExpression) -> IndexTransform:
             continue
         if dims is None:
             dims = selected(expression._specs, t.domain.labels)
-        t, dims = _OPERATIONS[name](t, dims, argument)
+        operation = _OPERATIONS[name]
+        if left and name in _MOVING:
+            t, dims = operation(t, dims, argument, False)  # the next step looks at it
+        else:
+            t, dims = operation(t, dims, argument)
     return t
 
 

@@ -193,8 +193,14 @@ def _on_one(
     term = expression.terms[0]
     if not expression.plain or _is_wide(term):
         return _arrayed(t, (i,), expression, last)
-    view = on_dimension(t, i, term, expression.mode, True)
+    view = _at_dimension(t, i, term, expression.mode)
     return None if view is None else (view, () if type(term) is int else (i,))
+
+
+def _at_dimension(t: IndexTransform, i: int, term: Any, mode: str) -> IndexTransform | None:
+    """Return `t` with one term, which takes and makes one dimension, on its dimension `i`, or None."""
+    view = on_dimension(t, i, term, mode, True)
+    return placed(t, (*(_WHOLE,) * i, term), mode) if view is None else view
 
 
 def _place(spec: Spec, labels: tuple[str, ...]) -> int:
@@ -217,7 +223,7 @@ def _on_each(
             return None
         order.append(i)
     given = expression.terms
-    if expression.arrays and (not expression.plain or any(map(_is_wide, given))):
+    if expression.arrays > 1 or (expression.arrays and (not expression.plain or any(map(_is_wide, given)))):
         return _arrayed(t, order, expression, last)
     terms: list[Any] = [_WHOLE] * len(labels)
     gone: list[int] = []
@@ -305,6 +311,12 @@ def index_next(
     t: IndexTransform, dims: Sequence[int], expression: Expression, last: bool = False
 ) -> dimops.Result:
     """Apply a later indexing operation of an expression to the current selection; `last` as before."""
+    if len(dims) == 1 and len(expression.terms) == 1 and expression.plain:
+        term = expression.terms[0]
+        if not _is_wide(term) and term is not None:
+            view = _at_dimension(t, dims[0], term, expression.mode)
+            if view is not None:
+                return view, () if type(term) is int else dims
     expression = expression.repeated(len(dims))
     direct = plainly(t, dims, expression, t.domain.rank, last)
     if direct is not None:

@@ -54,9 +54,20 @@ x.vindex[:, points]
 x.oindex[grid]
 x.oindex[grid, points]
 x[True]
+x[false]
+x[[3]]
+x[single]
+x[alone]
+x[five]
+x[5, five]
+x.oindex[single, points]
 x[points][1:3]
 x[points][2]
 x[points, points][::2]
+x[points][:, points]
+x[points][[1, 2]]
+x[points, points][[1, 2]]
+x.oindex[points, points][[1, 2]]
 x[points].T.domain
 x[:, 5]
 x.T
@@ -85,7 +96,12 @@ x[d["x", "y"][grid, grid]]
 x[d["x", "y"].vindex[grid, grid]]
 x[d["x", "y"].oindex[grid, points]]
 x[d["x", "y", "z"][points, :, points]]
+x[d["z", "x"][points, points]]
+x[d["x", "y"].oindex[points, points]]
+x[d["x"][[3]]]
 x[on_grid]
+x[d["x"].translate_to[3][4:6]]
+x[d["x"].translate_to[3].label["q"]]
 x[d["x"].stride[2]]
 x[d["x", "y"].diagonal]
 x[d["x"].label["q"]]
@@ -191,6 +207,10 @@ def _names(ts: Any) -> dict[str, Any]:
         "grid": np.array([[11, 15, 19], [12, 40, 20]]),
         "column": np.array([[11], [15], [19]]),
         "on_grid": ts.d["x", "y"].vindex[[[11, 15], [19, 12]], [[3, 4], [5, 6]]],
+        "single": np.array([3]),
+        "alone": np.array(True),
+        "five": np.int64(5),
+        "false": False,
         "mask": np.arange(60) % 20 == 19,
         "mask2": small,
         "dim": ts.Dim(3, 9),

@@ -37,7 +37,8 @@ def _term(chance, domain, i):
         ["all", "all", "int", "slice", "back", "array", "array", "array", "one", "few", "mask"]
     )
     if kind == "int":
-        return chance.randrange(lo, max(hi, lo + 1))
+        number = chance.randrange(lo, max(hi, lo + 1))
+        return chance.choice([int, int, np.int64, np.int8])(number)
     if kind == "slice":
         a = chance.randrange(lo, max(hi, lo + 1))
         return slice(a, min(hi, a + 3), chance.choice([None, 1, 2]))

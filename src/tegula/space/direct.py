@@ -246,17 +246,18 @@ def _looked(
 
 def _again(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTransform | None:
     """Return what Python integers in place of NumPy's would give; None where there are none to replace."""
-    plain = tuple([_plain(term) for term in terms])
+    plain = tuple([plainer(term) for term in terms])
     if all(a is b for a, b in zip(plain, terms, strict=True)):
         return None
     return directly(t, plain, mode)
 
 
-def _plain(term: Any) -> Any:
+def plainer(term: Any) -> Any:
+    """Return a term with Python's integers in place of NumPy's."""
     if isinstance(term, np.integer):
         return int(term)
     if isinstance(term, slice) and any(isinstance(x, np.integer) for x in (term.start, term.stop, term.step)):
-        return slice(_plain(term.start), _plain(term.stop), _plain(term.step))
+        return slice(plainer(term.start), plainer(term.stop), plainer(term.step))
     return term
 
 

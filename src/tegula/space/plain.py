@@ -17,7 +17,7 @@ import numpy as np
 
 from tegula.errors import IndexingError
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
-from tegula.space.direct import ALONG, directly, lone, private
+from tegula.space.direct import ALONG, directly, lone, plainer, private
 from tegula.space.domain import NO_LABELS, domain
 from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
@@ -29,6 +29,7 @@ from tegula.space.transform import IndexTransform, columns, is_near
 _WHOLE = slice(None)
 _STEP = 2**20
 _FLAG = np.bool_
+_NUMBER = np.int64
 _ARRAY = np.ndarray
 _INT64 = np.dtype(np.int64)
 _MAY_BE_WHOLE = {slice, type(Ellipsis)}
@@ -269,8 +270,13 @@ def placed(
                 shape: tuple[int, ...] = (1,) if term else (0,)
                 size = 1 if term else 0
             else:
-                array = term.copy() if kind is _ARRAY and term.dtype is _INT64 else private(term)
-                if array is None or i == rank:
+                if kind is _ARRAY and term.dtype is _INT64:
+                    array = term.copy() if term.size > 1 else term
+                else:
+                    array = private(term)
+                    if array is None:
+                        return None
+                if i == rank:
                     return None
                 shape, size = array.shape, array.size
             found += 1
@@ -329,6 +335,8 @@ def placed(
                     moves.append(value if size else 0)
                     steps.append(0)
                 i += 1
+        elif isinstance(term, np.integer):
+            return placed(t, tuple(map(plainer, terms)), mode, joint)
         else:
             return None
     k = len(new_los)
@@ -464,6 +472,8 @@ def on_dimension(
         return picked(t, i, term)
     if kind is slice:
         return cut(t, i, term)
+    if kind is _NUMBER:
+        return picked(t, i, int(term))
     if kind is _ARRAY or kind is list:
         if i and mode == "vindex":
             return None

@@ -333,7 +333,7 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
         data = np.empty((), kind)
         data[()] = as_json(source)
         return data
-    if isinstance(source, np.ndarray) and source.ndim > rank:
+    if rank and isinstance(source, np.ndarray) and source.ndim > rank:
         raise InvalidArgument("object too deep for desired array")
     if isinstance(source, np.ndarray):
         data = source if source.dtype == kind else source.astype(kind, casting="safe")
@@ -341,13 +341,17 @@ def _array(source: Any, dtype: DataType, rank: int) -> NDArray[Any]:
         data = np.asarray(source).astype(kind, casting="safe", copy=False)
     else:
         data = np.array(source, kind)
-        if data.ndim > rank:
+        if rank and data.ndim > rank:
             raise InvalidArgument(
                 "setting an array element with a sequence. The requested array would exceed the maximum "
                 f"number of dimension of {rank}."
             )
     if data.ndim > rank:
-        raise InvalidArgument("object too deep for desired array")
+        raise InvalidArgument(
+            "object too deep for desired array"
+            if rank
+            else f"Expected array of rank 0, but received array of rank {data.ndim}"
+        )
     return checked(data, dtype) if dtype.kind == "o" else data
 
 

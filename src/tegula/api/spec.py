@@ -42,6 +42,7 @@ from tegula.public import public
 from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
 from tegula.schema.through import schema_back
+from tegula.space import arguments
 from tegula.space.dims import check_key
 from tegula.space.domain import IndexDomain
 from tegula.space.indexable import Indexable
@@ -274,7 +275,7 @@ class Spec(SpecFacts, Late, Indexable):
         ({ [0, 100*), [0, 80*) }, array(7, dtype=int8))
         """
         given = (open, create, delete_existing, assume_metadata, assume_cached_metadata)
-        flags = {name for name, value in zip(FLAGS, given, strict=True) if value}
+        flags = {name for name, value in zip(FLAGS, given, strict=True) if arguments.flag(value, name)}
         if open_mode is not None:
             with Naming("open_mode"):
                 flags |= {name for name in FLAGS if getattr(open_mode, name)}

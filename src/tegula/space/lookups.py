@@ -29,19 +29,24 @@ from tegula.space.regather import depends, still_looked_up
 from tegula.space.transform import IndexTransform, columns, is_near
 
 _ARRAY = np.ndarray
+_INT64 = np.dtype(np.int64)
 Arrays = list[IndexArray | None]
 """For each dimension its index array, private and of two or more elements; None where it stays whole."""
 Rows = tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...] | None, tuple[Looked | None, ...]]
-"""Lower bounds, upper bounds, labels (None for none), and for each dimension what is looked up."""
+"""Lower bounds, upper bounds, labels (None for none), and for each output what is looked up."""
+Layout = tuple[Callable[..., Rows], tuple[int, ...], tuple[int, ...]]
+"""A function of `(los, his, floors, ceilings, labels, arrays, joint)`, written out as those of `image.py`.
+
+Then for each dimension, and for none, where it goes, -1 for nowhere; and the same for each output.
+"""
 
 
 @lru_cache(1024)
-def _layout(axes: tuple[int, ...], joint: int, at: int) -> tuple[Callable[..., Rows], tuple[int, ...]] | None:
+def _layout(axes: tuple[int, ...], joint: int, at: int, dims: tuple[int, ...]) -> Layout | None:
     """Return what becomes of dimensions whose arrays have so many axes, 0 where there is none.
 
     `joint` is the number of joint axes, before which come `at` of the dimensions that stay; -1 for none.
-    First a function of `(los, his, floors, ceilings, labels, arrays, joint)`, written out for the layout
-    as those of `image.py` are; then for each dimension where it goes, and -1 for none.
+    `dims` are the dimensions that outputs follow.
     """
     rank = len(axes)
     new: list[tuple[str, str, str]] = []  # bounds and label of each new dimension, or of several
@@ -63,16 +68,17 @@ def _layout(axes: tuple[int, ...], joint: int, at: int) -> tuple[Callable[..., R
         made = len(new) - 1 + joint
     if made > MAX_RANK:
         return None
-    looked = []
+    held = []  # what is looked up for each dimension
     for i, (start, width) in enumerate(zip(starts, axes, strict=True)):
         if not width:
-            looked.append("None")
+            held.append("None")
             continue
         first = start + max(joint, width) - width
         after = ONES[made - first - width]
         shape = ", ".join(map(str, (*ONES[first], -1 if width == 1 else f"*x{i}.shape", *after)))
         array = f"x{i}" if width == made else f"x{i}.reshape(({shape},))"
-        looked.append(f"({array}, c{i}, d{i})")
+        held.append(f"({array}, c{i}, d{i})")
+    looked = "".join([f"{held[i] if i >= 0 else None}, " for i in dims])
     given = ["".join([f"{name}{i}, " for i in range(rank)]) for name in "abcdx"]
     columns = [", ".join([row[k].rstrip(", ") for row in new]) for k in range(3)]
     scope: dict[str, Any] = {}
@@ -85,16 +91,23 @@ def _layout(axes: tuple[int, ...], joint: int, at: int) -> tuple[Callable[..., R
         + "  if labels is not None:\n"
         + f"    {''.join([f'n{i}, ' for i in range(rank)])}= labels\n"
         + f"    labels = {columns[2]},\n"
-        + f"  return ({columns[0]},), ({columns[1]},), labels, ({', '.join(looked)},)",
+        + f"  return ({columns[0]},), ({columns[1]},), labels, ({looked})",
         scope,
     )
-    return scope["laid"], (*places, -1)
+    outer = (*places, -1)
+    return scope["laid"], outer, tuple([outer[i] for i in dims])
 
 
 @lru_cache(1024)
 def _moved(mask: int, places: tuple[int, ...]) -> int:
     """Return the bits of a mask where the dimensions that stay are afterwards."""
     return sum((mask >> i & 1) << place for i, place in enumerate(places) if place >= 0)
+
+
+@lru_cache(1024)
+def _unseen(axes: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the dimensions with arrays that no output follows."""
+    return tuple([i for i, width in enumerate(axes) if width and i not in dims])
 
 
 def looked_up_each(
@@ -117,34 +130,37 @@ def looked_up_each(
     los, his, labels = source.inclusive_min, source.exclusive_max, source.labels
     lowers, uppers, rank = source.lower_mask, source.upper_mask, len(los)
     axes = tuple([0 if array is None else array.ndim for array in arrays])
-    layout = _layout(axes, -1, 0) if joint is None else _layout(axes, len(joint), at)
+    seen = dims if known is None else COUNT[rank]
+    layout = _layout(axes, -1, 0, seen) if joint is None else _layout(axes, len(joint), at, seen)
     if layout is None:
         return None
-    laid, places = layout
+    laid, places, new_dims = layout
     named = None if labels is NO_LABELS[rank] else labels
-    if lowers or uppers:
+    floors: Any = los
+    ceilings: Any = his
+    if lowers:
         floors = [-INF if lowers >> i & 1 else lo for i, lo in enumerate(los)]
+        lowers = _moved(lowers, places)
+    if uppers:
         ceilings = [END if uppers >> i & 1 else hi for i, hi in enumerate(his)]
-        lowers, uppers = _moved(lowers, places), _moved(uppers, places)
-        new_los, new_his, named, along = laid(los, his, floors, ceilings, named, arrays, joint)
-    else:
-        new_los, new_his, named, along = laid(los, his, los, his, named, arrays, joint)
+        uppers = _moved(uppers, places)
+    new_los, new_his, named, along = laid(los, his, floors, ceilings, named, arrays, joint)
     space = domain(new_los, new_his, named, lowers, uppers)
-    if dims is COUNT[rank]:
-        return columns(space, places[:rank], t._offsets, t._strides, along, t._near)
-    for i, array in enumerate(arrays):
-        if array is not None and i not in dims and not depends(known, i):
-            return None  # no map looks at it: it must be checked at once
-    new_dims = [places[i] for i in dims]
-    column = [along[i] if i >= 0 else None for i in dims]
     if known is None:
-        return columns(space, tuple(new_dims), t._offsets, t._strides, tuple(column), t._near)
+        if dims is not COUNT[rank] and _unseen(axes, dims):
+            return None  # no map looks at it: it must be checked at once
+        return columns(space, new_dims, t._offsets, t._strides, along, t._near)
+    for i in _unseen(axes, dims):
+        if not depends(known, i):
+            return None
+    held = [places[i] for i in dims]
+    column = [along[i] if i >= 0 else None for i in dims]
     offsets, strides = list(t._offsets), list(t._strides)
     inner = (places, ZEROS[rank], ONES[rank])
-    if not still_looked_up(t, space, inner, along, column, new_dims, offsets, strides):
+    if not still_looked_up(t, space, inner, along, column, held, offsets, strides):
         return None
     looked = tuple(column) if any(column) else None
-    return columns(space, tuple(new_dims), tuple(offsets), tuple(strides), looked, t._near)
+    return columns(space, tuple(held), tuple(offsets), tuple(strides), looked, t._near)
 
 
 def common_shape(arrays: Arrays) -> tuple[int, ...] | None:
@@ -174,9 +190,12 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
     for term in terms:
         kind = type(term)
         if kind is _ARRAY or kind is list:
-            array = several(term)
-            if array is None:
-                return None
+            if kind is _ARRAY and term.dtype is _INT64 and term.size > 1:
+                array = term.copy()  # what `several` does
+            else:
+                array = several(term)
+                if array is None:
+                    return None
             if last >= 0 and last != len(arrays) - 1:
                 apart = True
             last = len(arrays)

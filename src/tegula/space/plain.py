@@ -427,24 +427,29 @@ def _is_flag(term: Any) -> bool:
 
 def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransform | None:
     """Return `t` indexed by a term or tuple of terms, or None where the long way must decide."""
-    if type(key) is tuple:
+    kind = type(key)
+    if kind is tuple:
         terms = key
-        i = _lone(key, t) if len(key) < 2 or type(key[0]) in _MAY_BE_WHOLE else -1
+        first = type(key[0]) if key else None
+        i = _lone(key, t) if len(key) < 2 or first in _MAY_BE_WHOLE else -1
         term = key[-1] if i >= 0 else None
+        kind = type(term)
     else:
-        terms, i, term = (key,), 0, key
-    kind = type(term)
+        terms, i, term, first = (key,), 0, key, kind
     seen = None
     if i >= 0 and t._arrays is None and (kind is not _ARRAY or term.ndim < 2):  # type: ignore[union-attr]
         seen = on_dimension(t, i, term, mode)
     if seen is None:
-        if i < 0 or kind is _ARRAY or kind is list:
-            kinds = [*map(type, terms)]
-            if _ARRAY in kinds or list in kinds:
-                seen = arrays_alone(t, terms, mode)
+        if first is _ARRAY or kind is _ARRAY or kind is list or (i < 0 and _with_arrays(terms)):
+            seen = arrays_alone(t, terms, mode)
         if seen is None:
             seen = placed(t, terms, mode)
     return directly(t, terms, mode) if seen is None else seen
+
+
+def _with_arrays(terms: tuple[Any, ...]) -> bool:
+    kinds = [*map(type, terms)]
+    return _ARRAY in kinds or list in kinds
 
 
 def _lone(key: tuple[Any, ...], t: IndexTransform) -> int:

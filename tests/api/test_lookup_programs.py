@@ -156,3 +156,31 @@ def test_an_empty_vector_in_a_slice_stands_for_no_dimensions(key):
     t = tegula.IndexTransform(input_shape=[5, 6])
     assert t[key] == t
     assert t[2, key] == t[2]
+
+
+@pytest.mark.peers
+def test_what_is_written_into_one_element_must_be_one_as_in_tensorstore_0_1_86():
+    assert_same(
+        ARRAYS
+        + """
+i = ts.array(np.array([1, 2], "int8"))
+i[0] = np.array([1], "int8")
+i[0] = np.array([[1]], "int8")
+i[0] = [1]
+i[:] = np.array([[1, 2]], "int8")
+m[0, 0] = np.array([1], "int16")
+m[0, 0] = np.array([1], "int8")
+m[0, 0] = np.array(9, "int8")
+m.read().result()
+"""
+    )
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["open", "create", "delete_existing", "assume_metadata"])
+def test_flags_are_what_has_a_truth_value_as_in_tensorstore_0_1_86(name):
+    for library in (tegula, pytest.importorskip("tensorstore")):
+        spec = library.Spec({"driver": "zarr3", "kvstore": "memory://"})
+        spec.update(**{name: 1})
+        with pytest.raises(TypeError):
+            spec.update(**{name: "yes"})

@@ -145,11 +145,11 @@ def fill_bytes(schema: Schema, dtype: DataType) -> bytes | None:
     found = schema.fill
     if found is None:
         return None
+    if found.array.shape:
+        raise InvalidArgument(
+            f"Cannot broadcast array of shape {braced(found.array.shape)} to target shape {{}}"
+        )
     with binding.at("Invalid fill_value: "):
-        if found.array.shape:
-            raise InvalidArgument(
-                f"Cannot broadcast array of shape {braced(found.array.shape)} to target shape {{}}"
-            )
         array = found.array
         if found.dtype is not dtype:
             array = cast(found.array, dtype, found.dtype)

@@ -313,3 +313,18 @@ def test_arrays_that_cannot_be_opened_are_shown(tmp_path: Path) -> None:
     assert group["numbers"].read().result().tolist() == [1, 2]
     with pytest.raises(ValueError, match="string data type is not one of the supported data types"):
         group["names"]
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3", "n5"])
+def test_an_array_is_not_made_where_there_is_a_group(driver: str) -> None:
+    group = ts.open_group({"driver": driver, "kvstore": "memory://a/"}, create=True).result()
+    group.create_group("x", attributes={"k": 1}).result()
+    with pytest.raises(ts.errors.AlreadyExists):
+        group.create_array("x", dtype="int8", shape=[1]).result()
+    assert group["x"].attrs == {"k": 1}
+    assert group.array_names() == []
+    made = group.create_array("x", dtype="int8", shape=[1], delete_existing=True).result()
+    assert group.array_names() == ["x"]
+    assert made.attrs == {}
+    with pytest.raises(ts.errors.AlreadyExists):
+        group.create_group("x").result()

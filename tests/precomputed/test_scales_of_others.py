@@ -157,3 +157,33 @@ def test_an_error_of_a_chunk_names_its_minishard_and_its_shard(tmp_path: Path) -
         heads.append(str(error.value).partition(": Image dimensions")[0])
     assert heads[0] == heads[1]
     assert "chunk 3 in minishard 1 in local file" in heads[0]
+
+
+LAYOUTS = r"""
+def volume(write, sharding=None, chunk=None, **layout):
+    context, spec = ts.Context(), {"driver": "neuroglancer_precomputed", "kvstore": "memory://"}
+    scale = {} if chunk is None else {"chunk_size": chunk}
+    if sharding != "any":
+        scale["sharding"] = sharding
+    layout = ts.ChunkLayout(**({"write_chunk_shape": write} if write else {}), **layout)
+    made = ts.open({**spec, "scale_metadata": scale}, create=True, context=context, dtype="uint32", shape=[1000, 1000, 5, 1], chunk_layout=layout).result()
+    return made.chunk_layout, json.loads(made.kvstore["info"])["scales"]
+def bits(hash, preshift, minishard, shard):
+    return {"@type": "neuroglancer_uint64_sharded_v1", "hash": hash, "preshift_bits": preshift, "minishard_bits": minishard, "shard_bits": shard}
+volume([64, 3, 1, 1], bits("identity", 9, 0, 0), [3, 100, 5])
+volume([64, 3, 1, 1], bits("murmurhash3_x86_128", 9, 0, 11), [3, 100, 5])
+volume([64, 3, 1, 1], bits("identity", 9, 0, 11), [3, 100, 5])
+volume([96, 1000, 5, 1], bits("identity", 9, 0, 11), [3, 100, 5])
+volume([64, 64, 5, 1], bits("identity", 9, 0, 11))
+volume([64, 64, 5, 1], bits("identity", 3, 0, 0))
+volume(None, None, write_chunk_shape_soft_constraint=[0, 100, 0, 1])
+volume([0, 100, 0, 0], None)
+volume([0, 100, 0, 0], None, [64, 64, 5])
+volume([512, 512, 5, 1], "any", [64, 64, 5])
+volume([512, 512, 5, 1], "any", read_chunk_shape=[64, 64, 5, 1])
+volume(None, "any", read_chunk_shape=[64, 64, 5, 1], write_chunk_shape_soft_constraint=[500, 500, 5, 1])
+"""  # noqa: E501
+
+
+def test_write_chunks_are_asked_for_as_in_tensorstore() -> None:
+    assert_same(LAYOUTS)

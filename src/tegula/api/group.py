@@ -385,8 +385,10 @@ class Group(Mapping[str, "TensorStore | Group"]):
         above = path.rpartition("/")[0]
         if above:
             await hierarchy.create_group(self._place, above, {}, True)
-        made = await opening(spec, {**self._common(path), "create": True, "open": False, **options})
         place = self._place.below(path)
+        if not options.get("delete_existing"):
+            await hierarchy.no_group(place)
+        made = await opening(spec, {**self._common(path), "create": True, "open": False, **options})
         if attributes:
             await hierarchy.change_attributes(place, "array", attributes, True)
         if self._root is not None or self.consolidated:

@@ -19,10 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.codec import Buffer
+from tegula.codecs.deflate import ZLIB, inflate
 from tegula.errors import FailedPrecondition
 from tegula.record import Record
 
 __all__ = ["Jpeg", "Png"]
+
+SCANS = 100
+"""How many scans a JPEG may have; each costs as much as decoding it, and takes next to no bytes."""
+INFLATED = 64 << 20
+"""How many bytes beyond its pixels a PNG may inflate to before that is looked at."""
+SLACK_OF_IMAGES = 64 << 10
 
 
 class Image(Record):
@@ -50,6 +57,12 @@ class Image(Record):
     def _elements(self, pixels: NDArray[Any]) -> Buffer:
         planes = pixels.reshape(-1, self.channels).T
         return np.ascontiguousarray(planes, self._dtype).reshape(-1).view(np.uint8).data
+
+    def _bounded(self, data: Buffer) -> None:
+        """Refuse what is longer than any image of these elements: it may take for ever."""
+        size = prod(self.shape) * self.channels * self.itemsize
+        if len(data) > 4 * size + SLACK_OF_IMAGES:
+            raise FailedPrecondition(f"Image of {len(data)} bytes is too long for {size} bytes of elements")
 
     def _check(self, width: int, height: int, channels: int, bits: int) -> None:
         if width * height != prod(self.shape):
@@ -85,6 +98,7 @@ class Png(Image):
         """
         import imagecodecs
 
+        self._bounded(data)
         head = bytes(data[:33])
         if head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR" or len(head) < 33:
             raise FailedPrecondition("Failed to decode PNG: no header")
@@ -92,6 +106,7 @@ class Png(Image):
         # a palette, or fewer bits than a byte, is no way to store a chunk
         channels = {0: 1, 2: 3, 4: 2, 6: 4}.get(head[25], 0)
         self._check(width, height, channels, head[24])
+        _check_inflated(data, height * (1 + width * self.channels * self.itemsize))
         try:
             pixels = imagecodecs.png_decode(bytes(data))
         except Exception as error:
@@ -102,6 +117,25 @@ class Png(Image):
         if pixels.size != height * width * self.channels or pixels.dtype.itemsize != self.itemsize:
             raise FailedPrecondition("Failed to decode image: it is not what its header says")
         return self._elements(pixels)
+
+
+def _check_inflated(data: Buffer, size: int) -> None:
+    """Refuse a PNG whose pixels inflate to far more than `size` bytes, which the library would all inflate.
+
+    One that is interlaced has a few bytes more.
+    """
+    view = memoryview(data)
+    found, at = [], 8
+    while at + 8 <= len(view):
+        length = int.from_bytes(view[at : at + 4], "big")
+        if bytes(view[at + 4 : at + 8]) == b"IDAT":
+            found.append(view[at + 8 : at + 8 + length])
+        at += 12 + length
+    if 1032 * sum(map(len, found)) > size + INFLATED:
+        try:
+            inflate(b"".join(found), size + INFLATED // 16, False, ZLIB)
+        except FailedPrecondition as error:
+            raise FailedPrecondition(f"Failed to decode PNG: {error.message}") from None
 
 
 class Jpeg(Image):
@@ -127,10 +161,14 @@ class Jpeg(Image):
         """
         import imagecodecs
 
+        self._bounded(data)
         width, height, channels, bits = _jpeg_size(data)
         self._check(width, height, channels, bits)
+        stored = bytes(data)
+        if stored.count(b"\xff\xda") > SCANS:
+            raise FailedPrecondition(f"Failed to decode JPEG: it has more than {SCANS} scans")
         try:
-            pixels = imagecodecs.jpeg8_decode(bytes(data))
+            pixels = imagecodecs.jpeg8_decode(stored)
         except Exception as error:
             raise FailedPrecondition(f"Failed to decode JPEG: {error}") from None
         if pixels.size != height * width * self.channels or pixels.dtype.itemsize != self.itemsize:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from tegula.codecs.codec import Buffer
 from tegula.codecs.deflate import GZIP, deflate, inflate
-from tegula.errors import DataLoss, ResourceExhausted, TegulaError, annotated
+from tegula.errors import DataLoss, FailedPrecondition, ResourceExhausted, TegulaError, annotated
 from tegula.kernels.morton import bits_of, cells_of, codes_of, murmurhash
 from tegula.record import Record, derived
 
@@ -36,11 +36,24 @@ ENTRY = 16
 """Bytes of one entry of a shard index."""
 INDEX_LIMIT = 256 << 20
 """How many bytes of an index are held at once."""
+UNPACKED = 4 << 20
+"""How long the index of a minishard may be however little it takes as gzip: that of 170,000 chunks."""
 _FAR = 1 << 62
 _LEVEL = 6
 
 Index: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
 """What a minishard holds: numbers, ascending, and where each chunk begins and ends in the shard; n each."""
+
+
+def _unpacked(stored: int) -> int:
+    """Return how long the index of a minishard may be that takes `stored` bytes as gzip."""
+    return max(UNPACKED, 16 * stored)
+
+
+def _too_long(stored: int) -> ResourceExhausted:
+    return ResourceExhausted(
+        f"The index of a minishard, {stored} bytes as gzip, is longer than {_unpacked(stored)} bytes"
+    )
 
 
 class Minishards(Record):
@@ -73,6 +86,18 @@ class Minishards(Record):
     def chunks(self) -> int:
         """How many chunks the grid has."""
         return prod(self.grid)
+
+    @property
+    def most(self) -> int:
+        """How many chunks a minishard may have.
+
+        >>> Minishards((8, 8, 8), 1, 2, 6, False, False, "").most
+        2
+        """
+        if self.hashed:
+            return self.chunks
+        beyond = max(0, sum(self._bits) - self.preshift - self.mini - self.shard)
+        return min(self.chunks, 1 << min(64, self.preshift + beyond))
 
     # ------------------------------------------------------------ numbers
 
@@ -164,23 +189,31 @@ class Minishards(Record):
             DataLoss, FailedPrecondition: it is damaged.
         """
         if self.packed:
-            most = 24 * min(prod(self.grid), INDEX_LIMIT // 24)
-            stored = inflate(stored, most, False, GZIP)
+            most = 24 * min(self.most, INDEX_LIMIT // 24)
+            room = min(most, _unpacked(len(stored)))
+            try:
+                stored = inflate(stored, room, False, GZIP)
+            except FailedPrecondition:
+                if room < most:
+                    raise _too_long(len(stored)) from None
+                raise
         if len(stored) % 24:
             raise DataLoss(f"Invalid minishard index length: {len(stored)}")
         deltas, gaps, sizes = np.frombuffer(stored, "<u8").reshape(3, -1)
+        if (deltas[1:] == 0).any():
+            raise DataLoss("Invalid minishard index: numbers do not ascend")
         numbers = np.cumsum(deltas, dtype=np.uint64)
         if (gaps > np.uint64(_FAR)).any() or (sizes > np.uint64(_FAR)).any():
             raise DataLoss("Invalid minishard index: a chunk is out of range")
-        before = np.cumsum(gaps, dtype=np.float64) + np.cumsum(sizes, dtype=np.float64)
-        if len(before) and before[-1] > _FAR / 2:
+        if float(np.sum(gaps, dtype=np.float64)) + float(np.sum(sizes, dtype=np.float64)) > _FAR / 2:
             raise DataLoss("Invalid minishard index: a chunk is out of range")
-        stops = (np.cumsum(gaps, dtype=np.uint64) + np.cumsum(sizes, dtype=np.uint64)).astype(np.int64)
-        stops += self.index_bytes
-        starts = stops - sizes.astype(np.int64)
+        stops = np.cumsum(gaps, dtype=np.uint64)
+        stops += np.cumsum(sizes, dtype=np.uint64)
+        stops += np.uint64(self.index_bytes)
+        starts = stops - sizes
         if (numbers[1:] <= numbers[:-1]).any():
             raise DataLoss("Invalid minishard index: numbers do not ascend")
-        return numbers, starts, stops
+        return numbers, starts.view(np.int64), stops.view(np.int64)
 
     @staticmethod
     def within(index: Index, wanted: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -255,6 +288,8 @@ class Minishards(Record):
             stored: Buffer = index.tobytes()
             if self.packed:
                 stored = deflate(stored, _LEVEL, GZIP)
+                if index.nbytes > _unpacked(len(stored)):
+                    raise _too_long(len(stored))  # it could not be read again
             parts.append(stored)
             table[int(minis[order[first]])] = (end, end + len(stored))
             end += len(stored)

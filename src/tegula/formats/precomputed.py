@@ -27,8 +27,8 @@ from tegula.formats.precomputed_layout import (
     codec_spec,
     constraint_codec,
     precise,
-    shards_shape,
     units,
+    written,
 )
 from tegula.formats.precomputed_layout import layout as layout  # a function of the format
 from tegula.formats.precomputed_scales import (
@@ -45,7 +45,7 @@ from tegula.formats.precomputed_scales import (
 )
 from tegula.formats.precomputed_scales import url_refusal as url_refusal  # a function of the format
 from tegula.formats.precomputed_sharding import choose_sharding
-from tegula.schema.choose import choose_chunk_grid, choose_chunk_shape, choose_read_write_chunk_grid
+from tegula.schema.choose import choose_chunk_grid, choose_chunk_shape
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema, merge_domains
@@ -267,16 +267,22 @@ def create(members: Members, schema: Schema) -> Metadata:
     asked = codec.to_json()
     encoding = asked.get("encoding") or "raw"
     offset, size, channels = whole.inclusive_min[:3], whole.shape[:3], whole.shape[3]
-    doc.fits(encoding, dtype, channels)
-    chunk, block, sharding = _chunks(parts, schema, whole, encoding, asked.get("shard_data_encoding"))
-    options = _options(encoding, asked, block)
+    layout = _constrained(schema, whole.inclusive_min, channels)
+    if parts.chunk is not None:
+        layout.merge(ChunkLayout(read_chunk_shape=(*parts.chunk, 0)))
     resolution = tuple(1.0 if each is None else each for each in _resolution(parts, schema) or (None,) * 3)
+    doc.fits(encoding, dtype, channels)
+    _constrain_blocks(layout, encoding)
+    chunk, block, sharding = _chunks(parts, layout, whole, encoding, asked.get("shard_data_encoding"))
+    options = _options(encoding, asked, block)
     key = "_".join(f"{each:.6g}" for each in resolution) if parts.key is None else parts.key
     scale = Scale(key, size, offset, (chunk,), resolution, encoding, options, sharding)  # type: ignore[arg-type]
     kind = parts.kind or ("segmentation" if dtype.name in ("uint32", "uint64") else "image")
     json = doc.new_info(kind, dtype, channels)
     json["scales"] = [doc.scale_json(scale)]
-    return Metadata(Info(kind, dtype, channels, (scale,), json), 0, chunk)
+    md = Metadata(Info(kind, dtype, channels, (scale,), json), 0, chunk)
+    _check_layout(md, schema)
+    return md
 
 
 def _no_fill(schema: Schema) -> None:
@@ -294,7 +300,7 @@ def _options(
     return () if block is None else (("compressed_segmentation_block_size", block),)
 
 
-def _constrained(schema: Schema, origin: tuple[int, ...], channels: int, encoding: str) -> ChunkLayout:
+def _constrained(schema: Schema, origin: tuple[int, ...], channels: int) -> ChunkLayout:
     """Return the layout that the schema asks for with what the format fixes.
 
     Raises:
@@ -302,34 +308,41 @@ def _constrained(schema: Schema, origin: tuple[int, ...], channels: int, encodin
     """
     layout = schema.chunk_layout
     layout.set_rank(4)
+    with binding.at("Chunk grid origin must match domain origin: "):
+        layout.merge(ChunkLayout(grid_origin=origin))
     with binding.at("Only lexicographic {channel, z, y, x} inner order is supported: "):
         order = ChunkLayout(inner_order=ORDER)
         if layout.inner_order is not None:
             layout.merge(order)
-    with binding.at("Chunk grid origin must match domain origin: "):
-        layout.merge(ChunkLayout(grid_origin=origin))
     with binding.at("Chunking of channel dimension is not supported: "):
         layout.merge(ChunkLayout(write_chunk_shape=(0, 0, 0, channels)))
         layout.merge(ChunkLayout(read_chunk_shape=(0, 0, 0, channels)))
+    return layout
+
+
+def _constrain_blocks(layout: ChunkLayout, encoding: str) -> None:
+    """Add what an encoding fixes of the blocks in a chunk.
+
+    Raises:
+        InvalidArgument: the layout asks for something else.
+    """
     if encoding == "compressed_segmentation":
         layout.merge(ChunkLayout(codec_chunk_shape=(0, 0, 0, 1)))
     elif any(size is not None for size in layout.codec_chunk.shape or ()):
         raise InvalidArgument(f"codec_chunk_shape not supported by {encoding} encoding")
-    return layout
 
 
 def _chunks(
-    parts: Constraints, schema: Schema, whole: IndexDomain, encoding: str, data: str | None
+    parts: Constraints, layout: ChunkLayout, whole: IndexDomain, encoding: str, data: str | None
 ) -> tuple[Three, Three | None, Sharding | None]:
     """Return the chunk shape, that of the blocks in it where the encoding has some, and the sharding.
 
     `data` is how chunks in shards are asked to be encoded.
     """
-    layout = _constrained(schema, whole.inclusive_min, whole.shape[3], encoding)
-    if parts.chunk is not None:
-        layout.merge(ChunkLayout(read_chunk_shape=(*parts.chunk, 0)))
     if parts.sharding == ():
-        shape = choose_read_write_chunk_grid(layout, whole)[1]
+        if parts.chunk is not None:
+            layout.merge(ChunkLayout(write_chunk_shape=(*parts.chunk, 0)))
+        shape = choose_chunk_grid(layout, whole, "read")[1]
         sharding = None
         if data is not None:
             raise InvalidArgument("shard_data_encoding requires sharded format")
@@ -342,8 +355,8 @@ def _chunks(
                 sharding = None
             else:
                 sharding = sharding._replace(data_encoding=data or ("raw" if encoding == "jpeg" else "gzip"))
-        else:
-            layout.merge(ChunkLayout(write_chunk_shape=shards_shape(whole.shape[:3], shape, sharding)))
+        elif parts.chunk is not None:
+            layout.merge(ChunkLayout(write_chunk_shape=written(whole.shape[:3], shape, sharding)))
     block = None
     if encoding == "compressed_segmentation":
         said = dict(parts.options).get("compressed_segmentation_block_size")
@@ -385,14 +398,22 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
     if schema.domain is not None:
         with binding.at("domain from metadata does not match domain in schema: "):
             merge_domains(md.domain, schema.domain)
-    if schema.layout is not None:
-        with binding.at("chunk layout from metadata does not match chunk layout in schema: "):
-            layout = _constrained(schema, (*scale.offset, 0), info.channels, scale.encoding)
-            layout.merge(precise(md))
+    _check_layout(md, schema)
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             codec_spec(md).merge(schema.codec)
     _resolution(Constraints(resolution=scale.resolution), schema)
+
+
+def _check_layout(md: Metadata, schema: Schema) -> None:
+    """Raise InvalidArgument unless the chunks of a scale are as the schema asks."""
+    if schema.layout is None:
+        return
+    scale = md.scale
+    with binding.at("chunk layout from metadata does not match chunk layout in schema: "):
+        layout = _constrained(schema, (*scale.offset, 0), md.info.channels)
+        _constrain_blocks(layout, scale.encoding)
+        layout.merge(precise(md, True))
 
 
 def schema(md: Metadata, members: Members, request: Schema | None = None) -> Schema:  # noqa: ARG001

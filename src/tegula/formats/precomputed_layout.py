@@ -41,6 +41,7 @@ __all__ = [
     "precise",
     "shards_shape",
     "units",
+    "written",
 ]
 
 DRIVER = "neuroglancer_precomputed"
@@ -78,20 +79,32 @@ def _minishards(scale: Scale, chunk: tuple[int, ...], sharding: Sharding) -> Min
 
 def shards_shape(size: tuple[int, ...], shape: tuple[int, ...], sharding: Sharding) -> tuple[int, ...]:
     """Return the shape of shards, that of the whole where they are no boxes; the last dimension is whole."""
-    scale = Scale("", size, (0, 0, 0), (), (1, 1, 1), "raw")  # type: ignore[arg-type]
-    rule = _minishards(scale, shape, sharding)
+    rule = _rule(size, shape, sharding)
     box = rule.box or rule.grid
     return (*[count * step for count, step in zip(box, shape, strict=False)], shape[3])
 
 
-def precise(md: Metadata) -> ChunkLayout:
-    """Return the finalised chunk layout of a scale."""
+def written(size: tuple[int, ...], shape: tuple[int, ...], sharding: Sharding) -> tuple[int, ...]:
+    """Return the shape that a layout must have of shards: zeros, any, where they are no boxes."""
+    if _rule(size, shape, sharding).box is None:
+        return (0, 0, 0, 0)
+    shards = shards_shape(size, shape, sharding)
+    return (*map(min, shards, size), shards[3])
+
+
+def _rule(size: tuple[int, ...], shape: tuple[int, ...], sharding: Sharding) -> Minishards:
+    scale = Scale("", size, (0, 0, 0), (), (1, 1, 1), "raw")  # type: ignore[arg-type]
+    return _minishards(scale, shape, sharding)
+
+
+def precise(md: Metadata, asked: bool = False) -> ChunkLayout:
+    """Return the finalised chunk layout of a scale; with `asked` what a request must agree with."""
     scale = md.scale
     shape = (*md.chunk, md.info.channels)
     options: dict[str, Any] = {}
     shards: tuple[int, ...] = shape
     if scale.sharding is not None:
-        shards = shards_shape(scale.size, shape, scale.sharding)
+        shards = (written if asked else shards_shape)(scale.size, shape, scale.sharding)
     if scale.encoding == "compressed_segmentation":
         options["codec_chunk_shape"] = (*dict(scale.options)["compressed_segmentation_block_size"], 1)
     layout = ChunkLayout(
@@ -101,7 +114,8 @@ def precise(md: Metadata) -> ChunkLayout:
         read_chunk_shape=shape,
         **options,
     )
-    layout.finalize()
+    if not asked:
+        layout.finalize()
     return layout
 
 

@@ -44,6 +44,7 @@ __all__ = [
     "descend",
     "document",
     "find",
+    "no_group",
     "note",
     "read_node",
     "remove",
@@ -232,6 +233,13 @@ async def create_group(root: Place, path: str, attributes: dict[str, Any], open_
     if found is None or not open_existing or found.kind != "group":
         raise AlreadyExists(f"There is {'an array' if _array(found) else 'a group'} at {place.describe()}")
     return found
+
+
+async def no_group(place: Place) -> None:
+    """Raise AlreadyExists where there is a group: in zarr v2 an array could be made beside it."""
+    found = None if place.form.implicit else await read_node(place)
+    if found is not None and found.kind == "group":
+        raise AlreadyExists(f"There is a group at {place.describe()}")
 
 
 def _array(node: Node | None) -> bool:

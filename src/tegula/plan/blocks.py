@@ -18,7 +18,7 @@ __all__ = [
     "Box",
     "Grain",
     "block_rows",
-    "cut",
+    "cut_line",
     "far_pace",
     "far_width",
     "shards_at_once",
@@ -131,20 +131,17 @@ def tiles(
         (step, phase) if step < high - low else (max(1, high - low), low)
         for low, high, step, (_, phase) in zip(lower, upper, size, grains, strict=True)
     ]
-    return cut(lower, upper, steps)
-
-
-def cut(lower: Sequence[int], upper: Sequence[int], grains: Sequence[Grain]) -> list[Box]:
-    """Cut a box at all edges of its grains.
-
-    >>> cut((1,), (9,), ((4, 0),))
-    [((1,), (4,)), ((4,), (8,)), ((8,), (9,))]
-    """
-    lines = [
-        list(pairwise(_edges(low, high, step, phase)))
-        for low, high, (step, phase) in zip(lower, upper, grains, strict=True)
-    ]
+    lines = [cut_line(low, high, step) for low, high, step in zip(lower, upper, steps, strict=True)]
     return [(tuple(a for a, _ in box), tuple(b for _, b in box)) for box in product(*lines)]
+
+
+def cut_line(low: int, high: int, grain: Grain) -> list[tuple[int, int]]:
+    """Cut a range at all edges of its grain.
+
+    >>> cut_line(1, 9, (4, 0))
+    [(1, 4), (4, 8), (8, 9)]
+    """
+    return list(pairwise(_edges(low, high, *grain)))
 
 
 def _edges(low: int, high: int, step: int, phase: int) -> list[int]:

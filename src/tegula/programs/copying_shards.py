@@ -10,6 +10,8 @@ Law: equals `tegula.programs.copying.copy` tile by tile.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.errors import TegulaError
 from tegula.plan.arena import give_back
-from tegula.plan.blocks import Box, cut, shards_at_once, tile_bytes, tiles
+from tegula.plan.blocks import Box, cut_line, shards_at_once, tile_bytes, tiles
 from tegula.plan.budget import need, shard_size
 from tegula.plan.grid import on_grid
 from tegula.plan.reach import grains
@@ -34,15 +36,30 @@ from tegula.view import View
 __all__ = ["Lot", "copy_shards", "lots_of"]
 
 
+AT_A_TIME = 1024  # boxes of a shard that are listed at once
+
+
 class Lot(Record, eq=False):
     """What is copied into one shard: boxes of the target's domain, each of whole grains.
 
-    `chunks`: how many chunks the shard may have in all, None where that is not known.
+    `lines` are the first and last coordinates of the boxes along each dimension, `rows` int64[n] the numbers
+    of the shard's boxes in their product.  `chunks`: how many chunks the shard may have in all, None where
+    that is not known.
     """
 
     shard: int
-    boxes: Sequence[Box]
+    lines: Sequence[Sequence[tuple[int, int]]]
+    rows: NDArray[np.int64]
     chunks: int | None
+
+    def boxes(self, first: int) -> list[Box]:
+        """Return the boxes from number `first` on, `AT_A_TIME` of them."""
+        places = np.unravel_index(self.rows[first : first + AT_A_TIME], [len(line) for line in self.lines])
+        found = []
+        for at in zip(*(place.tolist() for place in places), strict=True):
+            box = [line[i] for line, i in zip(self.lines, at, strict=True)]
+            found.append((tuple(low for low, _ in box), tuple(high for _, high in box)))
+        return found
 
 
 def lots_of(target: View) -> list[Lot] | None:
@@ -60,7 +77,6 @@ def lots_of(target: View) -> list[Lot] | None:
         return None
     if any(output.stride != 1 for output in outputs if output.input_dimension is not None):
         return None
-    low, high = target.transform.input_origin, target.transform.input_exclusive_max
     edges = grains(target)
     box = rule.box
     if box is not None:
@@ -68,30 +84,37 @@ def lots_of(target: View) -> list[Lot] | None:
             if output.input_dimension is not None:
                 period, _ = edges[output.input_dimension]
                 edges[output.input_dimension] = (period * count, -output.offset % (period * count))
-    boxes = cut(low, high, edges)
-    cells = np.array([_cell(outputs, source.layout.chunk_shape, first) for first, _ in boxes], np.int64)
-    shards, _ = rule.places(rule.numbers(cells))
-    if box is not None:
-        pairs = zip(shards.tolist(), boxes, strict=True)
-        return [Lot(shard, [region], rule.count(shard)) for shard, region in pairs]
+    low, high = target.transform.input_origin, target.transform.input_exclusive_max
+    lines = [cut_line(a, b, grain) for a, b, grain in zip(low, high, edges, strict=True)]
+    numbers = rule.numbers(_cells(outputs, source.layout.chunk_shape, lines))
+    shards, _ = rule.places(numbers)
     order = np.argsort(shards, kind="stable")
-    ends = np.flatnonzero(np.diff(shards[order], append=shards[order[-1:]] + np.uint64(1))) + 1
-    found, first = [], 0
-    for last in ends.tolist():
-        rows: NDArray[Any] = order[first:last]
-        mine = [boxes[row] for row in rows.tolist()]
-        found.append(Lot(int(shards[rows[0]]), mine, len(mine) if len(boxes) == rule.chunks else None))
-        first = last
+    ends = (np.flatnonzero(np.diff(shards[order])) + 1).tolist()
+    every = len(numbers) == rule.chunks
+    found = []
+    for first, last in pairwise([0, *ends, len(order)]):
+        rows = order[first:last]
+        shard = int(shards[rows[0]])
+        chunks = rule.count(shard) if box is not None else len(rows) if every else None
+        found.append(Lot(shard, lines, rows, chunks))
     return found
 
 
-def _cell(outputs: Any, chunk: Sequence[int], first: Sequence[int]) -> list[int]:
-    """Return the cell of the grid that a box begins in, given its lower corner."""
-    at = [
-        output.offset if output.input_dimension is None else output.offset + first[output.input_dimension]
-        for output in outputs
-    ]
-    return [position // size for position, size in zip(at, chunk, strict=True)]
+def _cells(
+    outputs: Any, chunk: Sequence[int], lines: Sequence[Sequence[tuple[int, int]]]
+) -> NDArray[np.int64]:
+    """Return the cells of the grid that the boxes begin in, int64[n, 3]."""
+    shape = [len(line) for line in lines]
+    found = np.empty((prod(shape), 3), np.int64)
+    for column, (output, size) in enumerate(zip(outputs[:3], chunk, strict=False)):
+        dim = output.input_dimension
+        if dim is None:
+            found[:, column] = output.offset // size
+        else:
+            cells = np.array([(output.offset + first) // size for first, _ in lines[dim]], np.int64)
+            along = cells.reshape([-1 if d == dim else 1 for d in range(len(shape))])
+            found[:, column] = np.broadcast_to(along, shape).reshape(-1)
+    return found
 
 
 async def copy_shards(job: Job, lots: Sequence[Lot], width: int) -> None:
@@ -114,10 +137,11 @@ async def _copy_lot(job: Job, lot: Lot, width: int) -> None:
     source, limit = job.target.source, job.limit
     assert isinstance(source, Chunked)
     edges, size = grains(job.target), job.target.dtype.array_dtype.itemsize
-    parts = [tile for box in lot.boxes for tile in tiles(*box, size, edges, limit and limit.size)]
     pieces: dict[int, Any] = {}
     rests: list[Part] = []
-    await All([Call(_gather, job, lot, pieces, rests, *part) for part in parts], limit=width)
+    for first in range(0, len(lot.rows), AT_A_TIME):
+        parts = [tile for box in lot.boxes(first) for tile in tiles(*box, size, edges, limit and limit.size)]
+        await All([Call(_gather, job, lot, pieces, rests, *part) for part in parts], limit=width)
     await write_shard(source, lot.shard, pieces, rests, not rests and len(pieces) == lot.chunks)
 
 

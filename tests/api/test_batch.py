@@ -27,6 +27,10 @@ waiting.result()
 batch.submit()
 a.read(batch=batch)
 a.resolve(batch=batch)
+a.kvstore.read("a", batch=batch)
+a[:4].write(a[4:], batch=batch).result()
+ts.open(zarr3(metadata={"shape": [3], "data_type": "int8"}), create=True, batch=batch).result().shape
+a[...] = np.arange(8, dtype="i4")
 with ts.Batch() as batch:
     several = [a[i].read(batch=batch) for i in (0, 5, 2)]
     resolved = a.resolve(batch=batch)

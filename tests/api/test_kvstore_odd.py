@@ -331,6 +331,10 @@ K.ReadResult("value",b"x")==K.ReadResult("value",b"y")
 (lambda r: [setattr(r,"value",5), r])(K.ReadResult())
 (lambda r: [setattr(r,"value","abc"), r])(K.ReadResult())
 (lambda r: [setattr(r,"stamp",5), r])(K.ReadResult())
+(lambda r: [r.stamp is r.stamp, setattr(r.stamp,"generation",b"q"), r])(K.ReadResult("value",b"x"))
+(lambda s: [(r:=K.ReadResult("value",b"x",s)), setattr(s,"generation",b"q"), r, setattr(r,"stamp",s), setattr(s,"time",3), r])(K.TimestampedStorageGeneration(b"p",1))
+(lambda r: [setattr(copy.copy(r).stamp,"generation",b"q"), r])(K.ReadResult("value",b"x"))
+K.ReadResult(stamp=None)
 rt(K.ReadResult("value",b"x"))
 copy.copy(K.ReadResult("value",b"x"))
 copy.deepcopy(K.ReadResult("value",b"x"))
@@ -603,6 +607,7 @@ True
 {'read_rate':'x'}
 {'doubling_time':'5s'}
 {'read_rate':5,'write_rate':6,'doubling_time':'20m'}
+{'doubling_time':'0s'}
 {'x':1}
 """,
     "experimental_gcs_grpc_credentials": """
@@ -627,6 +632,7 @@ True
 """,
     "experimental_s3_rate_limiter": """
 {}
+{'doubling_time':'0'}
 {'read_rate':5}
 {'write_rate':5.5}
 """,

@@ -13,6 +13,17 @@ from tests.api.both import assert_same
 pytestmark = pytest.mark.peers
 
 PROGRAMS = {
+    "staleness bounds": r"""
+times = [float("inf"), -float("inf"), float("nan"), 1e300, -1e300, 9.3e18, 9.2e18, -1e19, 0, -1, 2.5, True, False, "open"]
+names = ["recheck_cached_data", "recheck_cached_metadata", "recheck_cached"]
+specs = [ts.Spec(zarr3()) for _ in names for _ in times]
+pairs = [(name, value) for name in names for value in times]
+[spec.update(**{name: value}) for spec, (name, value) in zip(specs, pairs)] and None
+[spec.to_json() for spec in specs]
+[ts.Spec(zarr3(**{name: value})).to_json() for name, value in pairs[:-len(times)]]
+made(recheck_cached=float("inf")).spec(), made(recheck_cached_data=float("nan")).spec()
+made(recheck_cached_data=float("inf"))[0, 0].read().result()
+""",
     "layouts without dimensions": r"""
 whole = ts.open(zarr3(), create=True, dtype="int8", shape=[]).result()
 whole.chunk_layout, whole.chunk_layout.to_json(), whole.chunk_layout.rank

@@ -126,6 +126,15 @@ class Batch:
         raise TypeError("cannot pickle 'Batch' object")
 
 
+def still(batch: object) -> Batch | None:
+    """Return what was given as `batch`, None where it was submitted: what is asked for starts now then.
+
+    Raises:
+        TypeError: it is no batch.
+    """
+    return None if isinstance(batch, Batch) and batch._submitted else required(batch)
+
+
 def required(batch: object) -> Batch:
     """Return what was given as `batch`.
 

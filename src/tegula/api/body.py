@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from tegula.api.context import Collector
     from tegula.api.kvspec import KvStoreSpec
 
-__all__ = ["COPYING", "POOL", "Alone", "bound", "shown", "taken"]
+__all__ = ["COPYING", "LAST", "POOL", "Alone", "bound", "shown", "taken"]
+
+LAST = 2.0**63
+"""Seconds since the epoch: what is later is for ever."""
 
 POOL, COPYING = "cache_pool", "data_copy_concurrency"
 
@@ -82,8 +85,10 @@ def shown(kvstore: KvStoreSpec | None, collector: Collector, include_defaults: b
 def bound(value: Any) -> Any:
     """Return a staleness bound: True, False, ``"open"`` or seconds since the epoch.
 
-    >>> bound("open"), bound(5)
-    ('open', 5.0)
+    What is later than any time is True; what is earlier, or no time, is False.
+
+    >>> bound("open"), bound(5), bound(float("inf")), bound(float("nan"))
+    ('open', 5.0, True, False)
 
     Raises:
         InvalidArgument: it is none.
@@ -91,5 +96,6 @@ def bound(value: Any) -> Any:
     if isinstance(value, bool) or value == "open":
         return value
     if isinstance(value, (int, float)):
-        return float(value)
+        seconds = float(value)
+        return seconds if abs(seconds) < LAST else seconds > 0
     raise expected('boolean, number, or "open"', value)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tegula.api.context import Collector, Context, ContextResource
 from tegula.api.kvspec import KvStoreSpec, bind, joined
-from tegula.api.kvvalues import KvKeyRange, KvReadResult, KvStamp, key_text, raw
+from tegula.api.kvvalues import KvKeyRange, KvReadResult, KvStamp, key_text, raw, read_result
 from tegula.binding import pretty
 from tegula.effects.effect import Effect
-from tegula.effects.storage import DeleteRange, List, Listing, Read, ReadOutcome, Write, WriteOutcome
+from tegula.effects.storage import DeleteRange, List, Listing, Read, Write, WriteOutcome
 from tegula.errors import InvalidArgument, TegulaError, Unimplemented
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, StoreRef, from_key
@@ -235,8 +235,8 @@ class KvStore:
         if batch is not None:
             from tegula.api.batch import required
 
-            return required(batch)._defer(_ask(effect, _read))
-        return self._start(effect, _read)
+            return required(batch)._defer(_ask(effect, read_result))
+        return self._start(effect, read_result)
 
     def write(
         self, key: str | bytes, value: str | bytes | None, *, if_equal: str | bytes | None = None
@@ -363,7 +363,7 @@ class KvStore:
         (True, False)
         """
         effect = Read(self._ref, self._path + key_text(key), ByteRange(0, 0))
-        return self._start(effect, _read).result().state == "value"
+        return self._start(effect, read_result).result().state == "value"
 
     __iter__ = None  # the keys of a store are listed, not iterated
 
@@ -437,11 +437,6 @@ async def _ask(effect: Effect[A], answer: Callable[[A], T]) -> T:
 def _now(effect: Effect[A], answer: Callable[[A], T]) -> T:
     """Do what the program `_ask` does, without a program: a local store answers where it is asked."""
     return answer(session.SESSION(effect))
-
-
-def _read(found: ReadOutcome) -> KvReadResult:
-    stamp = KvStamp(found.generation, found.time)
-    return KvReadResult(found.state, bytes(found.value), stamp)
 
 
 def _written(outcome: WriteOutcome) -> KvStamp:

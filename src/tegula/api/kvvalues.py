@@ -12,6 +12,8 @@ from __future__ import annotations
 from math import isnan
 from typing import Literal
 
+from tegula.api.body import LAST
+from tegula.effects.storage import ReadOutcome
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import KeyRange, to_key
 from tegula.public import public
@@ -19,7 +21,6 @@ from tegula.public import public
 __all__ = ["KvKeyRange", "KvReadResult", "KvStamp", "key_text", "raw"]
 
 _INFINITE = float("inf")
-_LAST = 2.0**63  # seconds since the epoch; what is later is for ever
 
 
 def key_text(key: object) -> str:
@@ -99,7 +100,7 @@ class KvStamp:
         if not hasattr(value, "__float__"):
             raise TypeError(f"time is a number, not {value!r}")
         seconds = float(value)
-        self._time = _INFINITE if isnan(seconds) or seconds >= _LAST else max(seconds, -_INFINITE)
+        self._time = _INFINITE if isnan(seconds) or seconds >= LAST else max(seconds, -_INFINITE)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, KvStamp):
@@ -108,6 +109,16 @@ class KvStamp:
 
     def __repr__(self) -> str:
         return f"KvStore.TimestampedStorageGeneration({self._generation!r}, {self._time:.6f})"
+
+
+def _stamp(generation: bytes, time: float) -> KvStamp:
+    """Return a stamp of what one holds."""
+    made = object.__new__(KvStamp)
+    made._generation, made._time = generation, time
+    return made
+
+
+_NO_STAMP = KvStamp()
 
 
 @public("KvStore.ReadResult")
@@ -127,11 +138,11 @@ class KvReadResult:
         self,
         state: Literal["unspecified", "missing", "value"] = "unspecified",
         value: str | bytes = b"",
-        stamp: KvStamp | None = None,
+        stamp: KvStamp = _NO_STAMP,
     ) -> None:
         self.state = state
         self.value = value
-        self.stamp = KvStamp() if stamp is None else stamp
+        self.stamp = stamp
 
     @property
     def state(self) -> Literal["unspecified", "missing", "value"]:
@@ -172,7 +183,7 @@ class KvReadResult:
 
     @property
     def stamp(self) -> KvStamp:
-        """The generation, and when it was current.
+        """The generation, and when it was current: a copy, which may be changed.
 
         >>> from tegula import KvStore
         >>> store = KvStore.open("memory://").result()
@@ -180,13 +191,13 @@ class KvReadResult:
         >>> store.read("a").result().stamp.generation == written.generation
         True
         """
-        return self._stamp
+        return _stamp(self._stamp._generation, self._stamp._time)
 
     @stamp.setter
     def stamp(self, stamp: KvStamp) -> None:
         if not isinstance(stamp, KvStamp):
             raise TypeError(f"expected a KvStore.TimestampedStorageGeneration, not {stamp!r}")
-        self._stamp = stamp
+        self._stamp = _stamp(stamp._generation, stamp._time)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, KvReadResult):
@@ -195,6 +206,14 @@ class KvReadResult:
 
     def __repr__(self) -> str:
         return f"KvStore.ReadResult(state={self.state!r}, value={self.value!r}, stamp={self.stamp!r})"
+
+
+def read_result(outcome: ReadOutcome) -> KvReadResult:
+    """Return what a store answered, as users have it."""
+    made = object.__new__(KvReadResult)
+    made._state, made._value = outcome.state, bytes(outcome.value)
+    made._stamp = _stamp(outcome.generation, outcome.time)
+    return made
 
 
 @public("KvStore.KeyRange")

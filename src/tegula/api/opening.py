@@ -110,9 +110,9 @@ def open(
     no_transaction(transaction)
     collected = None
     if batch is not None:
-        from tegula.api.batch import required
+        from tegula.api.batch import still
 
-        collected = required(batch)
+        collected = still(batch)
     asked = Spec(spec)
     options: dict[str, Any] = {
         "open_mode": open_mode,

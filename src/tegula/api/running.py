@@ -213,9 +213,9 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
 
     collected = None
     if batch is not None:
-        from tegula.api.batch import required
+        from tegula.api.batch import still
 
-        collected = required(batch)
+        collected = still(batch)
         if not isinstance(source, TensorStore):
             raise InvalidArgument(
                 "Invalid batch: batch can only be specified when copying from a TensorStore source"

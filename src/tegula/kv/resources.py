@@ -159,9 +159,9 @@ def _rate(json: Any) -> float:
 
 def _rates() -> tuple[Member, ...]:
     return (
-        Member("doubling_time", _duration, 0, format_duration, silent=True),
-        Member("read_rate", _rate, 0.0, silent=True),
-        Member("write_rate", _rate, 0.0, silent=True),
+        Member("doubling_time", _duration, None, format_duration, silent=True),
+        Member("read_rate", _rate, None, silent=True),
+        Member("write_rate", _rate, None, silent=True),
     )
 
 

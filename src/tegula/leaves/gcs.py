@@ -112,7 +112,7 @@ def paces_of(store: StoreRef) -> tuple[Pace | None, Pace | None]:
         return None, None
     found = _paces.get(resource)
     if found is None:
-        rates, doubling = resource.value, resource.value["doubling_time"] / 1e9
+        rates, doubling = resource.value, (resource.value["doubling_time"] or 0) / 1e9
         read, write = (Pace(rates[name], doubling) if rates[name] else None for name in _RATES)
         found = _paces.setdefault(resource, (read, write))
     return found

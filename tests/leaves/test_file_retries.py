@@ -129,3 +129,44 @@ def test_arrays_lists_and_removals(tmp_path: Path, failing: Any) -> None:
     kv.delete_range(ts.KvStore.KeyRange("c", "d")).result()
     assert kv.list().result() == [b"zarr.json"]
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["zarr.json"]
+
+
+def _array(path: Path, count: int | None) -> ts.TensorStore:
+    retries = {} if count is None else {"file_io_retries": {"max_retries": count, "initial_delay": "1ms"}}
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{path}/", **retries}}
+    layout = ts.ChunkLayout(chunk_shape=[1])
+    return ts.open(spec, open=True, create=True, dtype="int64", shape=[300], chunk_layout=layout).result()
+
+
+def test_blocks_stay_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be asked again is asked in blocks, as without: rows are asked alone only where they failed."""
+    array = _array(tmp_path, 2)
+
+    def alone(*_: Any) -> Any:
+        raise AssertionError("a row was asked alone")
+
+    monkeypatch.setattr("tegula.leaves.file.FileLeaf._answer_read", alone)
+    monkeypatch.setattr("tegula.leaves.file.FileLeaf._answer_write", alone)
+    array.write(np.arange(300) % 251 + 1).result()
+    assert array.read().result().tolist() == [number % 251 + 1 for number in range(300)]
+
+
+def test_rows_that_fail_are_asked_again_and_no_others(tmp_path: Path, failing: Any) -> None:
+    array = _array(tmp_path, 3)
+    replaced = failing("replace", 7)
+    array.write(np.arange(300) % 251 + 1).result()
+    assert replaced.calls == 307
+    read = failing("pread", 7)
+    assert array.read().result().tolist() == [number % 251 + 1 for number in range(300)]
+    assert read.calls == 307
+
+
+def test_a_block_that_fails_for_good_says_which_chunk(tmp_path: Path, failing: Any) -> None:
+    array = _array(tmp_path, 1)
+    array.write(5).result()
+    failing("pread", 10_000)
+    with pytest.raises(Aborted, match=r"All 1 retry attempts failed.*Failed to read.*/c/\d+"):
+        array.read().result()
+    failing("replace", 10_000)
+    with pytest.raises(Aborted, match=r"/c/\d+"):
+        array.write(np.arange(300) % 251 + 1).result()

@@ -28,6 +28,8 @@ from tegula.effects.storage import (
     ReadColumns,
     ReadMany,
     ReadOutcome,
+    Tried,
+    TriedColumns,
     Unchanged,
     Write,
     WriteColumns,
@@ -117,25 +119,40 @@ class FileLeaf(Single):
 
     def read_many(self, effect: ReadMany) -> ReadColumns:
         """Answer a block of reads, each into its own buffer of the exact size."""
+        return self._read_block(effect, None)
+
+    def tried(self, effect: Tried) -> TriedColumns:
+        """Answer each row of a block, whatever becomes of the others."""
+        errors: dict[int, TegulaError] = {}
+        block = effect.block
+        if isinstance(block, ReadMany):
+            return TriedColumns(self._read_block(block, errors), errors)
+        return TriedColumns(self._write_block(block, errors), errors)
+
+    def _read_block(self, effect: ReadMany, errors: dict[int, TegulaError] | None) -> ReadColumns:
+        """Answer a block of reads; the errors of rows are put into `errors`, or the first is raised."""
         now = time.time()
         keys = effect.keys
         ranges = effect.ranges or (None,) * len(keys)
         known = effect.if_not_equal or (UNKNOWN,) * len(keys)
         rows: list[Row] = []
         row, count = 0, len(keys)
-        try:
-            while row < count:
-                key, end = keys[row], row + 1
-                while end < count and keys[end] == key:
-                    end += 1
+        while row < count:
+            key, end = keys[row], row + 1
+            while end < count and keys[end] == key:
+                end += 1
+            try:
                 if end == row + 1:
                     rows.append(_read_row(key, ranges[row], known[row]))
                 else:
                     _read_rows(key, ranges[row:end], known[row:end], rows)
-                row = end
-        except TegulaError as error:
-            error.row = len(rows)
-            raise
+            except TegulaError as error:
+                if errors is None:
+                    error.row = len(rows)
+                    raise
+                errors[len(rows)] = error
+                rows.append((None, UNKNOWN))
+            row = len(rows)
         return ReadColumns([value for value, _ in rows], [generation for _, generation in rows], now)
 
     def children(self, effect: Children) -> list[str]:
@@ -146,16 +163,25 @@ class FileLeaf(Single):
         """Answer a block of writes, one after the other."""
         for key in effect.keys:
             check_key(key)
+        return self._write_block(effect, None)
+
+    def _write_block(self, effect: WriteMany, errors: dict[int, TegulaError] | None) -> WriteColumns:
+        """Answer a block of writes; the errors of rows are put into `errors`, or the first is raised."""
         now, start = time.time(), time.perf_counter()
         conditions = effect.if_equal or (UNKNOWN,) * len(effect.keys)
         rows = zip(effect.keys, effect.values, conditions, strict=True)
         generations: list[bytes] = []
-        try:
-            for key, value, condition in rows:
+        for key, value, condition in rows:
+            try:
+                if errors is not None:
+                    check_key(key)
                 generations.append(commit(key, value, condition, self._how))
-        except TegulaError as error:
-            error.row = len(generations)
-            raise
+            except TegulaError as error:
+                if errors is None:
+                    error.row = len(generations)
+                    raise
+                errors[len(generations)] = error
+                generations.append(UNKNOWN)
         self._timed(time.perf_counter() - start, len(generations))
         return WriteColumns(generations, now)
 

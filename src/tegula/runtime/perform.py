@@ -103,12 +103,16 @@ class Performer:
             gate = store_gate(effect.store)  # type: ignore[attr-defined]
         elif kind is Compute and effect.within is not None:  # type: ignore[attr-defined]
             gate = compute_gate(effect.within)  # type: ignore[attr-defined]
+        return self._within(gate, self.answer, effect)
+
+    @staticmethod
+    def _within(gate: Gate | None, answer: Callable[[Any], Any], effect: Effect[Any]) -> Any:
         if gate is None:
-            return self.answer(effect)
+            return answer(effect)
         if not gate.enter():
             wait(gate)
         try:
-            return self.answer(effect)
+            return answer(effect)
         finally:
             gate.leave()
 
@@ -155,9 +159,11 @@ class Performer:
     def _tried(self, effect: Tried) -> TriedColumns:
         leaf = self._leaf_of(effect.block.store)
         native: Callable[[Tried], TriedColumns] | None = getattr(leaf, "tried", None)
+        tried: TriedColumns
         if native is not None:
-            return native(effect)
-        tried: TriedColumns = leaf.perform(effect) if _far(leaf) else run(try_each(effect), self)
+            tried = self._within(store_gate(effect.block.store), native, effect)
+        else:
+            tried = leaf.perform(effect) if _far(leaf) else run(try_each(effect), self)
         return tried
 
     def _origin(self, effect: Origin) -> Provenance:

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.peers
 
 PROGRAMS = {
     "staleness bounds": r"""
-times = [float("inf"), -float("inf"), float("nan"), 1e300, -1e300, 9.3e18, 9.2e18, -1e19, 0, -1, 2.5, True, False, "open"]
+inf = float("inf")
+times = [inf, -inf, float("nan"), 1e300, -1e300, 9.3e18, 9.2e18, -1e19, 0, -1, 2.5, True, False, "open"]
 names = ["recheck_cached_data", "recheck_cached_metadata", "recheck_cached"]
 specs = [ts.Spec(zarr3()) for _ in names for _ in times]
 pairs = [(name, value) for name in names for value in times]

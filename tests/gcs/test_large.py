@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +88,42 @@ def test_a_value_that_is_cut_on_its_way_is_sent_again(
     cutter.cut("down", 1, SIZE // 2)
     assert store.read("a", byte_range=slice(7, SIZE - 7)).result().value == value[7:-7]
     assert cutter.cuts == 0
+
+
+TAKEN = """
+import os, sys, tegula as ts
+def peak():
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+def rise(do):
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    before = peak()
+    kept = do()
+    print(peak() - before)
+    return kept
+size = int(sys.argv[2])
+store = ts.KvStore.open(f"gs://bucket/{sys.argv[1]}").result()
+store["small"] = bytes(1 << 20)
+assert len(store["small"]) == 1 << 20
+value = os.urandom(size)
+rise(lambda: store.write("a", value, if_equal=b"\\x02").result())
+assert rise(lambda: store["a"]) == value
+assert rise(lambda: store.read("a", byte_range=slice(1, None)).result()).value == value[1:]
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks the kernel of Linux")
+def test_what_a_large_value_takes_of_memory(server: Running, path: str) -> None:
+    """Sending takes nothing beside the value, and receiving no more than the value that is given back."""
+    size = 128 << 20
+    done = subprocess.run([sys.executable, "-c", TAKEN, path, str(size)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    written, read, part = map(int, done.stdout.split())
+    assert written < 8 << 20
+    assert read < size + (8 << 20)
+    assert part < size + (8 << 20)
+    assert [name for name, _, _ in server.commits()][-1] == f"{path}a"
 
 
 def test_a_whole_shard_is_written_and_read_though_it_is_cut(

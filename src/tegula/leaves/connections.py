@@ -197,7 +197,7 @@ class _Connection:
         encrypted = self.origin.scheme == "https"
         while True:
             room = reader.room()
-            into = scratch if room is None else room
+            into: Any = scratch if room is None else room
             try:
                 got = sock.recv_into(into)
             except (BlockingIOError, InterruptedError):
@@ -211,11 +211,13 @@ class _Connection:
                 self.finish()
                 return
             complete = reader.feed(scratch[:got]) if room is None else reader.filled(got)
+            emptied = got < into.nbytes
+            room = into = None  # while anybody looks into the body it is copied, not handed over
             if complete:
                 self.finish()
                 return
             self.due(self.origin.silence_seconds)
-            if got < into.nbytes and not encrypted:
+            if emptied and not encrypted:
                 return
 
     def finish(self) -> None:

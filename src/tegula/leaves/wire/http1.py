@@ -13,6 +13,7 @@ no number and a head without end are errors, never a reply.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any, NamedTuple
 
 __all__ = ["BadReply", "Reader", "Reply", "head"]
@@ -67,6 +68,7 @@ class Reader:
         "_body",
         "_filled",
         "_headers",
+        "_held",
         "_left",
         "_mode",
         "_status",
@@ -80,7 +82,10 @@ class Reader:
         self._mode = "head"
         self._status = 0
         self._headers: dict[str, str] = {}
-        self._body: Any = bytearray()
+        self._body: Any = (
+            b""  # or a bytearray that grows, or the memory of `_held`, which becomes bytes as it is
+        )
+        self._held: BytesIO | None = None
         self._filled = 0
         self.complete = False
         self.reusable = False
@@ -92,7 +97,7 @@ class Reader:
 
     def room(self) -> memoryview | None:
         """Return the part of the body that is still missing, to receive into; None where it is not known."""
-        return memoryview(self._body)[self._filled :] if self._mode == "length" else None
+        return self._body[self._filled :] if self._held is not None else None
 
     def filled(self, count: int) -> bool:
         """Say that the first `count` bytes of `room` have come; return whether the reply is complete."""
@@ -158,6 +163,10 @@ class Reader:
 
     def reply(self) -> Reply:
         """Return the reply, once it is complete."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._body.release()
+            self._body = held.getvalue()
         return Reply(self._status, self._headers, self._body)
 
     def _parse(self, text: bytes) -> None:
@@ -185,7 +194,7 @@ class Reader:
         elif "transfer-encoding" in headers:
             if headers["transfer-encoding"].lower() != "chunked":
                 raise BadReply("an unknown transfer encoding")
-            self._mode, self._left = "chunks", bytes(rest)
+            self._mode, self._left, self._body = "chunks", bytes(rest), bytearray()
             return self._chunks()
         elif length is not None:
             if not length.isascii() or not length.isdigit() or len(length) > LONGEST_NUMBER:
@@ -196,13 +205,14 @@ class Reader:
                 self._body, self._filled, self.complete = bytes(rest), size, True
                 return True
             try:
-                self._body = bytearray(size)
+                self._held = BytesIO(bytes(size))
             except (MemoryError, OverflowError):
                 raise BadReply("a length beyond all memory") from None
+            self._body = self._held.getbuffer()
             return self.feed(rest) if rest else False
         else:
             self._mode, self.reusable = "close", False
-            self._body += rest
+            self._body = bytearray(rest)
             return False
         if rest:
             raise BadReply("more came than the length says")

@@ -17,6 +17,7 @@ Law: the checks are those of `StoreChecks`, all of them, whichever way they are 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ import pytest
 
 __all__ = [
     "pytest_addoption",
+    "pytest_assertrepr_compare",
     "pytest_collection_modifyitems",
     "pytest_generate_tests",
     "tegula_check",
@@ -67,6 +69,20 @@ def pytest_collection_modifyitems(
             import_module(module)
     for spec in specs:
         items.extend(_Store.from_parent(session, name=f"tegula-store[{spec}]", spec=spec).collect())
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Say in few words how large values differ, where it is a check that compares them."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and not frame.f_globals.get("__name__", "").startswith("tegula.testing."):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    from tegula.testing.shown import is_large, parted, shown
+
+    if not (is_large(left) or is_large(right)):
+        return None
+    return [f"{shown(left)} {op} {shown(right)}", parted(left, right) if op == "==" else ""]
 
 
 def _names() -> list[str]:

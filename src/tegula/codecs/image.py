@@ -27,9 +27,9 @@ __all__ = ["Jpeg", "Png"]
 
 SCANS = 100
 """How many scans a JPEG may have; each costs as much as decoding it, and takes next to no bytes."""
-INFLATED = 64 << 20
-"""How many bytes beyond its pixels a PNG may inflate to before that is looked at."""
-SLACK_OF_IMAGES = 64 << 10
+INFLATED = 512 << 20
+"""How many bytes a PNG may inflate to, at the worst, before that is looked at: about a second's work."""
+SLACK = 64 << 10
 
 
 class Image(Record):
@@ -61,7 +61,7 @@ class Image(Record):
     def _bounded(self, data: Buffer) -> None:
         """Refuse what is longer than any image of these elements: it may take for ever."""
         size = prod(self.shape) * self.channels * self.itemsize
-        if len(data) > 4 * size + SLACK_OF_IMAGES:
+        if len(data) > 4 * size + SLACK:
             raise FailedPrecondition(f"Image of {len(data)} bytes is too long for {size} bytes of elements")
 
     def _check(self, width: int, height: int, channels: int, bits: int) -> None:
@@ -131,9 +131,9 @@ def _check_inflated(data: Buffer, size: int) -> None:
         if bytes(view[at + 4 : at + 8]) == b"IDAT":
             found.append(view[at + 8 : at + 8 + length])
         at += 12 + length
-    if 1032 * sum(map(len, found)) > size + INFLATED:
+    if 1032 * sum(map(len, found)) > INFLATED:
         try:
-            inflate(b"".join(found), size + INFLATED // 16, False, ZLIB)
+            inflate(b"".join(found), size + (size >> 6) + SLACK, False, ZLIB)
         except FailedPrecondition as error:
             raise FailedPrecondition(f"Failed to decode PNG: {error.message}") from None
 

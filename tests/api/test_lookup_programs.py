@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import tegula
@@ -184,3 +185,13 @@ def test_flags_are_what_has_a_truth_value_as_in_tensorstore_0_1_86(name):
         spec.update(**{name: 1})
         with pytest.raises(TypeError):
             spec.update(**{name: "yes"})
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("kind", ["u8", "f4", "f8", "M8[s]", "O"])
+def test_an_index_array_is_not_cast_unsafely_as_in_tensorstore_0_1_86(kind):
+    for library in (tegula, pytest.importorskip("tensorstore")):
+        with pytest.raises(TypeError):
+            library.OutputIndexMap(index_array=np.array([1, 2]).astype(kind))
+        assert library.OutputIndexMap(index_array=np.array([1], "i2")).index_array == [1]
+        assert library.OutputIndexMap(index_array=[1.5]).index_array == [1]

@@ -317,7 +317,10 @@ def _matched(args: tuple[Any, ...], kwargs: dict[str, Any]) -> OutputIndexMap:
         raise TypeError(f"index_range must be a Dim, not {type(limits).__name__}")
     limits = dim(limits.inclusive_min, limits.exclusive_max)
     try:
-        array = frozen(given["index_array"])
+        array = given["index_array"]
+        if isinstance(array, np.ndarray):
+            array = array.astype(_INT64, casting="safe", copy=False)  # a list may hold what is converted
+        array = frozen(array)
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"incompatible arguments for OutputIndexMap: {error}") from None
     return array_map(array, offset, stride, limits)

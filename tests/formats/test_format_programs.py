@@ -64,6 +64,11 @@ shown(zarr2(metadata={"shape": [4], "chunks": [2], "dtype": "float4_e2m1fn", "co
 """
 
 RANK_0 = """
+blosc = lambda shuffle: {"name": "blosc", "configuration": {"typesize": 4, "shuffle": shuffle}}
+[ts.CodecSpec({"driver": "zarr3", "codecs": [blosc(shuffle)]}) for shuffle in ("noshuffle", "shuffle", "bitshuffle")]
+ts.open(zarr3(metadata={"codecs": [blosc("noshuffle")]}), create=True, dtype="int8", shape=[2]).result().codec
+ts.open(zarr2(), create=True, dtype="int8", shape=[2, 3]).result().spec().to_json(include_defaults=True)
+ts.open({"driver": "n5", "kvstore": "memory://n/"}, create=True, dtype="int8", shape=[2, 3]).result()[1].spec(minimal_spec=True).to_json(include_defaults=True)
 a = ts.open(zarr3(metadata={"shape": [], "data_type": "int8"}), create=True).result()
 a.chunk_layout, a.chunk_layout.read_chunk.shape, a.chunk_layout.write_chunk.rank, a.chunk_layout.grid_origin
 n5 = {"driver": "n5", "kvstore": "memory://", "metadata": {"dimensions": [], "blockSize": [], "dataType": "int8", "units": []}}

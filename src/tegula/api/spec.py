@@ -429,7 +429,7 @@ class Spec(SpecFacts, Late, Indexable):
         elif rank is not None:
             found["rank"] = rank
         if include_defaults:
-            said = {"dtype": dtype, "rank": rank}
+            said = {"dtype": dtype, "rank": self._seen.output_rank if self._seen is not None else rank}
             schema |= {name: value for name, value in said.items() if value is not None}
         if schema or include_defaults:
             found["schema"] = schema

@@ -294,11 +294,13 @@ def _parse_one(item: Any, stored: bool) -> tuple[Declaration, Constraint]:
         declared = _declaration(name)
     with binding.at_member("configuration"):
         constraint = declared.parse(binding.mapping(found.get("configuration", {})), stored)
-        if stored and name == "blosc":
-            members = dict(constraint.members)
-            if members["shuffle"] != "noshuffle" and "typesize" not in members:
-                with binding.at_member("typesize"):
-                    raise InvalidArgument("Expected integer in the range [1, 255], but received: <discarded>")
+        members = dict(constraint.members)
+        if name == "blosc" and members.get("shuffle") == "noshuffle":
+            rest = tuple((member, value) for member, value in constraint.members if member != "typesize")
+            constraint = Constraint(name, rest)  # nothing is shuffled, whatever the size of elements
+        elif stored and name == "blosc" and "typesize" not in members:
+            with binding.at_member("typesize"):
+                raise InvalidArgument("Expected integer in the range [1, 255], but received: <discarded>")
     binding.members(found, ("name", "configuration"))
     return declared, constraint
 

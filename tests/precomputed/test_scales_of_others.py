@@ -160,13 +160,13 @@ def test_an_error_of_a_chunk_names_its_minishard_and_its_shard(tmp_path: Path) -
 
 
 LAYOUTS = r"""
-def volume(write, sharding=None, chunk=None, **layout):
+def volume(write, sharding=None, chunk=None, dtype="uint32", encoding=None, **layout):
     context, spec = ts.Context(), {"driver": "neuroglancer_precomputed", "kvstore": "memory://"}
     scale = {} if chunk is None else {"chunk_size": chunk}
     if sharding != "any":
         scale["sharding"] = sharding
     layout = ts.ChunkLayout(**({"write_chunk_shape": write} if write else {}), **layout)
-    made = ts.open({**spec, "scale_metadata": scale}, create=True, context=context, dtype="uint32", shape=[1000, 1000, 5, 1], chunk_layout=layout).result()
+    made = ts.open({**spec, "scale_metadata": scale}, create=True, context=context, dtype=dtype, shape=[1000, 1000, 5, 1], chunk_layout=layout, codec=encoding and {"driver": "neuroglancer_precomputed", "encoding": encoding}).result()
     return made.chunk_layout, json.loads(made.kvstore["info"])["scales"]
 def bits(hash, preshift, minishard, shard):
     return {"@type": "neuroglancer_uint64_sharded_v1", "hash": hash, "preshift_bits": preshift, "minishard_bits": minishard, "shard_bits": shard}
@@ -182,6 +182,9 @@ volume([0, 100, 0, 0], None, [64, 64, 5])
 volume([512, 512, 5, 1], "any", [64, 64, 5])
 volume([512, 512, 5, 1], "any", read_chunk_shape=[64, 64, 5, 1])
 volume(None, "any", read_chunk_shape=[64, 64, 5, 1], write_chunk_shape_soft_constraint=[500, 500, 5, 1])
+[volume([512, 512, 5, 1], "any", dtype="uint8", encoding=encoding, read_chunk_shape=[64, 64, 5, 1])[1][0]["sharding"] for encoding in ("raw", "png", "jpeg")]
+volume([512, 512, 5, 1], "any", dtype="uint16", encoding="jpeg", read_chunk_shape=[64, 64, 5, 1])
+volume([60, 60, 5, 1], "any", dtype="uint16", encoding="jpeg", read_chunk_shape=[64, 64, 5, 1])
 """  # noqa: E501
 
 

@@ -47,6 +47,7 @@ from tegula.formats.precomputed_scales import url_refusal as url_refusal  # a fu
 from tegula.formats.precomputed_sharding import choose_sharding
 from tegula.schema.choose import choose_chunk_grid, choose_chunk_shape
 from tegula.schema.codecspec import CodecSpec
+from tegula.schema.dtypes import DataType
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema, merge_domains
 from tegula.schema.units import Unit
@@ -271,9 +272,8 @@ def create(members: Members, schema: Schema) -> Metadata:
     if parts.chunk is not None:
         layout.merge(ChunkLayout(read_chunk_shape=(*parts.chunk, 0)))
     resolution = tuple(1.0 if each is None else each for each in _resolution(parts, schema) or (None,) * 3)
-    doc.fits(encoding, dtype, channels)
-    _constrain_blocks(layout, encoding)
-    chunk, block, sharding = _chunks(parts, layout, whole, encoding, asked.get("shard_data_encoding"))
+    data = asked.get("shard_data_encoding")
+    chunk, block, sharding = _chunks(parts, layout, whole, dtype, encoding, data)
     options = _options(encoding, asked, block)
     key = "_".join(f"{each:.6g}" for each in resolution) if parts.key is None else parts.key
     scale = Scale(key, size, offset, (chunk,), resolution, encoding, options, sharding)  # type: ignore[arg-type]
@@ -333,31 +333,36 @@ def _constrain_blocks(layout: ChunkLayout, encoding: str) -> None:
 
 
 def _chunks(
-    parts: Constraints, layout: ChunkLayout, whole: IndexDomain, encoding: str, data: str | None
+    parts: Constraints,
+    layout: ChunkLayout,
+    whole: IndexDomain,
+    dtype: DataType,
+    encoding: str,
+    data: str | None,
 ) -> tuple[Three, Three | None, Sharding | None]:
     """Return the chunk shape, that of the blocks in it where the encoding has some, and the sharding.
 
     `data` is how chunks in shards are asked to be encoded.
     """
-    if parts.sharding == ():
-        if parts.chunk is not None:
-            layout.merge(ChunkLayout(write_chunk_shape=(*parts.chunk, 0)))
-        shape = choose_chunk_grid(layout, whole, "read")[1]
-        sharding = None
-        if data is not None:
-            raise InvalidArgument("shard_data_encoding requires sharded format")
-    else:
-        shape = choose_chunk_grid(layout, whole, "read")[1]
-        sharding = parts.sharding[0] if parts.sharding else None
-        if sharding is None:
-            sharding = choose_sharding(layout.write_chunk, whole.shape[:3], shape[:3])
-            if not sharding.preshift_bits and not sharding.minishard_bits and data is None:
-                sharding = None
-            else:
-                sharding = sharding._replace(data_encoding=data or ("raw" if encoding == "jpeg" else "gzip"))
-        elif parts.chunk is not None:
-            layout.merge(ChunkLayout(write_chunk_shape=written(whole.shape[:3], shape, sharding)))
+    settled = None not in (layout.read_chunk.shape or (None,))  # the shape is not ours to choose
+    shape = choose_chunk_grid(layout, whole, "read")[1]
+    sharding = parts.sharding[0] if parts.sharding else None
+    if settled and sharding is not None:
+        layout.merge(ChunkLayout(write_chunk_shape=written(whole.shape[:3], shape, sharding)))
+    elif parts.chunk is not None and parts.sharding == ():
+        layout.merge(ChunkLayout(write_chunk_shape=(*parts.chunk, 0)))
+    elif parts.sharding is None:
+        sharding = choose_sharding(layout.write_chunk, whole.shape[:3], shape[:3])
+        if not sharding.preshift_bits and not sharding.minishard_bits and data is None:
+            sharding = None
+        else:
+            images = encoding in ("jpeg", "png")
+            sharding = sharding._replace(data_encoding=data or ("raw" if images else "gzip"))
+    doc.fits(encoding, dtype, whole.shape[3])
+    if data is not None and sharding is None:
+        raise InvalidArgument("shard_data_encoding requires sharded format")
     block = None
+    _constrain_blocks(layout, encoding)
     if encoding == "compressed_segmentation":
         said = dict(parts.options).get("compressed_segmentation_block_size")
         if said is not None:

@@ -18,6 +18,7 @@ import zlib
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ from tegula.codecs.zstd import Zstd
 from tegula.errors import TegulaError
 
 SOAK = bool(os.environ.get("TEGULA_SOAK"))
+DAMAGE = ["cut", "longer", "twice", "empty", "short", "flipped", "other", "unsized"]
 MUTATIONS = 100_000 if SOAK else 1_500
 STEPS = {
     "gzip": (Gzip(),),
@@ -176,6 +178,51 @@ def test_the_fast_inflation_agrees_with_its_definition(data: bytes, level: int, 
     if cut:
         with pytest.raises(TegulaError):
             inflate(stream[:-cut], len(data), True, wbits)
+
+
+@settings(max_examples=3000 if SOAK else 150, deadline=None)
+@given(
+    dtype=st.sampled_from(["<u2", ">u2", "<f8", "|u1", "|b1", ">c8"]),
+    count=st.integers(1, 9),
+    seed=st.integers(0, 2**32),
+    damage=st.lists(st.tuples(st.integers(0, 8), st.sampled_from(DAMAGE)), max_size=2),
+)
+def test_chunks_decoded_together_are_the_chunks_decoded_one_by_one(
+    dtype: str, count: int, seed: int, damage: list[tuple[int, str]]
+) -> None:
+    """Law: `slab` is the words of each value, or nothing; never where one of them is not a chunk."""
+    draw, stored = np.random.default_rng(seed), np.dtype(dtype)
+    chain = CodecChain((5, 40), stored.newbyteorder("="), stored, (0, 1), (Zstd(1, bool(seed % 2)),))
+    chunks = [draw.integers(0, 2, (5, 40)).astype(stored.newbyteorder("=")) for _ in range(count)]
+    encoded = [bytes(chain.encode(chunk)) for chunk in chunks]
+    values = list(encoded)
+    for row, what in damage:
+        whole = encoded[row % count]
+        values[row % count] = {
+            "cut": whole[:-1],
+            "longer": whole + b"x",
+            "twice": whole * 2,
+            "empty": b"",
+            "short": whole[:5],
+            "flipped": whole[:9] + bytes([whole[9] ^ 0xFF]) + whole[10:],
+            "other": bytes(Zstd().encode(bytes(chain.nbytes + 1))),
+            "unsized": zstd_of_unknown_size(bytes(chain.nbytes)),
+        }[what]
+    try:
+        alone = [chain.words(value).tolist() for value in values]
+    except TegulaError:
+        alone = None
+    found = chain.slab(values)  # which raises nothing: the rows do, and say which
+    if found is not None:
+        assert found.tolist() == alone
+    elif not damage:
+        assert count == 1
+
+
+def zstd_of_unknown_size(data: bytes) -> bytes:
+    """Return a frame that does not say how much it holds."""
+    encoder = zstandard.ZstdCompressor().compressobj()
+    return bytes(encoder.compress(data) + encoder.flush())
 
 
 BOMB = 256 << 20

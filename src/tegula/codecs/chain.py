@@ -24,6 +24,7 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,12 @@ class CodecChain(Record):
         return made
 
     @property
+    def joint(self) -> bool:
+        """Whether several chunks may be decoded together: `slab`."""
+        alone = len(self.steps) == 1 and self.shard is None and self.corner is None
+        return alone and hasattr(self.steps[0], "decode_all")
+
+    @property
     def word(self) -> np.dtype[Any]:
         """The type of the words that a transfer moves."""
         return self._word
@@ -275,6 +282,23 @@ class CodecChain(Record):
         if self.swap:
             flat = flat.byteswap()
         return flat if self._part is self._word else flat.view(self._word)
+
+    def slab(self, values: Sequence[Buffer]) -> NDArray[Any] | None:
+        """Return the words of several chunks, shape (chunks, elements), decoded by one call of the codec.
+
+        None where the codec has no such call, or cannot do it here: then each is decoded by itself, which
+        also finds what is wrong with one.
+        """
+        found = self.steps[0].decode_all(values, self.nbytes) if self.joint else None  # type: ignore[attr-defined]
+        if found is None:
+            return None
+        if self._boolean and found.max() > 1:
+            return None
+        flat = found.view(self._part)
+        if self.swap:
+            flat = flat.byteswap()
+        words: NDArray[Any] = flat.view(self._word).reshape(len(values), -1)
+        return words
 
     def array_of(self, words: NDArray[Any]) -> NDArray[Any]:
         """Return the chunk, shape `chunk_shape`, as a view of its words."""

@@ -22,7 +22,17 @@ from numpy.typing import NDArray
 
 from tegula.errors import FailedPrecondition, ResourceExhausted
 
-__all__ = ["SLACK", "Buffer", "ByteCodec", "destination", "not_enough", "too_much", "working", "zeros"]
+__all__ = [
+    "SLACK",
+    "Buffer",
+    "ByteCodec",
+    "destination",
+    "not_enough",
+    "owned",
+    "too_much",
+    "working",
+    "zeros",
+]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -33,7 +43,13 @@ _UINT8 = np.dtype(np.uint8)
 
 
 class ByteCodec(Protocol):
-    """One bytes -> bytes step of a chain, resolved.  Values are frozen, compare, hash and pickle."""
+    """One bytes -> bytes step of a chain, resolved.  Values are frozen, compare, hash and pickle.
+
+    A codec may have a method ``decode_all(values, size)``, which returns several decoded values of `size`
+    bytes each, one behind the other in one array of bytes, where its library does that in one call: threads
+    that decode small chunks one by one spend more time on taking turns than on decoding.  It returns None
+    where any of the values is not exactly so.
+    """
 
     def encoded_size(self, size: int) -> int | None:
         """Return the exact encoded size of `size` bytes, or None where it depends on the bytes."""
@@ -77,6 +93,18 @@ def destination(size: int) -> memoryview:
         return np.empty(size, _UINT8).data
     except (MemoryError, ValueError):
         raise ResourceExhausted(f"Cannot allocate {size} bytes for a decoded chunk") from None
+
+
+def owned(value: Buffer) -> Buffer:
+    """Return a value to keep: a copy where it is a look at a part of larger memory, which it would keep too.
+
+    >>> whole = memoryview(b"abcdef")
+    >>> owned(whole[2:4]), owned(whole) is whole
+    (b'cd', True)
+    """
+    if isinstance(value, memoryview) and value.nbytes < memoryview(value.obj).nbytes:
+        return bytes(value)
+    return value
 
 
 def zeros(size: int) -> NDArray[np.uint8]:

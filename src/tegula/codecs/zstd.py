@@ -9,10 +9,15 @@ Law: as of `codec.py`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
 from tegula import binding
-from tegula.codecs.codec import Buffer, not_enough, too_much
+from tegula.codecs.codec import SLACK, Buffer, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition
 from tegula.record import Record
@@ -21,6 +26,7 @@ __all__ = ["N5", "NUMCODECS", "ZARR2", "ZARR3", "Zstd", "declared_size"]
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _BLOCK = 128 << 10
+LARGEST = 128 << 10  # what is larger takes so long to decode that other threads have their turn
 LARGE = 64 << 10  # from here on a buffer that is used again is worth a walk over the blocks
 
 # Contexts cost more than a small frame; they serve one call at a time, so idle ones wait here.
@@ -103,6 +109,31 @@ class Zstd(Record):
         if exact and declared < size:
             raise not_enough(size, declared, f"; at byte {len(data)}; at uncompressed byte {declared}")
         return _decompress(data, max(declared, 1)) if found is None else found
+
+    def decode_all(self, frames: Sequence[Buffer], size: int) -> NDArray[np.uint8] | None:
+        """Return what several frames hold, one behind the other, decoded in one call without the interpreter.
+
+        None where that is not `size` bytes each, or not worth it: see `ByteCodec`.
+        """
+        count = len(frames)
+        if count < 2 or not 0 < size <= LARGEST or count * size > SLACK:
+            return None
+        try:
+            if any(declared_size(data) != size or _extent(data) != len(data) for data in frames):
+                return None
+        except FailedPrecondition:
+            return None
+        decoder = _decoder()
+        try:
+            sizes = np.full(count, size, np.uint64)
+            found = decoder.multi_decompress_to_buffer(list(frames), decompressed_sizes=sizes, threads=1)
+            if found[count - 1].offset == (count - 1) * size:  # else the library has made several pieces
+                return as_strided(np.frombuffer(found[0], np.uint8), (count * size,), (1,), writeable=False)
+            return np.concatenate([np.frombuffer(each, np.uint8) for each in found])
+        except _faults:
+            return None
+        finally:
+            _decoders.append(decoder)
 
 
 def _decompress_into(data: Buffer, out: Buffer) -> bool:

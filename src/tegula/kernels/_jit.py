@@ -33,6 +33,7 @@ __all__ = [
     "Kernel",
     "budget",
     "device",
+    "foreign",
     "kernel",
     "loaded",
     "past_cache",
@@ -47,6 +48,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _KERNELS: list[Kernel] = []
 _DEVICES: dict[Callable[..., Any], Any] = {}
 _INTRINSICS: dict[Callable[..., Any], Any] = {}
+_FOREIGN: dict[Callable[..., Any], tuple[str, tuple[str, ...]]] = {}
 _LOCK = RLock()
 _RUNNING = False
 SPENT = 12  # times `cold` that the NumPy twins do before it is clear that the process is not a short one
@@ -187,6 +189,19 @@ def device(function: F) -> F:
     return function
 
 
+def foreign(name: str, *types: str) -> Callable[[F], F]:
+    """Mark a function as what `name` of the C library is: kernels of the same file call that, compiled.
+
+    `types` are type codes, the result's first; an address is an ``i8``.  The library must have the function.
+    """
+
+    def mark(function: F) -> F:
+        _FOREIGN[function] = name, types
+        return function
+
+    return mark
+
+
 def past_cache(array: Any, index: Any, value: Any) -> None:
     """Store one word of an array without keeping its cache line: ``array[index] = value``.
 
@@ -263,6 +278,10 @@ def _dispatcher(function: Any, cached: bool) -> Any:
         target = scope.get(name)
         if target in (past_cache, settled):
             devices[name] = _intrinsics()[target]
+        elif isinstance(target, FunctionType) and target in _FOREIGN:
+            symbol, types = _FOREIGN[target]
+            result, *arguments = (numba.from_dtype(np.dtype(each)) for each in types)
+            devices[name] = numba.types.ExternalFunction(symbol, result(*arguments))
         elif isinstance(target, FunctionType) and target in _DEVICES:
             if _DEVICES[target] is None:
                 _DEVICES[target] = _dispatcher(target, cached=False)
@@ -304,6 +323,7 @@ def _cache_directory(checked: bool, version: str) -> str | None:
                     return None
                 if found.st_mode & 0o022 and each != named:
                     return None
-        return path if os.access(path, os.W_OK | os.X_OK) else None
+        effective = os.access in os.supports_effective_ids  # a process may act as somebody else for a while
+        return path if os.access(path, os.W_OK | os.X_OK, effective_ids=effective) else None
     except OSError:
         return None

@@ -42,6 +42,7 @@ from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import LOCK_SUFFIX, check_key, quoted, valid_key
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
 from tegula.leaves.buffers import LARGE, buffer
+from tegula.leaves.file_bulk import FEW, Commits, pays, read_small
 from tegula.leaves.file_commit import Locking, commit, generation_of, sweep
 from tegula.leaves.file_errors import os_error
 from tegula.leaves.leaf import Single, span
@@ -54,6 +55,7 @@ _READ_FLAGS = (
 )
 _LOCK = LOCK_SUFFIX.encode()
 SLOW = 200e-6  # seconds
+TURNS = 3  # how often a block is tried at once, without success, before it is done row by row
 Row: TypeAlias = tuple[Buffer | Unchanged | None, bytes]
 
 if sys.platform == "win32":
@@ -96,6 +98,15 @@ class FileLeaf(Single):
         if self._how.sync and count:
             self._cost += (min(4 * SLOW, seconds / count) - self._cost) / 4
 
+    def _bulk(self, effect: WriteMany) -> Commits | None:
+        """Return the rows of a block prepared, where all are values and there is no condition."""
+        plain = self._how.mode == "os" and not any(effect.if_equal or ()) and None not in effect.values
+        return (
+            Commits(effect.keys, effect.values, self._how.sync)
+            if plain and pays(len(effect.keys), 1)
+            else None
+        )
+
     def describe(self, key: str) -> str:
         return f"local file {quoted(key)}"
 
@@ -136,8 +147,14 @@ class FileLeaf(Single):
         ranges = effect.ranges or (None,) * len(keys)
         known = effect.if_not_equal or (UNKNOWN,) * len(keys)
         rows: list[Row] = []
-        row, count = 0, len(keys)
+        row, count, turns = 0, len(keys), TURNS
+        bulk = pays(count) and not any(known) and all(map(valid_key, keys))
         while row < count:
+            if bulk and turns and count - row >= FEW:
+                rows += read_small(keys[row:], effect.ranges and ranges[row:])
+                turns, row = turns - 1, len(rows)
+                if row == count:
+                    break
             key, end = keys[row], row + 1
             while end < count and keys[end] == key:
                 end += 1
@@ -169,19 +186,28 @@ class FileLeaf(Single):
         """Answer a block of writes; the errors of rows are put into `errors`, or the first is raised."""
         now, start = time.time(), time.perf_counter()
         conditions = effect.if_equal or (UNKNOWN,) * len(effect.keys)
-        rows = zip(effect.keys, effect.values, conditions, strict=True)
+        keys, values = effect.keys, effect.values
         generations: list[bytes] = []
-        for key, value, condition in rows:
+        bulk, turns, row, count = self._bulk(effect), TURNS, 0, len(keys)
+        while row < count:
+            if bulk is not None and turns:
+                made = bulk.commit(row)
+                generations += made
+                row += len(made)
+                turns = TURNS if made else turns - 1
+                if row == count:
+                    break
             try:
                 if errors is not None:
-                    check_key(key)
-                generations.append(commit(key, value, condition, self._how))
+                    check_key(keys[row])
+                generations.append(commit(keys[row], values[row], conditions[row], self._how))
             except TegulaError as error:
                 if errors is None:
-                    error.row = len(generations)
+                    error.row = row
                     raise
-                errors[len(generations)] = error
+                errors[row] = error
                 generations.append(UNKNOWN)
+            row += 1
         self._timed(time.perf_counter() - start, len(generations))
         return WriteColumns(generations, now)
 

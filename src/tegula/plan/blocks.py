@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 SPAN_BYTES = 4 << 20
+ROW_BYTES = 32 << 10  # what is moved in the time that it takes to open and close a file
 BLOCK_BYTES = 2 << 20
 BLOCK_ROWS = 256
 EXPANDED_ROWS = 2048  # rows whose columns are made by one kernel call, and stay in a core's cache
@@ -80,10 +81,12 @@ def far_width(task_bytes: int) -> int:
 def span_count(rows: int, chunk_bytes: int, width: int) -> int:
     """Return into how many spans to cut `rows` chunks for `width` tasks at a time.
 
-    >>> span_count(10, 1024, 8), span_count(512, 1 << 19, 8)
-    (1, 64)
+    A chunk costs what it holds, and as much again as `ROW_BYTES`.
+
+    >>> span_count(10, 1024, 8), span_count(512, 1 << 19, 8), span_count(512, 8 << 10, 2)
+    (1, 68, 5)
     """
-    return max(1, min(32 * width, rows * chunk_bytes // SPAN_BYTES))
+    return max(1, min(32 * width, rows * (chunk_bytes + ROW_BYTES) // SPAN_BYTES))
 
 
 def shards_at_once(width: int, shard_bytes: int) -> int:

@@ -26,7 +26,11 @@ def reading_bytes(chain: CodecChain, rows: int, slab: bool = False) -> int:
         finest = chain.finest
         return chain.nbytes + 2 * reading_bytes(finest, block_rows(finest.nbytes), slab=True)
     block = rows * _stored(chain)
-    return block * (2 if slab else 1) + (0 if chain.raw else _stored(chain)) + _coding(chain, False)
+    return (
+        block * (2 if slab or chain.joint else 1)
+        + (0 if chain.raw else _stored(chain))
+        + _coding(chain, False)
+    )
 
 
 def writing_bytes(chain: CodecChain, rows: int) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.chain import CodecChain
-from tegula.codecs.codec import destination
+from tegula.codecs.codec import destination, owned
 from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, Decoded, Loaded, Read, ReadColumns, ReadMany
@@ -224,7 +224,7 @@ def _words(
             found.append(value)
             continue
         try:
-            words = chain.words(value, None)
+            words = chain.words(owned(value) if chain.raw else value, None)
         except TegulaError as error:
             raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
         words.flags.writeable = False
@@ -383,8 +383,7 @@ def _reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimi
     part = partition(on_grid(view), chain.chunk_shape)
     table = bind(part, c_strides(chain.chunk_shape, chain.order), target.strides)
     chunk_bytes = chain.nbytes
-    bare = source.chunks is not None or (chain.raw and not chain.swap)
-    slab = bare and slab_pays(len(table), chunk_bytes)
+    slab = slab_pays(len(table), chunk_bytes)
     stream = None if chunk_bytes % 8 else stream_of(table, target)
     limit = counted or source.memory
     rows = block_rows(chunk_bytes, limit and limit.size)
@@ -479,10 +478,6 @@ async def _read_members(job: Reading, columns: Block, lines: Any, scratch: NDArr
         del values  # so that the store may read the next block into the same memory
 
 
-def _length(value: Any) -> int:
-    return -1 if value is None else len(value)
-
-
 def place_decoded(job: Reading, block: Block, names: Naming, chunks: Sequence[Any], boxes: Any) -> None:
     """Copy the words of each chunk to its place; None is a missing chunk."""
     if job.slab and all(chunk is not None for chunk in chunks):
@@ -528,6 +523,24 @@ def _place_all(job: Reading, block: Block, chunks: Sequence[Any]) -> None:
     place_slab(job.table, block, slab, job.chain.nbytes // slab.dtype.itemsize, job.memory)
 
 
+def _decode_all(chain: CodecChain, names: Naming, values: Sequence[Any]) -> NDArray[Any]:
+    """Return the words of small chunks, shape (chunks, elements), decoded one by one."""
+    slab = np.empty((len(values), chain.nbytes), np.uint8)
+    words = slab.view(chain.word)
+    for row, value in enumerate(values):
+        words[row] = _decode(chain, names, row, value, slab[row])
+    return words
+
+
+def _decode(
+    chain: CodecChain, names: Naming, row: int, value: Any, scratch: NDArray[np.uint8]
+) -> NDArray[Any]:
+    try:
+        return chain.words(value, scratch)
+    except TegulaError as error:
+        raise annotated(error, f"Error reading {names.where(row)}: ") from None
+
+
 def place_encoded(
     job: Reading,
     block: Block,
@@ -539,17 +552,23 @@ def place_encoded(
     """Decode the stored bytes of each chunk, None for a missing one, and copy it to its place."""
     chain = job.chain
     chains = job.source.layout.chains_of(block.cells) if job.clipped else None
-    if job.slab and chains is None:
-        size = chain.nbytes
-        if set(map(_length, values)) == {size}:
+    if chains is None and None not in values:
+        if job.slab and chain.raw and not chain.swap and set(map(len, values)) == {chain.nbytes}:
             _place_all(job, block, values)
+            return
+        slab = chain.slab(values)
+        if slab is None and job.slab:
+            slab = _decode_all(chain, names, values)
+        if slab is not None:
+            if job.slab or boxes is None:
+                place_slab(job.table, block, slab.reshape(-1), slab.shape[1], job.memory)
+            else:
+                for row in range(len(slab)):
+                    _place(job, block, row, slab[row], boxes)
             return
     for row, value in enumerate(values):
         if value is None:
             _place_missing(job, block, row, names, boxes)
             continue
-        try:
-            chunk = (chain if chains is None else chains[row]).words(value, scratch)
-        except TegulaError as error:
-            raise annotated(error, f"Error reading {names.where(row)}: ") from None
+        chunk = _decode(chain if chains is None else chains[row], names, row, value, scratch)
         _place(job, block, row, chunk, boxes)

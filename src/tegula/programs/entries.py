@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.codecs.codec import SLACK, Buffer
+from tegula.codecs.codec import SLACK, Buffer, owned
 from tegula.codecs.shard import Level
 from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
@@ -494,7 +494,7 @@ class _Words(Record, eq=False):
             zip(lot.rows.tolist(), lot.owners.tolist(), stored, strict=True)
         ):
             try:
-                words = chain.words(value, None)
+                words = chain.words(owned(value) if chain.raw else value, None)
             except TegulaError as error:
                 raise annotated(error, f"Error reading {names.where(at)}: ") from None
             words.flags.writeable = False

@@ -11,7 +11,7 @@ not served by then is to be read alone, and gets the error that is its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -171,6 +171,10 @@ class _Serving(Record, eq=False):
         """Decode stored chunks, None for a missing one, and copy what is wanted of them."""
         chain, plain = self.chain, self._plain
         done: list[int] = []
+        slab = None if None in values else chain.slab(values)
+        if slab is not None:
+            self.place_all(rows, slab)
+            return
         try:
             for at, (row, value) in enumerate(zip(rows, values, strict=True)):
                 if value is None:
@@ -187,7 +191,7 @@ class _Serving(Record, eq=False):
         finally:
             self._hand_over(done)
 
-    def place_all(self, rows: Sequence[int], words: Sequence[Any]) -> None:
+    def place_all(self, rows: Sequence[int], words: Iterable[Any]) -> None:
         """Copy what is wanted of decoded chunks."""
         done: list[int] = []
         for row, found in zip(rows, words, strict=True):

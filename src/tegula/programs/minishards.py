@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.codecs.codec import SLACK
+from tegula.codecs.codec import SLACK, owned
 from tegula.codecs.minishard import ENTRY, Minishards
 from tegula.codecs.minishard import Index as Found
 from tegula.effects.control import Compute
@@ -331,7 +331,8 @@ def _decoded(source: Chunked, found: Located, values: Sequence[Any]) -> list[Any
             words.append(None)
             continue
         try:
-            each = source.layout.chain_of(found.cells[row].tolist()).words(value, None)
+            chain = source.layout.chain_of(found.cells[row].tolist())
+            each = chain.words(owned(value) if chain.raw else value, None)
         except TegulaError as error:
             raise annotated(error, f"Error reading {names.where(row)}: ") from None
         each.flags.writeable = False

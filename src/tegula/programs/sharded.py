@@ -49,7 +49,7 @@ async def read_sharded(
     shape = finest.chunk_shape
     nested = nest(on_grid(view), layout.chunk_shape, shape, c_strides(shape, finest.order), target.strides)
     size = finest.nbytes
-    slab = finest.raw and not finest.swap and slab_pays(len(nested.table), size)
+    slab = slab_pays(len(nested.table), size)
     stream = None if size % 8 else stream_of(nested.table, target)
     room = None
     if source.memory is not None and counted is None:

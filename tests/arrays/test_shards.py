@@ -269,3 +269,34 @@ def test_indices_of_shards_in_shards_share_a_pool(tmp_path: Path) -> None:
     assert len(asked(second[40, 5])) == 2
     assert (second[3:290:7, 250:270].read().result() == values[3:290:7, 250:270]).all()
     assert (first.read().result() == values).all()
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+@pytest.mark.parametrize("codec", ["zstd", "bytes"])
+def test_a_shard_encoded_by_several_tasks_is_the_one_encoded_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, location: str, codec: str
+) -> None:
+    """Shard by shard and part by part, with inner chunks of fill values among them; several shards a task."""
+    inner: list[Any] = [{"name": "bytes", "configuration": {"endian": "big"}}]
+    if codec == "zstd":
+        inner.append({"name": "zstd", "configuration": {"level": 1}})
+    sharding = {"chunk_shape": [8, 8], "codecs": inner, "index_location": location}
+    data = np.random.default_rng(4).integers(0, 9, (64, 128)).astype("uint16")
+    data[8:16, 16:40] = 0
+    made = {}
+    for block in (1 << 30, 1, 700):
+        monkeypatch.setattr("tegula.programs.sharded_writing.BLOCK_BYTES", block)
+        folder = tmp_path / str(block)
+        metadata = {
+            "shape": [64, 128],
+            "data_type": "uint16",
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [64, 64]}},
+            "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+        }
+        spec = {"driver": "zarr3", "kvstore": f"file://{folder}/", "metadata": metadata}
+        for shards in (1, 2):
+            store = ts.open(spec, open=True, create=True).result()
+            store[:, : 64 * shards].write(data[:, : 64 * shards]).result()
+        made[block] = [(folder / "c" / "0" / str(shard)).read_bytes() for shard in (0, 1)]
+        np.testing.assert_array_equal(store.read().result(), data)
+    assert made[1] == made[700] == made[1 << 30]

@@ -100,12 +100,16 @@ class FileLeaf(Single):
 
     def _bulk(self, effect: WriteMany) -> Commits | None:
         """Return the rows of a block prepared, where all are values and there is no condition."""
-        plain = self._how.mode == "os" and not any(effect.if_equal or ()) and None not in effect.values
-        return (
-            Commits(effect.keys, effect.values, self._how.sync)
-            if plain and pays(len(effect.keys), 1)
-            else None
-        )
+        if self._how.mode != "os" or any(effect.if_equal or ()):
+            return None
+        size = 0
+        for value in effect.values:
+            if value is None:
+                return None
+            size += value.nbytes if isinstance(value, memoryview) else len(value)
+        if not (pays(len(effect.keys), 1, size) and all(map(valid_key, effect.keys))):
+            return None
+        return Commits(effect.keys, effect.values, self._how.sync)
 
     def describe(self, key: str) -> str:
         return f"local file {quoted(key)}"

@@ -28,6 +28,7 @@ from tegula.kv.generation import NO_VALUE
 from tegula.kv.paths import LOCK_SUFFIX
 from tegula.kv.spec import ByteRange, from_key
 from tegula.leaves.buffers import LARGE, buffer
+from tegula.plan.blocks import ROW_BYTES
 
 __all__ = ["FEW", "Commits", "pays", "read_small"]
 
@@ -312,9 +313,12 @@ def _supported() -> bool:
     return able
 
 
-def pays(rows: int, few: int = FEW) -> bool:
-    """Whether so many rows, of at least `few`, are better done here; nobody loads the compiler for that."""
-    return rows >= few and worthwhile(rows, few, 1 << 15) and _supported()
+def pays(rows: int, few: int = FEW, size: int = 0) -> bool:
+    """Whether so many rows, of at least `few` and of so many bytes together, are better done here.
+
+    Nobody loads the compiler for little: a row counts as what is moved in the time that its calls take.
+    """
+    return rows >= few and worthwhile(rows * ROW_BYTES + size, few * ROW_BYTES, 1 << 26) and _supported()
 
 
 def read_small(keys: Sequence[str], ranges: Sequence[ByteRange | None] | None) -> list[Row]:

@@ -6,7 +6,8 @@ merged with what is stored of them, and all others are copied as they are stored
 shard is written back only if it is still what was read, and the rows that lost that race start again.  A
 shard without inner chunks is deleted.
 
-At most one shard a task is held, encoded; of a decoded shard never more than a block of inner chunks.
+At most one shard a task is held, encoded; of a decoded shard never more than a block of inner chunks.  Where
+there are fewer shards than tasks, several tasks encode the inner chunks of one, which is then held twice.
 
 Law: equals encoding the merged decoded shard; untouched inner chunks keep their bytes.
 """
@@ -14,6 +15,7 @@ Law: equals encoding the merged decoded shard; untouched inner chunks keep their
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -28,7 +30,7 @@ from tegula.errors import TegulaError, annotated
 from tegula.kernels.fill import all_equal
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import EXPANDED_ROWS, block_rows, far_width
+from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, block_rows, far_width
 from tegula.plan.budget import writing_bytes
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
@@ -72,16 +74,18 @@ async def write_sharded(
     if is_far(source.store):
         width = far_width(layout.chain.nbytes)
     spans = nested.spans(max(width, len(nested) // 4))
+    shared = 1 if room is not None or is_far(source.store) else width // len(spans)
     if len(spans) == 1:
-        await within(room, Call(_write_span, job, steps, spans[0], idle))
+        await within(room, Call(_write_span, job, steps, spans[0], idle, shared))
     else:
-        calls = [Call(within, room, Call(_write_span, job, steps, span, idle)) for span in spans]
+        calls = [Call(within, room, Call(_write_span, job, steps, span, idle, shared)) for span in spans]
         await All(calls, limit=width)
 
 
 async def _write_span(
-    job: Writing, steps: Sequence[Level], nested: Nested, idle: list[tuple[Arena, Arena]]
+    job: Writing, steps: Sequence[Level], nested: Nested, idle: list[tuple[Arena, Arena]], shared: int
 ) -> None:
+    """Write shards one after the other; `shared`: how many tasks may encode the inner chunks of one."""
     source, top = job.source, steps[0]
     arena, shards = idle.pop() if idle else (Arena(), Arena(1, MOST_KEPT, MOST_KEPT))
     inner = prod(top.within)
@@ -93,7 +97,13 @@ async def _write_span(
         edit = _Edit(job, steps, table, block, describe(source.store, keys[0]))
         try:
             if job.chain.field is None and len(block) == inner and bool(block.whole.all()):
-                value = await Compute(Call(edit.whole, arena, shards), source.compute)
+                parts = edit.parts(shared)
+                if len(parts) > 1:
+                    encoded = await All([Call(_encode, edit, part) for part in parts], limit=shared)
+                    value = await Compute(Call(edit.packed, encoded, shards), source.compute)
+                    del encoded
+                else:
+                    value = await Compute(Call(edit.whole, arena, shards), source.compute)
                 await WriteMany(source.store, keys, [value])
                 del value  # what it looks at is the next shard's
             else:
@@ -101,6 +111,10 @@ async def _write_span(
         except TegulaError as error:
             raise placed(error, source, keys) from error
     idle.append((arena, shards))
+
+
+async def _encode(edit: _Edit, rows: NDArray[np.int64]) -> list[Any]:
+    return await Compute(Call(edit.pieces, rows), edit.job.source.compute)
 
 
 class _Edit(Record, eq=False):
@@ -127,11 +141,38 @@ class _Edit(Record, eq=False):
             return self.made(None, arena)
         top = self.levels[0].sharding
         top.admit()
-        rows = np.argsort(self.levels[0].numbers(self.block.cells))
-        chain, fill = self.job.chain, self.job.source.layout.fill_value
-        if chain.raw and not chain.swap and not top.start and (fill is None or not fill.ndim):
-            return self._raw(top, rows, shards)
-        return top.pack(self._encoded(rows, arena), shards.take)
+        if self._copied:
+            return self._raw(top, self._ordered, shards)
+        return top.pack(self._encoded(self._ordered, arena), shards.take)
+
+    @property
+    def _ordered(self) -> NDArray[np.int64]:
+        """The rows in the order of their inner chunks in the shard."""
+        return np.argsort(self.levels[0].numbers(self.block.cells))
+
+    @property
+    def _copied(self) -> bool:
+        """Whether inner chunks are stored as they are, so that they need only be copied to their places."""
+        stored, fill = self.job.chain, self.job.source.layout.fill_value
+        plain = stored.raw and not stored.swap and not self.levels[0].sharding.start
+        return plain and (fill is None or not fill.ndim)
+
+    def parts(self, most: int) -> list[NDArray[np.int64]]:
+        """Return the rows of a whole shard in parts to be encoded at once, by at most so many tasks."""
+        worth = len(self.block) * self.job.chain.nbytes // BLOCK_BYTES
+        if min(most, worth) < 2 or len(self.levels) > 1 or self._copied:
+            return [self._ordered]
+        return np.array_split(self._ordered, min(4 * most, worth))
+
+    def pieces(self, rows: NDArray[np.int64]) -> list[Any]:
+        """Return the encoded inner chunks of some rows."""
+        return list(self._encoded(rows, Arena()))
+
+    def packed(self, parts: Sequence[list[Any]], shards: Arena) -> Any:
+        """Return the value of a shard that is covered from edge to edge, its `parts` encoded."""
+        top = self.levels[0].sharding
+        top.admit()
+        return top.pack(chain.from_iterable(parts), shards.take)
 
     def _raw(self, top: Sharding, rows: NDArray[np.int64], shards: Arena) -> Any:
         """Return the same where inner chunks are stored as they are: they are copied to their places."""

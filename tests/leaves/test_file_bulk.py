@@ -15,7 +15,7 @@ from tegula.errors import TegulaError
 from tegula.kernels import _jit
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, StoreRef
-from tegula.leaves import file_bulk
+from tegula.leaves import file, file_bulk
 from tegula.leaves.file import FileLeaf
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the calls are those of Linux")
@@ -27,7 +27,7 @@ KERNELS = (file_bulk._read_rows, file_bulk._commit_rows)
 @pytest.fixture(autouse=True, params=["compiled", "plain"])
 def way(request, monkeypatch):
     """Blocks go by one call, whatever was compiled before; the calls are counted."""
-    monkeypatch.setattr(file_bulk, "worthwhile", lambda work, warm, cold: True)
+    monkeypatch.setattr(file, "worthwhile", lambda work, warm, cold: True)
     if request.param == "plain" or _jit.plain():
         for name in ("_read_rows", "_commit_rows"):
             monkeypatch.setattr(file_bulk, name, getattr(file_bulk, name).python)
@@ -219,9 +219,9 @@ import resource, sys
 from tegula.effects.storage import WriteMany
 from tegula.errors import TegulaError
 from tegula.kv.spec import StoreRef
-from tegula.leaves import file_bulk
+from tegula.leaves import file
 from tegula.leaves.file import FileLeaf
-file_bulk.worthwhile = lambda *_: True
+file.worthwhile = lambda *_: True
 leaf, keys = FileLeaf(StoreRef("file")), [r"{tmp_path}/%d" % number for number in range(4)]
 leaf.write_many(WriteMany(StoreRef("file"), keys, [b"old"] * 4))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

@@ -17,7 +17,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tegula.effects.storage import (
     UNCHANGED,
@@ -38,14 +38,18 @@ from tegula.effects.storage import (
     outcome,
 )
 from tegula.errors import InvalidArgument, NotFound, ResourceExhausted, TegulaError, Unavailable
+from tegula.kernels._jit import worthwhile
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import LOCK_SUFFIX, check_key, quoted, valid_key
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
 from tegula.leaves.buffers import LARGE, buffer
-from tegula.leaves.file_bulk import FEW, Commits, pays, read_small
 from tegula.leaves.file_commit import Locking, commit, generation_of, sweep
 from tegula.leaves.file_errors import os_error
 from tegula.leaves.leaf import Single, span
+from tegula.plan.blocks import ROW_BYTES
+
+if TYPE_CHECKING:
+    from tegula.leaves.file_bulk import Commits
 
 __all__ = ["FileLeaf"]
 
@@ -55,6 +59,7 @@ _READ_FLAGS = (
 )
 _LOCK = LOCK_SUFFIX.encode()
 SLOW = 200e-6  # seconds
+FEW = 4  # rows from which on reading them by one call pays
 TURNS = 3  # how often a block is tried at once, without success, before it is done row by row
 Row: TypeAlias = tuple[Buffer | Unchanged | None, bytes]
 
@@ -109,6 +114,8 @@ class FileLeaf(Single):
             size += value.nbytes if isinstance(value, memoryview) else len(value)
         if not (pays(len(effect.keys), 1, size) and all(map(valid_key, effect.keys))):
             return None
+        from tegula.leaves.file_bulk import Commits
+
         return Commits(effect.keys, effect.values, self._how.sync)
 
     def describe(self, key: str) -> str:
@@ -155,6 +162,8 @@ class FileLeaf(Single):
         bulk = pays(count) and not any(known) and all(map(valid_key, keys))
         while row < count:
             if bulk and turns and count - row >= FEW:
+                from tegula.leaves.file_bulk import read_small
+
                 rows += read_small(keys[row:], effect.ranges and ranges[row:])
                 turns, row = turns - 1, len(rows)
                 if row == count:
@@ -214,6 +223,18 @@ class FileLeaf(Single):
             row += 1
         self._timed(time.perf_counter() - start, len(generations))
         return WriteColumns(generations, now)
+
+
+def pays(rows: int, few: int = FEW, size: int = 0) -> bool:
+    """Whether so many rows, of at least `few` and of so many bytes together, are better done by one call.
+
+    Nobody loads the compiler for little: a row counts as what is moved in the time that its calls take.
+    """
+    if rows < few or not worthwhile(rows * ROW_BYTES + size, few * ROW_BYTES, 1 << 26):
+        return False
+    from tegula.leaves.file_bulk import supported
+
+    return supported()
 
 
 def _read_row(

@@ -23,16 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from tegula.kernels._jit import foreign, kernel, worthwhile
+from tegula.kernels._jit import foreign, kernel
 from tegula.kv.generation import NO_VALUE
 from tegula.kv.paths import LOCK_SUFFIX
 from tegula.kv.spec import ByteRange, from_key
 from tegula.leaves.buffers import LARGE, buffer
-from tegula.plan.blocks import ROW_BYTES
 
-__all__ = ["FEW", "Commits", "pays", "read_small"]
+__all__ = ["Commits", "read_small", "supported"]
 
-FEW = 4  # rows from which on a call of its own pays
 ROOM = 1 << 19  # bytes that are read into one buffer, where it is not known how many there are
 MOST_ROOM = 4 << 20
 _GENERATION = Struct("<BQQQ")
@@ -295,7 +293,7 @@ def _commit_rows(
 _able: dict[str, bool] = {}
 
 
-def _supported() -> bool:
+def supported() -> bool:
     """Whether this system has the calls as they are used here, and what makes them is at hand."""
     able = _able.get("calls")
     if able is None:
@@ -311,14 +309,6 @@ def _supported() -> bool:
                 return False
         _able["calls"] = able
     return able
-
-
-def pays(rows: int, few: int = FEW, size: int = 0) -> bool:
-    """Whether so many rows, of at least `few` and of so many bytes together, are better done here.
-
-    Nobody loads the compiler for little: a row counts as what is moved in the time that its calls take.
-    """
-    return rows >= few and worthwhile(rows * ROW_BYTES + size, few * ROW_BYTES, 1 << 26) and _supported()
 
 
 def read_small(keys: Sequence[str], ranges: Sequence[ByteRange | None] | None) -> list[Row]:

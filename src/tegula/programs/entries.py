@@ -264,16 +264,7 @@ async def _inner(
 
     Those of values that were read whole are their stored bytes, the others are remembered ones (`Index`).
     """
-    found: list[Any] = [None] * len(starts)
-    ask = []
-    for row, (owner, start, stop) in enumerate(
-        zip(entries.owners.tolist(), starts.tolist(), stops.tolist(), strict=True)
-    ):
-        whole = values.held[owner]
-        if whole is None:
-            ask.append(row)
-        else:
-            found[row] = memoryview(whole)[start:stop]
+    found, ask = _of_held(values, entries.owners, starts, stops)
     if not ask:
         return found
     present = np.flatnonzero(entries.rows >= 0)[::-1]
@@ -332,10 +323,8 @@ async def _confirm(
                 torn.add(owner)
 
 
-async def _fetch(
-    job: _Job, values: _Values, owners: Ints, starts: Ints, stops: Ints, torn: set[int]
-) -> list[Any]:
-    """Return ranges of bytes of stored values, None where a value was replaced: that goes to `torn`."""
+def _of_held(values: _Values, owners: Ints, starts: Ints, stops: Ints) -> tuple[list[Any], list[int]]:
+    """Return ranges of the values that were read whole, None for those of others, and the rows of these."""
     found: list[Any] = [None] * len(owners)
     ask = []
     for row, (owner, start, stop) in enumerate(
@@ -346,6 +335,14 @@ async def _fetch(
             ask.append(row)
         else:
             found[row] = memoryview(whole)[start:stop]
+    return found, ask
+
+
+async def _fetch(
+    job: _Job, values: _Values, owners: Ints, starts: Ints, stops: Ints, torn: set[int]
+) -> list[Any]:
+    """Return ranges of bytes of stored values, None where a value was replaced: that goes to `torn`."""
+    found, ask = _of_held(values, owners, starts, stops)
     if not ask:
         return found
     requests = coalesce(owners[ask], starts[ask], stops[ask], GAP, BLOCK_BYTES)

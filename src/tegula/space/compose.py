@@ -10,7 +10,6 @@ its unit.  Only an index array seen through another map is ever materialised ane
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -129,28 +128,7 @@ def composed_now(outer: IndexTransform, inner: IndexTransform) -> IndexTransform
             return columns(a, *found)
     empty = explicitly_empty(a)
     maps = tuple([_joined(c, m, b, a, inner, empty) for c, m in enumerate(outer.maps)])
-    if maps and not empty:
-        _check_unseen(outer, inner)
     return transform(a, maps)
-
-
-def _check_unseen(outer: IndexTransform, inner: IndexTransform) -> None:
-    """Raise `OutOfRange` where an index array leaves a dimension that no map of `outer` looks at.
-
-    Anywhere else the check waits until elements are read; here nobody would make it.
-    """
-    for j, n in enumerate(inner.maps):
-        if n.index_array is None:
-            continue
-        for m in outer.maps:
-            if m.input_dimension == j or (m.index_array is not None and m.index_array.shape[j] != 1):
-                break
-        else:
-            b = outer.domain
-            lo = -INF if b.lower_mask >> j & 1 else b.inclusive_min[j]
-            hi = END if b.upper_mask >> j & 1 else b.exclusive_max[j]
-            with suppress(InvalidArgument):  # an offset beyond the range of indices: nothing to say
-                _checked(j, n, lo, hi)
 
 
 def _checked(j: int, n: OutputIndexMap, lo: int, hi: int) -> Any:

@@ -133,23 +133,23 @@ def _arrayed(
     if expression.new_dims or expression.has_ellipsis or expression.taken != len(given):
         return None
     rank = t.domain.rank
-    arrays: list[Any] = [None] * rank
-    first = -1
+    axes = [0] * rank
+    arrays: dict[int, Any] = {}
     for i, term in zip(dims, given, strict=True):
         if type(term) is _ARRAY:
             if term.size < 2 or term.dtype is not _INT64:
                 break
             arrays[i] = term  # nobody else's
-            if first < 0:
-                first = i
+            axes[i] = term.ndim
         elif type(term) is not slice or not (term.start is term.stop is term.step is None):
             break
     else:
+        held = [arrays[i] for i in sorted(arrays)]
         if mode == "oindex":
-            view = looked_up_each(t, arrays, None)
+            view = looked_up_each(t, tuple(axes), held, None)
         else:
-            at = sum([array is None for array in arrays[:first]]) if expression.consecutive else 0
-            view = looked_up_each(t, arrays, expression.joint, at)
+            at = axes[: next(iter(arrays), 0)].count(0) if expression.consecutive else 0
+            view = looked_up_each(t, tuple(axes), held, expression.joint, at)
         if view is not None:
             return view, () if last else _layout(expression, rank, dims, 0)[0]
     terms: list[Any] = [_WHOLE] * rank

@@ -200,9 +200,9 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
         return None
     looked = None
     if arrays:
-        looked = None if empty or 0 in source.shape else _looked(t, arrays, made)
-        if looked is None:
+        if empty or 0 in source.shape:
             return None
+        looked = _looked(t, arrays, made)
         shifting = True
     space = domain(
         (*new_los, *los[i:]),
@@ -219,7 +219,7 @@ def directly(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTrans
         if found is None:
             return None
         dims, offsets, strides = found
-    near = None if strided or lowers or uppers else t._near
+    near = None if strided or empty or lowers or uppers else t._near
     return columns(space, dims, offsets, strides, looked, near)
 
 
@@ -228,20 +228,19 @@ def _looked(
 ) -> tuple[Looked | None, ...] | None:
     """Return the column of index arrays, of which each is `(source dimension, array, new dimension)`.
 
-    None where an array is over a dimension that no map looks at: it must be checked at once.
+    None where each is over a dimension that no map looks at.
     """
     source, dims = t.domain, t._dims
     lowers, uppers = source.lower_mask, source.upper_mask
     looked: list[Looked | None] = [None] * (source.rank + 1)  # the last for outputs that follow none
     for i, array, k in arrays:
-        if i not in dims:
-            return None
         if made > 1:
             array = array.reshape(ALONG[made][k])
         lo = -INF if lowers and lowers >> i & 1 else source.inclusive_min[i]
         hi = END if uppers and uppers >> i & 1 else source.exclusive_max[i]
         looked[i] = (array, lo, hi)
-    return tuple([looked[i] for i in dims])
+    column = tuple([looked[i] for i in dims])
+    return column if any(column) else None
 
 
 def _again(t: IndexTransform, terms: tuple[Any, ...], mode: str) -> IndexTransform | None:

@@ -25,20 +25,25 @@ from tegula.space.domain import NO_LABELS, domain
 from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import IndexArray
-from tegula.space.regather import depends, still_looked_up
+from tegula.space.regather import still_looked_up
 from tegula.space.transform import IndexTransform, columns, is_near
 
 _ARRAY = np.ndarray
 _INT64 = np.dtype(np.int64)
-Arrays = list[IndexArray | None]
-"""For each dimension its index array, private and of two or more elements; None where it stays whole."""
-Rows = tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...] | None, tuple[Looked | None, ...]]
+Arrays = Sequence[IndexArray]
+"""Index arrays, private and of two or more elements, in the order of the dimensions they replace."""
+Rows = tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...] | None, tuple[Looked | None, ...] | None]
 """Lower bounds, upper bounds, labels (None for none), and for each output what is looked up."""
 Layout = tuple[Callable[..., Rows], tuple[int, ...], tuple[int, ...]]
-"""A function of `(los, his, floors, ceilings, labels, arrays, joint)`, written out as those of `image.py`.
+"""A function of `(los, his, floors, ceilings, labels, joint, arrays)`, written out as those of `image.py`.
 
 Then for each dimension, and for none, where it goes, -1 for nowhere; and the same for each output.
 """
+_ALONE = [
+    [[(*ZEROS[i], width, *ZEROS[rank - i - 1]) for i in range(rank)] for rank in range(MAX_RANK + 1)]
+    for width in range(3)
+]
+"""By the axes of an array, the rank and the dimension: the axes of each dimension, of which one has any."""
 
 
 @lru_cache(1024)
@@ -46,9 +51,11 @@ def _layout(axes: tuple[int, ...], joint: int, at: int, dims: tuple[int, ...]) -
     """Return what becomes of dimensions whose arrays have so many axes, 0 where there is none.
 
     `joint` is the number of joint axes, before which come `at` of the dimensions that stay; -1 for none.
-    `dims` are the dimensions that outputs follow.
+    `dims` are the dimensions that outputs follow.  None where there is no array, or too many axes.
     """
     rank = len(axes)
+    if not any(axes):
+        return None
     new: list[tuple[str, str, str]] = []  # bounds and label of each new dimension, or of several
     places, starts = [-1] * rank, [at] * rank
     made = 0
@@ -64,7 +71,7 @@ def _layout(axes: tuple[int, ...], joint: int, at: int, dims: tuple[int, ...]) -
             new.append(("0, " * width, f"x{i}.size" if width == 1 else f"*x{i}.shape", "'', " * width))
             made += width
     if joint > 0:
-        new.insert(at, ("0, " * joint, "*joint", "'', " * joint))
+        new.insert(at, ("0, " * joint, "*joint" if joint > 1 else "joint[0]", "'', " * joint))
         made = len(new) - 1 + joint
     if made > MAX_RANK:
         return None
@@ -79,19 +86,21 @@ def _layout(axes: tuple[int, ...], joint: int, at: int, dims: tuple[int, ...]) -
         array = f"x{i}" if width == made else f"x{i}.reshape(({shape},))"
         held.append(f"({array}, c{i}, d{i})")
     looked = "".join([f"{held[i] if i >= 0 else None}, " for i in dims])
-    given = ["".join([f"{name}{i}, " for i in range(rank)]) for name in "abcdx"]
+    names = ["".join([f"{name}{i}, " for i in range(rank)]) for name in "abcd"]
+    arrays = "".join([f"x{i}, " for i, width in enumerate(axes) if width])
     columns = [", ".join([row[k].rstrip(", ") for row in new]) for k in range(3)]
     scope: dict[str, Any] = {}
     exec(
-        "def laid(los, his, floors, ceilings, labels, arrays, joint):\n"
+        "def laid(los, his, floors, ceilings, labels, joint, arrays):\n"
         + "".join(
-            f"  {row}= {name}\n"
-            for row, name in zip(given, ("los", "his", "floors", "ceilings", "arrays"), strict=True)
+            f"  {row}= {given}\n"
+            for row, given in zip(names, ("los", "his", "floors", "ceilings"), strict=True)
         )
+        + f"  {arrays}= arrays\n"
         + "  if labels is not None:\n"
         + f"    {''.join([f'n{i}, ' for i in range(rank)])}= labels\n"
         + f"    labels = {columns[2]},\n"
-        + f"  return ({columns[0]},), ({columns[1]},), labels, ({looked})",
+        + f"  return ({columns[0]},), ({columns[1]},), labels, {f'({looked})' if 'x' in looked else None}",
         scope,
     )
     outer = (*places, -1)
@@ -104,57 +113,43 @@ def _moved(mask: int, places: tuple[int, ...]) -> int:
     return sum((mask >> i & 1) << place for i, place in enumerate(places) if place >= 0)
 
 
-@lru_cache(1024)
-def _unseen(axes: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the dimensions with arrays that no output follows."""
-    return tuple([i for i, width in enumerate(axes) if width and i not in dims])
-
-
 def looked_up_each(
-    t: IndexTransform, arrays: Arrays, joint: tuple[int, ...] | None, at: int = 0
+    t: IndexTransform, axes: tuple[int, ...], arrays: Arrays, joint: tuple[int, ...] | None, at: int = 0
 ) -> IndexTransform | None:
-    """Return `t` with some dimensions replaced by those of their index arrays, or None.
+    """Return `t` with the dimensions that have `axes` replaced by those of their index arrays, or None.
 
     By joint dimensions of shape `joint`, which come after `at` of those that stay; by its own where that is
     None.
 
-    >>> at = [np.array([2, 0]), None, np.array([1, 1, 3])]
-    >>> t = IndexTransform(input_shape=[3, 9, 4])
-    >>> looked_up_each(t, at, None).domain, looked_up_each(t, [at[0], None, at[0]], (2,), 1).domain
-    ({ [0, 2), [0, 9), [0, 3) }, { [0, 9), [0, 2) })
+    >>> points, t = np.array([2, 0]), IndexTransform(input_shape=[3, 9, 4])
+    >>> looked_up_each(t, (1, 0, 1), [points, np.array([1, 1, 3])], None).domain
+    { [0, 2), [0, 9), [0, 3) }
+    >>> looked_up_each(t, (1, 0, 1), [points, points], (2,), 1).domain
+    { [0, 9), [0, 2) }
     """
-    source, dims = t.domain, t._dims
-    known = t._arrays
-    if not (t._near or is_near(t)) or 0 in source.shape:
+    if not (t._near or is_near(t)):
         return None
+    source, dims, known = t.domain, t._dims, t._arrays
     los, his, labels = source.inclusive_min, source.exclusive_max, source.labels
     lowers, uppers, rank = source.lower_mask, source.upper_mask, len(los)
-    axes = tuple([0 if array is None else array.ndim for array in arrays])
     seen = dims if known is None else COUNT[rank]
     layout = _layout(axes, -1, 0, seen) if joint is None else _layout(axes, len(joint), at, seen)
     if layout is None:
         return None
     laid, places, new_dims = layout
     named = None if labels is NO_LABELS[rank] else labels
-    floors: Any = los
-    ceilings: Any = his
-    if lowers:
-        floors = [-INF if lowers >> i & 1 else lo for i, lo in enumerate(los)]
-        lowers = _moved(lowers, places)
-    if uppers:
-        ceilings = [END if uppers >> i & 1 else hi for i, hi in enumerate(his)]
-        uppers = _moved(uppers, places)
-    new_los, new_his, named, along = laid(los, his, floors, ceilings, named, arrays, joint)
+    if lowers or uppers:
+        floors: Any = [-INF if lowers >> i & 1 else lo for i, lo in enumerate(los)]
+        ceilings: Any = [END if uppers >> i & 1 else hi for i, hi in enumerate(his)]
+        lowers, uppers = _moved(lowers, places), _moved(uppers, places)
+        new_los, new_his, named, along = laid(los, his, floors, ceilings, named, joint, arrays)
+    else:
+        new_los, new_his, named, along = laid(los, his, los, his, named, joint, arrays)
     space = domain(new_los, new_his, named, lowers, uppers)
     if known is None:
-        if dims is not COUNT[rank] and _unseen(axes, dims):
-            return None  # no map looks at it: it must be checked at once
         return columns(space, new_dims, t._offsets, t._strides, along, t._near)
-    for i in _unseen(axes, dims):
-        if not depends(known, i):
-            return None
     held = [places[i] for i in dims]
-    column = [along[i] if i >= 0 else None for i in dims]
+    column = [along[i] if i >= 0 else None for i in dims]  # type: ignore[index]
     offsets, strides = list(t._offsets), list(t._strides)
     inner = (places, ZEROS[rank], ONES[rank])
     if not still_looked_up(t, space, inner, along, column, held, offsets, strides):
@@ -163,13 +158,30 @@ def looked_up_each(
     return columns(space, tuple(held), tuple(offsets), tuple(strides), looked, t._near)
 
 
+def looked_up(t: IndexTransform, i: int, array: IndexArray, at: int) -> IndexTransform | None:
+    """Return `t` with dimension `i` replaced by the axes of an index array of two or more elements; or None.
+
+    They come after `at` of the dimensions that stay.
+
+    >>> looked_up(IndexTransform(input_shape=[3, 4]), 1, np.array([2, 0]), 1).domain
+    { [0, 3), [0, 2) }
+    """
+    rank, shape = t.domain.rank, array.shape
+    width = len(shape)
+    if i >= rank:
+        return None
+    axes = _ALONE[width][rank][i] if width < 3 else (*ZEROS[i], width, *ZEROS[rank - i - 1])
+    return looked_up_each(t, axes, (array,), shape, at)
+
+
 def common_shape(arrays: Arrays) -> tuple[int, ...] | None:
     """Return the shape to which index arrays broadcast, None where they do not."""
     joint: tuple[int, ...] = ()
     for array in arrays:
-        if array is not None and array.shape != joint:
+        shape = array.shape
+        if shape != joint:
             try:
-                joint = joint_shape(joint, array.shape)
+                joint = joint_shape(joint, shape)
             except IndexingError:
                 return None
     return joint
@@ -182,11 +194,10 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
     { [0, 1), [0, 2), [0, 9) }
     """
     rank = t.domain.rank
-    arrays: Arrays = []
-    first, last, apart = -1, -1, mode == "vindex"
+    axes: list[int] = []
+    arrays: list[IndexArray] = []
+    at, last, apart = 0, -1, mode == "vindex"
     free = rank + 1 - len(terms)
-    if free < 0:
-        return None
     for term in terms:
         kind = type(term)
         if kind is _ARRAY or kind is list:
@@ -196,27 +207,31 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
                 array = several(term)
                 if array is None:
                     return None
-            if last >= 0 and last != len(arrays) - 1:
+            k = len(axes)
+            if not arrays:
+                at = k
+            elif k != last:
                 apart = True
-            last = len(arrays)
-            if first < 0:
-                first = last
+            last = k + 1
             arrays.append(array)
+            axes.append(array.ndim)
         elif kind is slice:
             if term.start is not None or term.stop is not None or term.step is not None:
                 return None
-            arrays.append(None)
+            axes.append(0)
         elif term is ...:
-            if free < 0 or (not free and last >= 0):
+            if free < 0 or (not free and arrays):
                 return None
-            arrays += [None] * free
+            axes += ZEROS[free]
             free = -1
         else:
             return None
-    arrays += [None] * (rank - len(arrays))
-    if first < 0 or len(arrays) > rank:
+    left = rank - len(axes)
+    if left < 0 or not arrays:
         return None
+    if left:
+        axes += ZEROS[left]
     if mode == "oindex":
-        return looked_up_each(t, arrays, None)
+        return looked_up_each(t, tuple(axes), arrays, None)
     joint = common_shape(arrays)
-    return None if joint is None else looked_up_each(t, arrays, joint, 0 if apart else first)
+    return None if joint is None else looked_up_each(t, tuple(axes), arrays, joint, 0 if apart else at)

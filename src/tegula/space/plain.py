@@ -10,6 +10,7 @@ Law: where a function here answers, the answer is `compose(t, Expression(terms).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -17,13 +18,13 @@ import numpy as np
 
 from tegula.errors import IndexingError
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
-from tegula.space.direct import ALONG, directly, lone, plainer, private
+from tegula.space.direct import ALONG, directly, plainer, private, several
 from tegula.space.domain import NO_LABELS, domain
 from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
-from tegula.space.lookups import arrays_alone
+from tegula.space.lookups import arrays_alone, looked_up
 from tegula.space.maps import IndexArray
-from tegula.space.regather import depends, still_looked_up
+from tegula.space.regather import still_looked_up
 from tegula.space.transform import IndexTransform, columns, is_near
 
 _WHOLE = slice(None)
@@ -33,7 +34,6 @@ _NUMBER = np.int64
 _ARRAY = np.ndarray
 _INT64 = np.dtype(np.int64)
 _MAY_BE_WHOLE = {slice, type(Ellipsis)}
-_NOTHING = tuple((None,) * rank for rank in range(MAX_RANK + 1))
 
 
 @lru_cache(MAX_RANK * MAX_RANK)
@@ -112,35 +112,6 @@ def cut(t: IndexTransform, i: int, term: slice) -> IndexTransform | None:
         return None
     space = domain(los, his, source.labels, lowers, uppers)
     return columns(space, t._dims, t._offsets, t._strides, None, t._near)
-
-
-def looked_up(t: IndexTransform, i: int, array: IndexArray) -> IndexTransform | None:
-    """Return the view with dimension `i` replaced by the places that an index array, nobody else's, names.
-
-    >>> looked_up(IndexTransform(input_shape=[3, 4]), 1, np.array([2, 0])).domain
-    { [0, 3), [0, 2) }
-    """
-    source, dims = t.domain, t._dims
-    los, his = source.inclusive_min, source.exclusive_max
-    rank, after = len(los), i + 1
-    # one over a dimension that no map looks at must be checked at once
-    if dims.count(i) != 1 or t._arrays is not None or not (t._near or is_near(t)) or 0 in source.shape:
-        return None
-    labels, lo, hi = source.labels, los[i], his[i]
-    lowers, uppers = source.lower_mask, source.upper_mask
-    if lowers or uppers:
-        lo = -INF if lowers >> i & 1 else lo
-        hi = END if uppers >> i & 1 else hi
-        lowers &= ~(1 << i)
-        uppers &= ~(1 << i)
-    if labels is not NO_LABELS[rank]:
-        labels = (*labels[:i], "", *labels[after:])
-    space = domain((*los[:i], 0, *los[after:]), (*his[:i], array.size, *his[after:]), labels, lowers, uppers)
-    if rank > 1:
-        array = array.reshape(ALONG[rank][i])
-    k, count = dims.index(i), len(dims)
-    looked = (*_NOTHING[k], (array, lo, hi), *_NOTHING[count - k - 1])
-    return columns(space, (*dims[:k], -1, *dims[k + 1 :]), t._offsets, t._strides, looked, t._near)
 
 
 def placed(
@@ -362,15 +333,12 @@ def placed(
     space = domain(tuple(new_los), tuple(new_his), named, new_lowers, new_uppers)
     dims, offsets, strides = t._dims, t._offsets, t._strides
     count = len(dims)
+    near = False if hollow else t._near
     along: list[Looked | None] | None = None
-    if (found or known is not None) and 0 in source.shape:
-        return None
     if arrays:
         along = [None] * (rank + 1)  # the last for outputs that follow no dimension
         shapes = ALONG[made]
         for i, array, k, wide in arrays:
-            if i not in dims and not depends(known, i):
-                return None  # no map looks at it: it must be checked at once
             lo, hi = los[i], his[i]
             if lowers and lowers >> i & 1:
                 lo = -INF
@@ -383,17 +351,17 @@ def placed(
             along[i] = (array, lo, hi)
     same = count == rank and dims is COUNT[rank]
     if not shifted:
-        looked = None if along is None else tuple(along[:rank] if same else map(along.__getitem__, dims))
+        looked = None if along is None else _any_of(along[:rank] if same else map(along.__getitem__, dims))
         places.append(-1)  # for outputs that follow no dimension
         seen = tuple(places[:rank] if same else map(places.__getitem__, dims))
-        return columns(space, seen, offsets, strides, looked, t._near)
+        return columns(space, seen, offsets, strides, looked, near)
     if same and strides is ONES[rank] and offsets is ZEROS[rank]:
         looked = None if along is None else tuple(along[:rank])
         dims = tuple(places)
         if made == rank and dims == COUNT[rank]:
             dims = COUNT[rank]
-        return columns(space, dims, tuple(moves), tuple(steps), looked, t._near)
-    looked = None if along is None else tuple(map(along.__getitem__, dims))
+        return columns(space, dims, tuple(moves), tuple(steps), looked, near)
+    looked = None if along is None else _any_of(map(along.__getitem__, dims))
     places.append(-1)
     new_dims: list[int] = []
     new_offsets: list[int] = []
@@ -405,7 +373,7 @@ def placed(
             stride *= steps[i]
         new_offsets.append(offset)
         new_strides.append(stride)
-    near = None if strided else t._near
+    near = None if strided and near else near
     if hollow and known is not None:
         for j, held in enumerate(known):
             if held is not None:
@@ -415,8 +383,14 @@ def placed(
         inner = (places, moves, steps)
         if not still_looked_up(t, space, inner, along, column, new_dims, new_offsets, new_strides):
             return None
-        looked = tuple(column) if any(column) else None
+        looked = _any_of(column)
     return columns(space, tuple(new_dims), tuple(new_offsets), tuple(new_strides), looked, near)
+
+
+def _any_of(looked: Iterable[Looked | None]) -> tuple[Looked | None, ...] | None:
+    """Return a column of index arrays, None where it holds none."""
+    column = tuple(looked)
+    return column if any(column) else None
 
 
 def _is_flag(term: Any) -> bool:
@@ -436,14 +410,15 @@ def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransfor
         kind = type(term)
     else:
         terms, i, term, first = (key,), 0, key, kind
-    seen = None
-    if i >= 0 and t._arrays is None and (kind is not _ARRAY or term.ndim < 2):  # type: ignore[union-attr]
+    if i >= 0:
         seen = on_dimension(t, i, term, mode)
-    if seen is None:
-        if first is _ARRAY or kind is _ARRAY or kind is list or (i < 0 and _with_arrays(terms)):
-            seen = arrays_alone(t, terms, mode)
-        if seen is None:
-            seen = placed(t, terms, mode)
+        if seen is not None:
+            return seen
+    elif first is _ARRAY or _with_arrays(terms):
+        seen = arrays_alone(t, terms, mode)
+        if seen is not None:
+            return seen
+    seen = placed(t, terms, mode)
     return directly(t, terms, mode) if seen is None else seen
 
 
@@ -477,11 +452,9 @@ def on_dimension(
         return picked(t, i, term)
     if kind is slice:
         return cut(t, i, term)
-    if kind is _NUMBER:
-        return picked(t, i, int(term))
     if kind is _ARRAY or kind is list:
-        if i and mode == "vindex":
+        array = term if private else several(term)
+        if array is None or array.size < 2 or array.dtype is not _INT64:
             return None
-        array = term if private and term.dtype is _INT64 and term.ndim == 1 and term.size > 1 else lone(term)
-        return None if array is None else looked_up(t, i, array)
-    return None
+        return looked_up(t, i, array, 0 if mode == "vindex" else i)
+    return picked(t, i, int(term)) if kind is _NUMBER else None

@@ -30,14 +30,6 @@ Inner = tuple[Sequence[int], Sequence[int], Sequence[int]]
 """`(places, moves, steps)`: dimension `i` is `moves[i] + steps[i] * new[places[i]]`, -1 for none."""
 
 
-def depends(arrays: tuple[Looked | None, ...] | None, i: int) -> bool:
-    """Tell whether any index array changes along dimension `i`."""
-    for looked in arrays or ():  # noqa: SIM110 - a generator takes three times as long
-        if looked is not None and looked[0].shape[i] != 1:
-            return True
-    return False
-
-
 def still_looked_up(
     t: IndexTransform,
     new: IndexDomain,

@@ -21,6 +21,7 @@ Laws: `compose(f, g)(x) == f(g(x))`, `IndexTransform(json=t.to_json()) == t`, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import lt
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tegula.binding import ABSENT
@@ -558,15 +559,15 @@ def is_small(t: IndexTransform) -> bool:
 
 
 def is_near(t: IndexTransform) -> bool:
-    """Tell whether `is_small`, constants aside, and the bounds are finite and below `SMALL`.
+    """Tell whether `is_small`, constants aside, the bounds are finite and below `SMALL`, and none is empty.
 
     False may also mean: not known.  `t` remembers the answer.
     """
     near = t._near
     if near is None:
         source = t.domain
-        los = source.inclusive_min
-        near = not los or (min(los) > -SMALL and max(source.exclusive_max) < SMALL)
+        los, his = source.inclusive_min, source.exclusive_max
+        near = not los or (min(los) > -SMALL and max(his) < SMALL and all(map(lt, los, his)))
         near = near and is_small(t)
         _put_near(t, near)
     return near

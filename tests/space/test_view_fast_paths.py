@@ -16,7 +16,7 @@ import pytest
 
 from tegula import Dim, IndexDomain, IndexTransform, OutputIndexMap, d
 from tegula.errors import TegulaError
-from tegula.space import dimterms, plain
+from tegula.space import dimops, dimterms, plain
 from tegula.space.compose import _composed_within, compose, composed_now
 from tegula.space.dimops import _moved_all, _permuted, permuted, translated_whole
 from tegula.space.dims import _OPERATIONS, _READ, _vector
@@ -92,6 +92,23 @@ def test_a_translation_of_the_whole_is_that_of_each_dimension(seed, name):
     assert found is not None
     expected = _OPERATIONS[name](t, list(range(rank)), _vector(given, name))[0]
     assert found == expected == _moved_all(t, name, given)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_translation_of_one_dimension_is_that_of_any_number_of_them(seed):
+    chance = random.Random(seed)
+    t = _source(chance, chance.randrange(1, 5))
+    if chance.random() < 0.3:
+        t = t[..., [1, 2]] if t.shape[-1] > 2 else t
+    if chance.random() < 0.2:
+        t = t[d[:].diagonal]
+    i, move = chance.randrange(t.rank), chance.choice([-3, 7, 2**40 - 3, 3 - 2**40])
+    if is_near(t):
+        found = dimops._moved_one(t, i, move)
+        moves = [move if k == i else 0 for k in range(t.rank)]
+        expected = dimops._moved(t, moves, dimops._checked_bounds(t.domain, [i], [move], "by"))
+        assert (found, str(found)) == (expected, str(expected))
+        assert found._near is None or found._near == is_near(IndexTransform(found.domain, found.maps))
 
 
 @pytest.mark.parametrize("given", [2**41, (1, None), (1,), (1, 2.5), "ab", (True, 1)])
@@ -346,7 +363,7 @@ def test_index_arrays_of_any_shape_on_chosen_dimensions_are_what_composition_mak
             return type(error), str(error)
 
     fast = seen()
-    for name in ("plainly", "_on_one", "_on_each"):
+    for name in ("plainly", "_on_one", "_on_each", "_new_one"):
         monkeypatch.setattr(dimterms, name, lambda *_: None)
     assert fast == seen()
 

@@ -74,7 +74,11 @@ def _translated(t: IndexTransform, dims: Sequence[int], argument: Vector, kind: 
     """Return the translation, which waits until somebody looks where it can, unless `late` is False."""
     source = t.domain
     rank, los = source.rank, source.inclusive_min
-    near = is_near(t)
+    near = t._near or is_near(t)
+    if near and type(argument) is int and len(dims) == 1 and -SMALL < argument < SMALL:
+        i = dims[0]
+        move = argument - los[i] if kind == "to" else argument if kind == "by" else -argument
+        return (deferred(_moved_one, (t, i, move)) if late and t._dims else _moved_one(t, i, move)), dims
     entries = _entries(argument, len(dims))
     moves = [0] * rank
     for k, entry in enumerate(entries):
@@ -221,6 +225,30 @@ def _moved(
         made.append(offset)
     space = domain(los, his, source.labels, source.lower_mask, source.upper_mask)
     return columns(space, dims, tuple(made), strides, t._arrays)
+
+
+def _moved_one(t: IndexTransform, i: int, move: int) -> IndexTransform:
+    """Return `t`, which is near, with dimension `i` moved forward by a small number."""
+    source, dims, offsets, after = t.domain, t._dims, t._offsets, i + 1
+    los, his = source.inclusive_min, source.exclusive_max
+    lo, hi = los[i] + move, his[i] + move
+    near = t._near if lo > -SMALL and hi < SMALL else None
+    space = domain(
+        (*los[:i], lo, *los[after:]),
+        (*his[:i], hi, *his[after:]),
+        source.labels,
+        source.lower_mask,
+        source.upper_mask,
+    )
+    k = dims.index(i) if dims.count(i) == 1 else -1
+    if k >= 0:
+        moved = offsets[k] - move * t._strides[k]
+        if not -SMALL < moved < SMALL:
+            near = None
+        return columns(space, dims, (*offsets[:k], moved, *offsets[k + 1 :]), t._strides, t._arrays, near)
+    rows = zip(dims, offsets, t._strides, strict=True)
+    back = tuple([offset - move * stride if j == i else offset for j, offset, stride in rows])
+    return columns(space, dims, back, t._strides, t._arrays)
 
 
 def _checked_bounds(

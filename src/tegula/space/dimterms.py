@@ -21,7 +21,7 @@ from tegula.space.direct import true_positions
 from tegula.space.domain import check_rank
 from tegula.space.labels import dimension_of_label
 from tegula.space.lookups import looked_up_each
-from tegula.space.plain import indexed, on_dimension, placed
+from tegula.space.plain import indexed, on_dimension, placed, widened
 from tegula.space.selection import Spec, in_range, new_dims, numbered
 from tegula.space.slicing import Expression
 from tegula.space.transform import IndexTransform
@@ -87,7 +87,6 @@ def _layout(
 
 _WHOLE = slice(None)
 _ARRAY = np.ndarray
-_INT64 = np.dtype(np.int64)
 
 
 def plainly(
@@ -133,23 +132,8 @@ def _arrayed(
     if expression.new_dims or expression.has_ellipsis or expression.taken != len(given):
         return None
     rank = t.domain.rank
-    axes = [0] * rank
-    arrays: dict[int, Any] = {}
-    for i, term in zip(dims, given, strict=True):
-        if type(term) is _ARRAY:
-            if term.size < 2 or term.dtype is not _INT64:
-                break
-            arrays[i] = term  # nobody else's
-            axes[i] = term.ndim
-        elif type(term) is not slice or not (term.start is term.stop is term.step is None):
-            break
-    else:
-        held = [arrays[i] for i in sorted(arrays)]
-        if mode == "oindex":
-            view = looked_up_each(t, tuple(axes), held, None)
-        else:
-            at = axes[: next(iter(arrays), 0)].count(0) if expression.consecutive else 0
-            view = looked_up_each(t, tuple(axes), held, expression.joint, at)
+    if expression.axes is not None:
+        view = _looked_up(t, dims, expression)
         if view is not None:
             return view, () if last else _layout(expression, rank, dims, 0)[0]
     terms: list[Any] = [_WHOLE] * rank
@@ -167,6 +151,30 @@ def _arrayed(
     if view is None:
         return None
     return view, () if last else _layout(expression, rank, dims, 0)[0]
+
+
+def _looked_up(t: IndexTransform, dims: Sequence[int], expression: Expression) -> IndexTransform | None:
+    """Return `t` with index arrays alone on `dims`, or None."""
+    axes = [0] * t.domain.rank
+    arrays: list[Any] = []
+    at = last = -1
+    straight = True
+    for i, width, term in zip(dims, expression.axes, expression.terms):  # type: ignore[arg-type]  # noqa: B905
+        if width:
+            axes[i] = width
+            arrays.append(term)  # nobody else's
+            if at < 0:
+                at = i
+            if i < last:
+                straight = False
+            last = i
+    if not straight:
+        places = [i for i, width in zip(dims, expression.axes, strict=True) if width]  # type: ignore[arg-type]
+        arrays = [arrays[places.index(i)] for i in sorted(places)]
+    if expression.mode == "oindex":
+        return looked_up_each(t, tuple(axes), arrays, None)
+    at = axes[:at].count(0) if at and expression.consecutive else 0
+    return looked_up_each(t, tuple(axes), arrays, expression.joint, at)
 
 
 def _masked(t: IndexTransform, dims: Sequence[int], mask: Any, mode: str) -> dimops.Result | None:
@@ -203,12 +211,29 @@ def _at_dimension(t: IndexTransform, i: int, term: Any, mode: str) -> IndexTrans
     return placed(t, (*(_WHOLE,) * i, term), mode) if view is None else view
 
 
+def _new_one(t: IndexTransform, specs: tuple[Spec, ...]) -> dimops.Result | None:
+    """Return the result of one new dimension at a numbered place, None where the longer way must decide."""
+    i = specs[0] if len(specs) == 1 else None
+    if type(i) is not int:
+        return None
+    rank = t.domain.rank
+    if i < 0:
+        i += rank + 1
+    view = widened(t, i) if 0 <= i <= rank else None
+    return None if view is None else (view, (i,))
+
+
 def _place(spec: Spec, labels: tuple[str, ...]) -> int:
     """Return the dimension of a number or label, -1 where the longer way must decide."""
     if type(spec) is int:
         rank = len(labels)
         return spec if 0 <= spec < rank else spec + rank if -rank <= spec < 0 else -1
-    return labels.index(spec) if type(spec) is str and spec and spec in labels else -1
+    if type(spec) is not str or not spec:
+        return -1
+    try:
+        return labels.index(spec)
+    except ValueError:
+        return -1
 
 
 def _on_each(
@@ -223,7 +248,11 @@ def _on_each(
             return None
         order.append(i)
     given = expression.terms
-    if expression.arrays > 1 or (expression.arrays and (not expression.plain or any(map(_is_wide, given)))):
+    if (
+        expression.axes is not None
+        or expression.arrays > 1
+        or (expression.arrays and (not expression.plain or any(map(_is_wide, given))))
+    ):
         return _arrayed(t, order, expression, last)
     terms: list[Any] = [_WHOLE] * len(labels)
     gone: list[int] = []
@@ -251,6 +280,9 @@ def index_first(
         if direct is not None:
             return direct
     if expression.scalar and expression.new_dims == 1:
+        direct = _new_one(t, specs)
+        if direct is not None:
+            return direct
         dims = new_dims(specs, source.rank)
         rank = source.rank + len(dims)
         check_rank(rank)

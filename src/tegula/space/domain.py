@@ -12,7 +12,6 @@ Python integers, implicit flags are bit masks.  Law: `IndexDomain(list(domain)) 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from math import prod
 from operator import attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
@@ -26,6 +25,7 @@ from tegula.space.indexable import Movable, Operations
 from tegula.space.interval import END, INF, MAX_RANK, MAX_SIZE, quoted
 from tegula.space.labels import check_labels, dimension_of_label
 from tegula.space.parts import plain_parts
+from tegula.space.unrolled import common, hulls, shown
 
 if TYPE_CHECKING:
     from tegula.space.keys import DimSelectionLike, IndexKey
@@ -121,11 +121,6 @@ def unbounded(rank: int) -> IndexDomain:
         every = (1 << rank) - 1
         known = _unbounded[rank] = domain((-INF,) * rank, (END,) * rank, None, every, every)
     return known
-
-
-@lru_cache(MAX_RANK + 1)
-def _template(rank: int) -> str:
-    return "{ " + ", ".join(["[%d, %d)"] * rank) + " }"
 
 
 @public("IndexDomain")
@@ -351,14 +346,12 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         """
         if not self._plainly_alike(other):
             return self._combined(other, Dim.hull, "hull")
-        los, his = [], []
-        rows = zip(self.inclusive_min, other.inclusive_min, self.exclusive_max, other.exclusive_max)  # noqa: B905
-        for a, b, c, d in rows:
-            if a >= c or b >= d:  # an empty one counts for nothing
-                return self._combined(other, Dim.hull, "hull")
-            los.append(a if a < b else b)
-            his.append(c if c > d else d)
-        return domain(tuple(los), tuple(his), self.labels)
+        bounds = hulls(self.rank)(
+            self.inclusive_min, self.exclusive_max, other.inclusive_min, other.exclusive_max
+        )
+        if bounds is None:  # an empty one counts for nothing
+            return self._combined(other, Dim.hull, "hull")
+        return domain(*bounds, self.labels)
 
     def intersect(self, other: IndexDomain) -> IndexDomain:
         """Return the common part; ranks must agree, labels agree or be empty.
@@ -368,21 +361,17 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         """
         if not self._plainly_alike(other):
             return self._combined(other, Dim.intersect, "intersect")
-        los, his = [], []
-        rows = zip(self.inclusive_min, other.inclusive_min, self.exclusive_max, other.exclusive_max)  # noqa: B905
-        for a, b, c, d in rows:
-            lo = a if a > b else b
-            hi = c if c < d else d
-            los.append(lo)
-            his.append(hi if hi > lo else lo)
-        return domain(tuple(los), tuple(his), self.labels)
+        bounds = common(self.rank)(
+            self.inclusive_min, self.exclusive_max, other.inclusive_min, other.exclusive_max
+        )
+        return domain(*bounds, self.labels)
 
     def _plainly_alike(self, other: object) -> bool:
-        """Tell whether `other` is a domain with the same labels, and neither has an implicit bound."""
+        """Tell whether `other` is a domain with the same labels, not of rank 0, and no bound is implicit."""
         return (
             other.__class__ is IndexDomain
             and not (self.lower_mask or self.upper_mask or other.lower_mask or other.upper_mask)
-            and self.labels == other.labels
+            and self.labels == other.labels != ()
         )
 
     def _combined(self, other: IndexDomain, combine: Any, verb: str) -> IndexDomain:
@@ -499,14 +488,11 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         if self.lower_mask or self.upper_mask or not los or -INF in los or END in his:
             return f"{{ {', '.join(map(str, self))} }}"
         if self.labels is NO_LABELS[self.rank]:
-            row: list[int] = [0] * (2 * len(los))
-            row[::2] = los
-            row[1::2] = his
-            return _template(len(los)) % tuple(row)
-        shown = "{"
+            return shown(self.rank)(los, his)
+        text = "{"
         for lo, hi, name in zip(los, his, self.labels):  # noqa: B905 - of one length
-            shown += f" {quoted(name)}: [{lo}, {hi})," if name else f" [{lo}, {hi}),"
-        return shown[:-1] + " }"
+            text += f" {quoted(name)}: [{lo}, {hi})," if name else f" [{lo}, {hi}),"
+        return text[:-1] + " }"
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.inclusive_min, self.exclusive_max, self.labels, self.lower_mask, self.upper_mask)

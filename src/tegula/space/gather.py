@@ -104,8 +104,9 @@ def joint_shape(shape: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...
 
 
 def spread(array: IndexArray, dims: list[int], rank: int) -> IndexArray:
-    """Return the index array over `rank` dimensions whose axis `k` lies along `dims[k]`."""
+    """Return the private index array over `rank` dimensions whose axis `k` lies along `dims[k]`, frozen."""
     if array.ndim == rank and dims == list(range(rank)):
+        array.flags.writeable = False
         return array
     order = sorted(range(array.ndim), key=dims.__getitem__)
     shape = [1] * rank

@@ -34,10 +34,11 @@ Arrays = Sequence[IndexArray]
 """Index arrays, private and of two or more elements, in the order of the dimensions they replace."""
 Rows = tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...] | None, tuple[Looked | None, ...] | None]
 """Lower bounds, upper bounds, labels (None for none), and for each output what is looked up."""
-Layout = tuple[Callable[..., Rows], tuple[int, ...], tuple[int, ...]]
-"""A function of `(los, his, floors, ceilings, labels, joint, arrays)`, written out as those of `image.py`.
+Layout = tuple[Callable[..., Rows], tuple[int, ...], tuple[int, ...], int, int]
+"""A function of `(los, his, labels, joint, arrays)`, written out as those of `image.py`.
 
-Then for each dimension, and for none, where it goes, -1 for nowhere; and the same for each output.
+Then for each dimension, and for none, where it goes, -1 for nowhere; the same for each output; and the
+implicit bounds of the result.
 """
 _ALONE = [
     [[(*ZEROS[i], width, *ZEROS[rank - i - 1]) for i in range(rank)] for rank in range(MAX_RANK + 1)]
@@ -47,11 +48,14 @@ _ALONE = [
 
 
 @lru_cache(1024)
-def _layout(axes: tuple[int, ...], joint: int, at: int, dims: tuple[int, ...]) -> Layout | None:
+def _layout(
+    axes: tuple[int, ...], joint: int, at: int, dims: tuple[int, ...], lowers: int, uppers: int
+) -> Layout | None:
     """Return what becomes of dimensions whose arrays have so many axes, 0 where there is none.
 
     `joint` is the number of joint axes, before which come `at` of the dimensions that stay; -1 for none.
-    `dims` are the dimensions that outputs follow.  None where there is no array, or too many axes.
+    `dims` are the dimensions that outputs follow, `lowers` and `uppers` the implicit bounds.  None where
+    there is no array, or too many axes.
     """
     rank = len(axes)
     if not any(axes):
@@ -84,31 +88,35 @@ def _layout(axes: tuple[int, ...], joint: int, at: int, dims: tuple[int, ...]) -
         after = ONES[made - first - width]
         shape = ", ".join(map(str, (*ONES[first], -1 if width == 1 else f"*x{i}.shape", *after)))
         array = f"x{i}" if width == made else f"x{i}.reshape(({shape},))"
-        held.append(f"({array}, c{i}, d{i})")
+        lo, hi = -INF if lowers >> i & 1 else f"a{i}", END if uppers >> i & 1 else f"b{i}"
+        held.append(f"({array}, {lo}, {hi})")
     looked = "".join([f"{held[i] if i >= 0 else None}, " for i in dims])
-    names = ["".join([f"{name}{i}, " for i in range(rank)]) for name in "abcd"]
+    names = ["".join([f"{name}{i}, " for i in range(rank)]) for name in "abn"]
     arrays = "".join([f"x{i}, " for i, width in enumerate(axes) if width])
     columns = [", ".join([row[k].rstrip(", ") for row in new]) for k in range(3)]
     scope: dict[str, Any] = {}
     exec(
-        "def laid(los, his, floors, ceilings, labels, joint, arrays):\n"
-        + "".join(
-            f"  {row}= {given}\n"
-            for row, given in zip(names, ("los", "his", "floors", "ceilings"), strict=True)
-        )
-        + f"  {arrays}= arrays\n"
-        + "  if labels is not None:\n"
-        + f"    {''.join([f'n{i}, ' for i in range(rank)])}= labels\n"
-        + f"    labels = {columns[2]},\n"
-        + f"  return ({columns[0]},), ({columns[1]},), labels, {f'({looked})' if 'x' in looked else None}",
+        "def laid(los, his, labels, joint, arrays):\n"
+        f"  {names[0]}= los\n"
+        f"  {names[1]}= his\n"
+        f"  {arrays}= arrays\n"
+        "  if labels is not None:\n"
+        f"    {names[2]}= labels\n"
+        f"    labels = {columns[2]},\n"
+        f"  return ({columns[0]},), ({columns[1]},), labels, {f'({looked})' if 'x' in looked else None}",
         scope,
     )
     outer = (*places, -1)
-    return scope["laid"], outer, tuple([outer[i] for i in dims])
+    return (
+        scope["laid"],
+        outer,
+        tuple([outer[i] for i in dims]),
+        _moved(lowers, places),
+        _moved(uppers, places),
+    )
 
 
-@lru_cache(1024)
-def _moved(mask: int, places: tuple[int, ...]) -> int:
+def _moved(mask: int, places: list[int]) -> int:
     """Return the bits of a mask where the dimensions that stay are afterwards."""
     return sum((mask >> i & 1) << place for i, place in enumerate(places) if place >= 0)
 
@@ -131,20 +139,20 @@ def looked_up_each(
         return None
     source, dims, known = t.domain, t._dims, t._arrays
     los, his, labels = source.inclusive_min, source.exclusive_max, source.labels
-    lowers, uppers, rank = source.lower_mask, source.upper_mask, len(los)
-    seen = dims if known is None else COUNT[rank]
-    layout = _layout(axes, -1, 0, seen) if joint is None else _layout(axes, len(joint), at, seen)
+    rank = len(los)
+    layout = _layout(
+        axes,
+        -1 if joint is None else len(joint),
+        at,
+        dims if known is None else COUNT[rank],
+        source.lower_mask,
+        source.upper_mask,
+    )
     if layout is None:
         return None
-    laid, places, new_dims = layout
+    laid, places, new_dims, lowers, uppers = layout
     named = None if labels is NO_LABELS[rank] else labels
-    if lowers or uppers:
-        floors: Any = [-INF if lowers >> i & 1 else lo for i, lo in enumerate(los)]
-        ceilings: Any = [END if uppers >> i & 1 else hi for i, hi in enumerate(his)]
-        lowers, uppers = _moved(lowers, places), _moved(uppers, places)
-        new_los, new_his, named, along = laid(los, his, floors, ceilings, named, joint, arrays)
-    else:
-        new_los, new_his, named, along = laid(los, his, los, his, named, joint, arrays)
+    new_los, new_his, named, along = laid(los, his, named, joint, arrays)
     space = domain(new_los, new_his, named, lowers, uppers)
     if known is None:
         return columns(space, new_dims, t._offsets, t._strides, along, t._near)
@@ -174,19 +182,6 @@ def looked_up(t: IndexTransform, i: int, array: IndexArray, at: int) -> IndexTra
     return looked_up_each(t, axes, (array,), shape, at)
 
 
-def common_shape(arrays: Arrays) -> tuple[int, ...] | None:
-    """Return the shape to which index arrays broadcast, None where they do not."""
-    joint: tuple[int, ...] = ()
-    for array in arrays:
-        shape = array.shape
-        if shape != joint:
-            try:
-                joint = joint_shape(joint, shape)
-            except IndexingError:
-                return None
-    return joint
-
-
 def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTransform | None:
     """Return `t[terms]` for index arrays of two or more elements, whole slices and an ellipsis; else None.
 
@@ -197,6 +192,7 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
     axes: list[int] = []
     arrays: list[IndexArray] = []
     at, last, apart = 0, -1, mode == "vindex"
+    joint: tuple[int, ...] | None = () if mode != "oindex" else None
     free = rank + 1 - len(terms)
     for term in terms:
         kind = type(term)
@@ -207,14 +203,19 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
                 array = several(term)
                 if array is None:
                     return None
-            k = len(axes)
-            if not arrays:
+            k, shape = len(axes), array.shape
+            if last < 0:
                 at = k
             elif k != last:
                 apart = True
             last = k + 1
             arrays.append(array)
-            axes.append(array.ndim)
+            axes.append(len(shape))
+            if shape != joint and joint is not None:
+                try:
+                    joint = joint_shape(joint, shape)
+                except IndexingError:
+                    return None
         elif kind is slice:
             if term.start is not None or term.stop is not None or term.step is not None:
                 return None
@@ -227,11 +228,7 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
         else:
             return None
     left = rank - len(axes)
-    if left < 0 or not arrays:
+    if left < 0 or last < 0:
         return None
-    if left:
-        axes += ZEROS[left]
-    if mode == "oindex":
-        return looked_up_each(t, tuple(axes), arrays, None)
-    joint = common_shape(arrays)
-    return None if joint is None else looked_up_each(t, tuple(axes), arrays, joint, 0 if apart else at)
+    widths = (*axes, *ZEROS[left]) if left else tuple(axes)
+    return looked_up_each(t, widths, arrays, joint, 0 if apart else at)

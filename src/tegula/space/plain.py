@@ -114,6 +114,30 @@ def cut(t: IndexTransform, i: int, term: slice) -> IndexTransform | None:
     return columns(space, t._dims, t._offsets, t._strides, None, t._near)
 
 
+def widened(t: IndexTransform, i: int) -> IndexTransform | None:
+    """Return the view with a new dimension of one index, with implicit bounds, before dimension `i`.
+
+    >>> widened(IndexTransform(input_shape=[3, 4]), 1).domain
+    { [0, 3), [0*, 1*), [0, 4) }
+    """
+    source = t.domain
+    los, his, labels = source.inclusive_min, source.exclusive_max, source.labels
+    rank = len(los)
+    if t._arrays is not None or i > rank or rank == MAX_RANK:
+        return None
+    one = 1 << i
+    lowers = uppers = one
+    if source.lower_mask or source.upper_mask:
+        lowers |= source.lower_mask & one - 1 | source.lower_mask >> i << i + 1
+        uppers |= source.upper_mask & one - 1 | source.upper_mask >> i << i + 1
+    labels = NO_LABELS[rank + 1] if labels is NO_LABELS[rank] else (*labels[:i], "", *labels[i:])
+    space = domain((*los[:i], 0, *los[i:]), (*his[:i], 1, *his[i:]), labels, lowers, uppers)
+    dims = t._dims
+    if i < rank:
+        dims = tuple([j if j < i else j + 1 for j in dims])
+    return columns(space, dims, t._offsets, t._strides, None, t._near)
+
+
 def placed(
     t: IndexTransform, terms: tuple[Any, ...], mode: str = "default", joint: tuple[int, ...] = ()
 ) -> IndexTransform | None:
@@ -411,7 +435,10 @@ def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransfor
     else:
         terms, i, term, first = (key,), 0, key, kind
     if i >= 0:
-        seen = on_dimension(t, i, term, mode)
+        if term is None and terms[0] is not ...:
+            seen = widened(t, i)
+        else:
+            seen = on_dimension(t, i, term, mode)
         if seen is not None:
             return seen
     elif first is _ARRAY or _with_arrays(terms):
@@ -453,8 +480,11 @@ def on_dimension(
     if kind is slice:
         return cut(t, i, term)
     if kind is _ARRAY or kind is list:
-        array = term if private else several(term)
-        if array is None or array.size < 2 or array.dtype is not _INT64:
+        if not private:
+            term = several(term)
+            if term is None:
+                return None
+        elif term.size < 2 or term.dtype is not _INT64:
             return None
-        return looked_up(t, i, array, 0 if mode == "vindex" else i)
+        return looked_up(t, i, term, 0 if mode == "vindex" else i)
     return picked(t, i, int(term)) if kind is _NUMBER else None

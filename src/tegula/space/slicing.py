@@ -43,6 +43,7 @@ class Expression:
 
     __slots__ = (
         "arrays",
+        "axes",
         "consecutive",
         "has_ellipsis",
         "joint",
@@ -66,6 +67,8 @@ class Expression:
     new_dims: int
     arrays: int
     """How many terms are index arrays or masks."""
+    axes: tuple[int, ...] | None
+    """The axes of each term, 0 of a slice; None unless all are whole or index arrays of several elements."""
     plain: bool
     """Whether each term takes or makes one dimension, and stands for itself wherever it is placed."""
 
@@ -79,18 +82,20 @@ class Expression:
     def _of_one(self, given: Any) -> bool:
         """Read a lone integer, slice, None or index array as `_read` would, else say no."""
         kind = type(given)
-        self.new_dims, self.taken, self.joint, self.arrays = 0, 1, (), 0
+        self.new_dims, self.taken, self.joint, self.arrays, self.axes = 0, 1, (), 0, None
         self.consecutive = self.mode == "default"
         if kind is np.ndarray:
             if given.dtype is not _INT64 or not given.ndim:
                 return False
             given = given.copy()
-            given.setflags(write=False)
             self.scalar = False
             self.arrays = 1
             self.plain = self.mode != "vindex"
+            shape = given.shape
+            if given.size > 1:
+                self.axes = (len(shape),)
             if self.mode != "oindex":
-                self.joint = given.shape
+                self.joint = shape
         elif kind is int:
             if not -INF < given < INF:
                 return False
@@ -112,22 +117,53 @@ class Expression:
         """Read what was given, term by term."""
         mode, place = self.mode, self.place
         self.has_ellipsis = False
-        self.joint = ()
+        joint: tuple[int, ...] = ()
         taken = new_dims = arrays_given = 0
         consecutive = mode == "default"
         arrays = broken = False
+        alone = True
         terms: list[Any] = []
         for raw in given if isinstance(given, tuple) else (given,):
-            if type(raw) is int and -INF < raw < INF:
+            kind = type(raw)
+            if kind is int and -INF < raw < INF:
                 terms.append(raw)
                 taken += 1
+                alone = False
                 continue
-            if type(raw) is slice and _whole(raw.start) and _whole(raw.stop) and _whole(raw.step):
+            if kind is slice and _whole(raw.start) and _whole(raw.stop) and _whole(raw.step):
                 terms.append(raw)
                 taken += 1
                 broken = arrays
+                alone = alone and raw.start is raw.stop is raw.step is None
                 continue
-            term = _term(raw)
+            term = raw.copy() if kind is np.ndarray and raw.dtype is _INT64 else _term(raw)
+            if type(term) is np.ndarray:
+                shape, width = term.shape, 1
+                if term.dtype.kind == "b":
+                    shape = (int(np.count_nonzero(term)),)
+                    width = term.ndim
+                    self.scalar = alone = False
+                    if width == 0 and place != "direct":
+                        if mode == "oindex":
+                            raise IndexingError(
+                                "Zero-rank bool array incompatible with outer indexing of a "
+                                "dimension selection"
+                            )
+                        consecutive = False
+                elif shape:
+                    self.scalar = False
+                alone = alone and term.size > 1
+                taken += width
+                terms.append(term)
+                arrays_given += 1
+                if mode != "oindex":
+                    if shape != joint:
+                        joint = joint_shape(joint, shape)
+                    arrays = True
+                    if broken:
+                        consecutive = False
+                continue
+            alone = False
             if isinstance(term, int):
                 terms.append(term)
                 taken += 1
@@ -146,38 +182,16 @@ class Expression:
                 new_dims += 1
                 terms.append(None)
                 broken = arrays
-            elif isinstance(term, list):
+            else:
                 terms.extend(term)
                 taken += len(term)
                 broken = arrays
                 if len(term) != 1 or is_row(raw.start) or is_row(raw.stop) or is_row(raw.step):
                     self.scalar = False
-            else:
-                shape = term.shape
-                if term.dtype.kind == "b":
-                    shape = (int(np.count_nonzero(term)),)
-                    self.scalar = False
-                    if term.ndim == 0 and place != "direct":
-                        if mode == "oindex":
-                            raise IndexingError(
-                                "Zero-rank bool array incompatible with outer indexing of a "
-                                "dimension selection"
-                            )
-                        consecutive = False
-                    taken += term.ndim
-                else:
-                    taken += 1
-                    if term.ndim:
-                        self.scalar = False
-                terms.append(term)
-                arrays_given += 1
-                if mode != "oindex":
-                    self.joint = joint_shape(self.joint, shape)
-                    arrays = True
-                    if broken:
-                        consecutive = False
         self.terms = tuple(terms)
+        self.joint = joint
         self.taken, self.new_dims, self.arrays = taken, new_dims, arrays_given
+        self.axes = tuple(map(_axes, terms)) if alone and arrays_given else None
         self.plain = (
             not self.has_ellipsis
             and taken + new_dims == len(terms)
@@ -192,7 +206,7 @@ class Expression:
         copy = Expression.__new__(Expression)
         copy.mode, copy.place, copy.scalar = self.mode, self.place, self.scalar
         copy.has_ellipsis, copy.consecutive, copy.joint = self.has_ellipsis, self.consecutive, self.joint
-        copy.plain, copy.arrays = self.plain, self.arrays
+        copy.plain, copy.arrays, copy.axes = self.plain, self.arrays, None
         copy.terms = self.terms * count
         copy.taken = self.taken * count
         copy.new_dims = self.new_dims * count
@@ -321,6 +335,11 @@ def _slice(over: IndexDomain, j: int, term: slice) -> tuple[int, int, bool, bool
         )
     except TegulaError as error:
         raise annotated(error, f"Computing interval slice for dimension {j}: ") from None
+
+
+def _axes(term: Any) -> int:
+    """Return the number of axes of an index array, 0 of a slice."""
+    return term.ndim if type(term) is np.ndarray else 0
 
 
 _NO_NUMBERS = (bool, np.ndarray)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import tegula as ts
+from tegula.errors import Indeterminate
 from tegula.kv.generation import NO_VALUE
-from tests.gcs.stores import gcs
+from tests.gcs.stores import Running, gcs
 
 NAMES = ["a", "a/b", "a b", "100%", "q?x=1", "h#h", "é/日本", "x//y", "plus+and&amp", "t/", "..x", "z" * 900]
 
@@ -151,3 +152,26 @@ def test_arrays(service: str, path: str, driver: str) -> None:
     assert again.kvstore.path == path
     assert again.url.startswith(f"gs://bucket/{path}|zarr")
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(again)).read().result(), data)
+
+
+def test_opening_asks_once(server: Running, path: str) -> None:
+    """As tensorstore 0.1.86: one look at what is not there, and one write where it is created."""
+    spec = {"driver": "zarr3", "kvstore": gcs(path)}
+    server.reset()
+    with pytest.raises(ValueError, match="does not exist"):
+        ts.open(spec).result()
+    assert server.counts()["requests"] == 1
+    server.reset()
+    ts.open(spec, open=True, create=True, dtype="int8", shape=[2]).result()
+    assert [one["method"] for one in server.log()] == ["GET", "POST"]
+
+
+def test_a_write_that_never_was_answered_is_in_doubt(server: Running, path: str) -> None:
+    """tensorstore 0.1.86 says ABORTED, which claims that nothing was written."""
+    store = ts.KvStore.open(
+        gcs(path, gcs_request_retries={"max_retries": 1, "initial_delay": "1ms"})
+    ).result()
+    server.faults({"rate": 1.0, "kinds": ["503"]})
+    for value in (b"1", None):
+        with pytest.raises(Indeterminate, match=r"^UNAVAILABLE: All 1 retry attempts failed"):
+            store.write("a", value).result()

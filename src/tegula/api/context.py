@@ -24,7 +24,7 @@ from tegula.kv.paths import quoted
 from tegula.kv.resources import KINDS, Kind, parse_reference
 from tegula.public import public
 
-__all__ = ["Collector", "Context", "ContextResource", "ContextSpec", "parse_member"]
+__all__ = ["Collector", "Context", "ContextResource", "ContextSpec", "or_context", "parse_bound"]
 
 _lock = threading.RLock()
 
@@ -187,6 +187,33 @@ def parse_member(kind: Kind, json: Any) -> str | InPlace:
             what = f'Invalid spec or reference to "{kind.name}" resource: {quoted(json)}'
             raise InvalidArgument(f"{what} ({error.message})") from None
         raise
+
+
+def parse_bound(kind: Kind, json: Any) -> str | InPlace:
+    """Return what JSON specifies for a resource where a bound one may stand, which is printed in a list.
+
+    >>> parse_bound(KINDS["cache_pool"], ["cache_pool#a"])
+    'cache_pool#a'
+
+    Raises:
+        InvalidArgument: it is neither a reference nor a value, or a list of other than one of them.
+    """
+    if isinstance(json, list):
+        if len(json) != 1:
+            raise expected("single-element array", json)
+        json = json[0]
+    return parse_member(kind, json)
+
+
+def or_context(value: object) -> Context | None:
+    """Return what was given as a context.
+
+    Raises:
+        TypeError: it is neither a context nor None.
+    """
+    if value is None or isinstance(value, Context):
+        return value
+    raise TypeError("Invalid context")
 
 
 def dump_member(kind: str, item: str | InPlace, include_defaults: bool) -> Any:

@@ -18,7 +18,8 @@ from tegula.api.context import (
     ContextSpec,
     InPlace,
     dump_member,
-    parse_member,
+    or_context,
+    parse_bound,
 )
 from tegula.api.kvvalues import key_text
 from tegula.binding import as_json, at, at_member, expected, pretty, text
@@ -31,6 +32,7 @@ from tegula.kv.spec import StoreRef, to_key
 from tegula.kv.url import DRIVERS, SCHEMES, split_pipeline
 from tegula.public import public
 from tegula.registry import kind_of, lookup
+from tegula.space.arguments import option
 
 __all__ = ["KvStoreSpec", "bind", "driver_named", "is_store", "joined"]
 
@@ -143,7 +145,7 @@ class KvStoreSpec:
         for name in driver.resources:
             if name in json:
                 with at_member(name):
-                    self._members[name] = _member(name, json[name])
+                    self._members[name] = parse_bound(KINDS[name], json[name])
         common = ("driver", "path", "context", *driver.resources)
         self._own = driver.parse_own({name: json[name] for name in json if name not in common})
         driver.check_path(self._path)
@@ -265,10 +267,11 @@ class KvStoreSpec:
         >>> KvStore.open(spec).result()["b"]
         b'shared'
         """
-        if strip_context:
+        unbind, context = option(unbind_context, "unbind_context"), or_context(context)
+        if option(strip_context, "strip_context"):
             self._members = {}
             self._context = None
-        elif unbind_context:
+        elif unbind:
             self._from_unbound(self.to_json())
         if context is not None:
             self._members = dict(self._bound(context))
@@ -359,12 +362,6 @@ def bind(spec: KvStoreSpec, context: Context | None) -> tuple[StoreRef, dict[str
         limit = None
     pace = None if driver.pace is None else resources.get(driver.pace)
     return StoreRef(driver.name, options, identity, limit, pace), resources
-
-
-def _member(name: str, json: Any) -> str | InPlace:
-    if isinstance(json, list) and len(json) == 1:  # as a bound specification prints
-        json = json[0]
-    return parse_member(KINDS[name], json)
 
 
 def _unsupported(scheme: str, component: str) -> InvalidArgument:

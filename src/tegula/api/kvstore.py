@@ -14,7 +14,7 @@ from functools import partial
 from operator import index
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from tegula.api.context import Collector, Context, ContextResource
+from tegula.api.context import Collector, Context, ContextResource, or_context
 from tegula.api.kvspec import KvStoreSpec, bind, joined
 from tegula.api.kvvalues import KvKeyRange, KvReadResult, KvStamp, key_text, raw, read_result
 from tegula.binding import pretty
@@ -27,6 +27,7 @@ from tegula.public import public
 from tegula.runtime import session
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
+from tegula.space.arguments import option
 
 if TYPE_CHECKING:
     from tegula.api.batch import Batch
@@ -94,7 +95,7 @@ class KvStore:
         """
         _no_transaction(transaction)
         parsed = KvStoreSpec(spec)
-        return _done(kv_open, parsed, context)
+        return _done(kv_open, parsed, or_context(context))
 
     @property
     def path(self) -> str:
@@ -184,10 +185,9 @@ class KvStore:
         (b'1', KvStore.Spec({'driver': 'memory', 'path': 'a/'}))
         """
         made = self._spec.copy()
-        if not (retain_context or unbind_context):
-            made.update(strip_context=True)
-        elif not retain_context:
-            made.update(unbind_context=True)
+        unbind = option(unbind_context, "unbind_context")
+        retain = option(retain_context, "retain_context")
+        made.update(unbind_context=unbind, strip_context=not (unbind or retain))
         return made
 
     def _spec_json(

@@ -29,6 +29,7 @@ from tegula.runtime.future import Future, ready
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
 from tegula.schema.schema import Schema
+from tegula.space.arguments import option
 from tegula.space.bounds import propagate_bounds
 from tegula.view import View
 
@@ -141,7 +142,7 @@ def open(
         asked.update(**given)
     if context is None:
         asked._bind(Context())
-    access = Access.asked(read, write)
+    access = Access.asked(option(read, "read"), option(write, "write"))
     if collected is not None and isinstance(asked._body, ChunkedBody):
         return collected._defer(_opening(asked, asked._body, access))
     return _start(asked, access)
@@ -347,6 +348,7 @@ async def _opening(
             flags,
             metadata_cache(kvstore._ref, resources),
             metadata_before(body.options, opened_at),
+            opened_at,
         )
         layout = remembered_layout(body.form, metadata, body.members, schema)
         several = body.form.several

@@ -20,7 +20,8 @@ from tegula.api.context import (
     ContextSpec,
     InPlace,
     dump_member,
-    parse_member,
+    or_context,
+    parse_bound,
 )
 from tegula.api.openmode import OpenMode
 from tegula.api.specbody import (
@@ -157,7 +158,7 @@ class Spec(SpecFacts, Late, Indexable):
         for name in (*body.resources, *body.further):
             if name in rest:
                 with at_member(name):
-                    self._resources[name] = parse_member(resource_kind(name), rest.pop(name))
+                    self._resources[name] = parse_bound(resource_kind(name), rest.pop(name))
         if rest and body.name == "auto":
             name = min(rest)
             fault = 'Context resource identifier must not contain "#"' if "#" in name else ""
@@ -275,7 +276,7 @@ class Spec(SpecFacts, Late, Indexable):
         ({ [0, 100*), [0, 80*) }, array(7, dtype=int8))
         """
         given = (open, create, delete_existing, assume_metadata, assume_cached_metadata)
-        flags = {name for name, value in zip(FLAGS, given, strict=True) if arguments.flag(value, name)}
+        flags = {name for name, value in zip(FLAGS, given, strict=True) if arguments.option(value, name)}
         if open_mode is not None:
             with Naming("open_mode"):
                 flags |= {name for name in FLAGS if getattr(open_mode, name)}
@@ -291,22 +292,24 @@ class Spec(SpecFacts, Late, Indexable):
                 flags |= self._flags
             self._flags = completed(flags) if isinstance(self._body, ChunkedBody) else frozenset(flags)
         bounds = (recheck_cached_metadata, recheck_cached_data, recheck_cached)
-        self._update_store(kvstore, minimal_spec, bounds)
+        self._update_store(kvstore, arguments.option(minimal_spec, "minimal_spec"), bounds)
         if constraints:
             self._constrain(wanted)
-        self._update_context(bool(unbind_context), bool(strip_context), context)
+        unbind = arguments.option(unbind_context, "unbind_context")
+        self._update_context(unbind, arguments.option(strip_context, "strip_context"), context)
 
-    def _update_store(self, kvstore: Any, minimal: bool | None, recheck: tuple[Any, Any, Any]) -> None:
+    def _update_store(self, kvstore: Any, minimal: bool, recheck: tuple[Any, Any, Any]) -> None:
         from tegula.api.kvspec import KvStoreSpec
         from tegula.api.kvstore import KvStore
 
-        metadata, data, both = recheck
-        changes = {}
-        for name, value in (("recheck_cached_metadata", metadata), ("recheck_cached_data", data)):
-            with Naming(name if value is not None else "recheck_cached"):
-                chosen = both if value is None else value
-                if chosen is not None:
-                    changes[name] = staleness(chosen)
+        changes: dict[str, Any] = {}
+        names = ("recheck_cached_metadata", "recheck_cached_data", "recheck_cached")
+        for name, value in zip(names, recheck, strict=True):
+            if value is not None:
+                with Naming(name):
+                    bound = staleness(value)
+                # `recheck_cached` is both, and set last
+                changes |= dict.fromkeys(names[:2], bound) if name == names[2] else {name: bound}
         if kvstore is not None:
             if isinstance(kvstore, KvStore):
                 kvstore = kvstore.spec(retain_context=True)
@@ -315,7 +318,7 @@ class Spec(SpecFacts, Late, Indexable):
         body = self._body
         if isinstance(body, WholeBody):
             if changes:
-                body = body.rechecked(changes.get("recheck_cached_data", metadata))
+                body = body.rechecked(changes.get("recheck_cached_data", recheck[0]))
             if kvstore is not None:
                 if body.kvstore is not None:
                     raise InvalidArgument('"kvstore" is already specified')
@@ -353,8 +356,7 @@ class Spec(SpecFacts, Late, Indexable):
     # ---- context
 
     def _update_context(self, unbind: bool, strip: bool, context: Context | None) -> None:
-        if context is not None and not isinstance(context, Context):
-            raise TypeError("Invalid context")
+        context = or_context(context)
         if strip:
             self._resources, self._context = {}, None
         elif unbind:

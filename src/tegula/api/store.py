@@ -17,7 +17,7 @@ from tegula.api.running import start, start_write
 from tegula.api.statistics import StorageStatistics as Statistics
 from tegula.api.storefacts import Root, StoreFacts
 from tegula.public import public
-from tegula.space.arguments import flag
+from tegula.space.arguments import flag, option
 from tegula.space.indexable import Indexable, Operations
 from tegula.space.transform import IndexTransform
 from tegula.view import View
@@ -252,7 +252,7 @@ class TensorStore(StoreFacts, Indexable):
         array([[1, 7, 7],
                [4, 8, 8]])
         """
-        del can_reference_source_data_indefinitely
+        option(can_reference_source_data_indefinitely, "can_reference_source_data_indefinitely")
         return start_write(self, source, batch)
 
     def __setitem__(self, key: IndexKey, source: TensorStore | npt.ArrayLike) -> None:
@@ -387,7 +387,8 @@ class TensorStore(StoreFacts, Indexable):
         """
         from tegula.api.changing import statistics
 
-        return statistics(self, query_not_stored, query_fully_stored)
+        missing = flag(query_not_stored, "query_not_stored")
+        return statistics(self, missing, flag(query_fully_stored, "query_fully_stored"))
 
     # ---- as a value
 

@@ -17,6 +17,7 @@ from tegula.plan.gather import pick
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema
 from tegula.source import Cast, Chunked, Downsample, InMemory
+from tegula.space.arguments import option
 from tegula.space.bounds import check_bounds
 from tegula.space.compose import compose
 from tegula.space.domain import IndexDomain
@@ -116,7 +117,8 @@ def spec_with(store: TensorStore, options: tuple[Any, ...]) -> Spec:
         recheck_cached_data,
         recheck_cached,
     ) = options
-    found = bound_spec(store, bool(minimal_spec))
+    unbind, retain = option(unbind_context, "unbind_context"), option(retain_context, "retain_context")
+    found = bound_spec(store, option(minimal_spec, "minimal_spec"))
     found.update(
         open_mode=open_mode,
         open=open_,
@@ -127,8 +129,8 @@ def spec_with(store: TensorStore, options: tuple[Any, ...]) -> Spec:
         recheck_cached_metadata=recheck_cached_metadata,
         recheck_cached_data=recheck_cached_data,
         recheck_cached=recheck_cached,
-        strip_context=not (retain_context or unbind_context),
-        unbind_context=unbind_context and not retain_context,
+        strip_context=not (retain or unbind),
+        unbind_context=unbind,
     )
     return found
 

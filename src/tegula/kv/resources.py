@@ -223,8 +223,8 @@ KINDS: dict[str, Kind] = {
         Kind(
             "file_io_locking",
             (
-                Member("mode", partial(_choice, ("os", "lockfile", "none", "non_atomic")), "os", silent=True),
                 Member("acquire_timeout", _duration, 60 * _SECOND, format_duration, silent=True),
+                Member("mode", partial(_choice, ("os", "lockfile", "none", "non_atomic")), "os", silent=True),
             ),
             shared=False,
         ),

@@ -96,11 +96,12 @@ async def open_metadata(
     flags: OpenFlags,
     cache: object = None,
     recheck_before: float = ALWAYS,
+    begun: float = ALWAYS,
 ) -> Any:
     """Return the metadata of the array of format `form` under the prefix `path`, as `flags` allow.
 
     What is stored may be answered by the pool that `cache` stands for, if it was current at
-    `recheck_before` or later; that there is nothing is always looked at.
+    `recheck_before` or later; that there is nothing must have been seen since `begun`, when opening began.
 
     Raises:
         NotFound: there is none, and `create` was not asked for.
@@ -130,13 +131,14 @@ async def open_metadata(
     for _ in range(RACES):
         if flags.open:
             found = await _described(form, store, path, key, cache, recheck_before)
-            if found is None and cache is not None and recheck_before != ALWAYS:
+            if found is None and cache is not None and recheck_before < begun:
                 found = await _described(form, store, path, key, cache, ALWAYS)
             if found is not None:
                 form.check(found, members, schema)
                 return found
             if not flags.create:
                 raise NotFound(f"Metadata at {describe(store, key)} does not exist")
+            recheck_before = ALWAYS  # after a lost race what was seen is too old
         if isinstance(made, TegulaError):
             raise annotated(made, f"Error writing {describe(store, key)}: ")
         try:

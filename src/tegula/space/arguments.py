@@ -17,7 +17,7 @@ from typing import Any
 
 from tegula.space.interval import MAX_INT64, MIN_INT64
 
-__all__ = ["flag", "int64", "is_row", "is_whole", "label_of", "number", "row"]
+__all__ = ["flag", "int64", "is_row", "is_whole", "label_of", "number", "option", "row"]
 
 
 def is_whole(value: object) -> bool:
@@ -60,6 +60,17 @@ def flag(value: object, what: str) -> bool:
     if value is None or hasattr(type(value), "__bool__"):
         return bool(value)
     raise TypeError(f"{what} must be True or False, not {type(value).__name__}")
+
+
+def option(value: object, name: str) -> bool:
+    """Return a flag that is one option of several, told by its name as in the drop-in; None is False.
+
+    >>> option(True, "create"), option(None, "create")
+    (True, False)
+    """
+    if value is None or hasattr(type(value), "__bool__"):
+        return bool(value)
+    raise TypeError(f"Invalid {name}")
 
 
 def label_of(value: object) -> str:

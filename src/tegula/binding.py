@@ -288,16 +288,15 @@ def integer(value: Any, low: int = -(2**63), high: int = 2**63 - 1) -> int:
     >>> integer(3.0), integer(7, 0, 10)
     (3, 7)
     """
+    whole = value
     if isinstance(value, float) and value.is_integer():
-        value = int(value) if abs(value) < 2.0**64 else value
-    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-        return value
-    raise expected(
-        "64-bit signed integer"
-        if (low, high) == (-(2**63), 2**63 - 1)
-        else f"integer in the range [{low}, {high}]",
-        value,
-    )
+        whole = int(value) if abs(value) < 2.0**64 else value
+    if isinstance(whole, int) and not isinstance(whole, bool) and low <= whole <= high:
+        return whole
+    raise expected(_WORDS.get((low, high)) or f"integer in the range [{low}, {high}]", value)
+
+
+_WORDS = {(-(2**63), 2**63 - 1): "64-bit signed integer", (0, 2**64 - 1): "64-bit unsigned integer"}
 
 
 def array(value: Any, length: int | None = None) -> list[Any]:

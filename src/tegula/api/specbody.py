@@ -126,7 +126,9 @@ class ChunkedBody(_Chunked, Alone):
 
     def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
         """Return the members."""
-        found: dict[str, Any] = {} if self.form is None else self.form.members_json(self.members)
+        found: dict[str, Any] = {}
+        if self.form is not None:
+            found = self.form.members_json(self.members, include_defaults)
         found |= self.options.to_json(include_defaults and self.form is not None)
         if include_defaults and self.form is not None and self.form.defaults is not None:
             found["metadata"] = {**self.form.defaults, **found.get("metadata", {})}

@@ -171,7 +171,7 @@ def _chunked(opened: Opened, dtype: Schema, transform: IndexTransform, minimal: 
     if minimal:
         members = {name: value for name, value in members.items() if name not in form.described}
     elif form.several is None:
-        members["metadata"] = form.metadata_json(opened.metadata)
+        members["metadata"] = form.metadata_json(opened.metadata, opened.members)
     kvstore = opened.kvstore.spec(retain_context=True)
     body = ChunkedBody(form, form.parse_members(members), kvstore, opened.options)
     flags = frozenset(("open", "assume_metadata") if opened.assumed else ("open",))

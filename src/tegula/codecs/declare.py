@@ -134,14 +134,16 @@ def merged(a: Constraint, b: Constraint, shown: tuple[Constraint, Constraint] | 
     Raises:
         FailedPrecondition: they are of different codecs, or a member has two values.
     """
-    pair = " and ".join(binding.dumps(each.to_json(brief=True)) for each in shown or (a, b))
+    told = shown or (a, b)
+    pair = " and ".join(binding.dumps(each.to_json(brief=True)) for each in told)
     prefix = f"Cannot merge zarr codec constraints {pair}"
     if a.name != b.name:
         raise FailedPrecondition(prefix)
     both = dict(a.members)
     for name, value in b.members:
         if both.setdefault(name, value) != value:
-            was, new = (binding.dumps(binding.as_json(v)) for v in (both[name], value))
+            values = (dict(each.members).get(name) for each in told)
+            was, new = (binding.dumps(binding.as_json(each)) for each in values)
             raise FailedPrecondition(f'{prefix}: Incompatible "{name}": {was} vs {new}')
     return Constraint(a.name, tuple(sorted(both.items())))
 

@@ -93,6 +93,12 @@ class Sequence3(NamedTuple):
     def _states_inner(self) -> bool:
         return self.layout is not None and "codecs" in dict(self.layout.members)
 
+    @property
+    def states_all(self) -> bool:
+        """Whether the codecs of the inner chunks are stated, however deep these lie."""
+        inner = self.inner
+        return inner is None or (self._states_inner and inner.states_all)
+
     def with_inner(self, inner: Sequence3) -> Sequence3:
         """Return these sharded codecs with others for the inner chunks."""
         assert self.layout is not None
@@ -117,6 +123,24 @@ class Sequence3(NamedTuple):
                 found = tuple(found[axis] for axis in permutation)
             part = None if part.bytes else part.inner
         return found
+
+    def check_rank(self, rank: int) -> None:
+        """Raise InvalidArgument unless all that is stated fits arrays of that many dimensions."""
+        for constraint in self.array:
+            if _declaration(constraint.name).stage == ARRAY:
+                _resolved(constraint, rank, "Error propagating data type and shape")
+        inner = self.inner
+        if inner is not None:
+            assert self.layout is not None
+            shape = dict(self.layout.members).get("chunk_shape")
+            shown = binding.dumps(self.layout.to_json(brief=True))
+            with binding.at(f"Error propagating chunk layout through codec {shown}: "):
+                if shape is not None and len(shape) != rank:
+                    raise InvalidArgument(
+                        f"sharding_indexed sub-chunk shape of {braced(shape)} is not compatible with array "
+                        f"of rank {rank}"
+                    )
+                inner.check_rank(rank)
 
     def read_shape(self, rank: int) -> tuple[int, ...] | None:
         """Return the shape of the smallest chunks, where that is stated: in the array's own dimensions.
@@ -312,14 +336,16 @@ def _declaration(name: str) -> Declaration:
         raise InvalidArgument(f"{binding.quoted(name)} is not registered") from None
 
 
-def _resolved(constraint: Constraint, given: Any) -> tuple[Constraint, Any]:
+def _resolved(
+    constraint: Constraint, given: Any, failing: str = "Error resolving codec spec"
+) -> tuple[Constraint, Any]:
     try:
         return _declaration(constraint.name).resolve(constraint, given)
     except Unfit:
         raise
     except TegulaError as error:
         shown = binding.dumps(constraint.to_json(brief=True))
-        raise annotated(error, f"Error resolving codec spec through codec {shown}: ") from None
+        raise annotated(error, f"{failing} through codec {shown}: ") from None
 
 
 def _merged_stage(a: tuple[Constraint, ...], b: tuple[Constraint, ...], stage: str) -> tuple[Constraint, ...]:
@@ -330,4 +356,4 @@ def _merged_stage(a: tuple[Constraint, ...], b: tuple[Constraint, ...], stage: s
             f"Mismatch in number of {stage} codecs ({len(a)} vs {len(b)})"
         )
     pairs = zip(a, b, strict=True)
-    return tuple(merged(*(aligned(x, y) if stage == ARRAY else (x, y))) for x, y in pairs)
+    return tuple(merged(*aligned(x, y), shown=(x, y)) if stage == ARRAY else merged(x, y) for x, y in pairs)

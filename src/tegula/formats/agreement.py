@@ -114,8 +114,7 @@ def _on_origin(
     layout.set_rank(rank)
     layout.merge(ChunkLayout(grid_origin=(0,) * rank))
     if chunk_shape is not None and rank:
-        read = None if sharded else chunk_shape
-        layout.merge(ChunkLayout(write_chunk_shape=chunk_shape, read_chunk_shape=read))
+        layout.merge(_chunks(chunk_shape, None if sharded else chunk_shape))
     return layout
 
 
@@ -124,15 +123,21 @@ def precise(
 ) -> ChunkLayout:
     """Return the finalised layout of a grid; `read` is the shape of the chunks that are read, if another."""
     rank = len(chunk_shape)
-    layout = ChunkLayout(rank=rank)
-    if rank:
-        layout = ChunkLayout(
-            grid_origin=(0,) * rank,
-            inner_order=order,
-            write_chunk_shape=chunk_shape,
-            read_chunk_shape=chunk_shape if read is None else read,
-        )
+    if not rank:
+        layout = ChunkLayout(rank=rank)
+    else:
+        layout = _chunks(chunk_shape, chunk_shape if read is None else read)
+        layout.update(grid_origin=(0,) * rank, inner_order=order)
     layout.finalize()
+    return layout
+
+
+def _chunks(write: tuple[int | None, ...], read: tuple[int | None, ...] | None) -> ChunkLayout:
+    """Return a layout of two shapes, whose faults are told as those of a document, not of a keyword."""
+    layout = ChunkLayout()
+    layout._apply("write_chunk_shape", write)
+    if read is not None:
+        layout._apply("read_chunk_shape", read)
     return layout
 
 
@@ -186,15 +191,24 @@ def spread(schema: Schema, dtype: DataType, inner: tuple[int, ...]) -> bytes:
         return np.asarray(array, dtype.array_dtype).tobytes()
 
 
-def agree_fill(schema: Schema, dtype: DataType, stored: bytes | None, error: type[TegulaError]) -> None:
-    """Raise `error` unless the schema's fill value is the stored one."""
+def agree_fill(
+    schema: Schema,
+    dtype: DataType,
+    stored: bytes | None,
+    error: type[TegulaError],
+    shown: Callable[[bytes, DataType], str] = shown_fill,
+) -> None:
+    """Raise `error` unless the schema's fill value is the stored one; `shown` are both as it tells them."""
     wanted = fill_bytes(schema, dtype)
     if wanted is None or wanted == stored:
         return
-    received = "no fill value" if stored is None else f"fill value of {shown_fill(stored, dtype)}"
+    received = "no fill value" if stored is None else f"fill value of {shown(stored, dtype)}"
+    found = schema.fill
+    asked = shown(wanted, dtype)
+    if stored is None and found is not None and found.dtype is dtypes.json:
+        asked = binding.dumps(found.array.item())  # as it was given
     raise error(
-        f"Invalid fill_value: schema requires fill value of {shown_fill(wanted, dtype)}, "
-        f"but metadata specifies {received}"
+        f"Invalid fill_value: schema requires fill value of {asked}, but metadata specifies {received}"
     )
 
 

@@ -107,12 +107,7 @@ def _whole(value: Any, dtype: DataType) -> NDArray[Any]:
         raise InvalidArgument(f"fill_value not supported for data type {dtype.name}")
     low = -(1 << dtype.digits) if dtype.kind == "i" else 0
     high = (1 << dtype.digits) - 1
-    try:
-        number = binding.integer(value, low, high)
-    except InvalidArgument:
-        if dtype.name == "uint64":
-            raise binding.expected("64-bit unsigned integer", value) from None
-        raise
+    number = binding.integer(value, low, high)
     if dtype.digits < 7:  # int2 and int4: a byte is stored, of which no bit is left to chance
         return np.array(number, np.int8).view(dtype.array_dtype)
     return _converted(np.array(number, np.uint64 if dtype.kind == "u" else np.int64), dtype)

@@ -72,7 +72,8 @@ class Format(NamedTuple):
     url_scheme       its name in a URL pipeline
     metadata_key     (members) -> key of the document, relative to the array's prefix
     parse_members    (json) -> members; takes its own members out of the dict
-    members_json     (members) -> what to put into a spec; nothing where all are unset
+    members_json     (members, every=False) -> what to put into a spec; nothing where all are unset; `every`:
+                     also what goes without saying
     known            (members, schema) -> schema with what the members imply: dtype, rank and domain, as
                      far as they settle them
     wanted           (members, schema) -> the same with all that they imply: chunk layout, codec, fill value,
@@ -83,7 +84,7 @@ class Format(NamedTuple):
     check            (metadata, members, schema): raises where an existing array is not what is asked for
     layout           (metadata, members, schema or None) -> what planning works from
     schema           (metadata, members, schema or None) -> effective schema, finalised
-    metadata_json    (metadata) -> the document as a JSON value, as specifications show it
+    metadata_json    (metadata, members=None) -> the document as a JSON value, as specifications show it
     codec_spec       (metadata) -> codec spec
     codec_parse      (JSON object) -> the JSON object of a codec spec, checked and completed
     codec_merge      (JSON object, JSON object) -> that of the codec spec which satisfies both
@@ -104,7 +105,7 @@ class Format(NamedTuple):
     url_scheme: str
     metadata_key: Callable[[Any], str]
     parse_members: Callable[[dict[str, Any]], Any]
-    members_json: Callable[[Any], dict[str, Any]]
+    members_json: Callable[..., dict[str, Any]]
     known: Callable[[Any, Schema], Schema]
     wanted: Callable[[Any, Schema], Schema]
     parse_document: Callable[[dict[str, Any]], Any]
@@ -113,7 +114,7 @@ class Format(NamedTuple):
     check: Callable[[Any, Any, Schema], None]
     layout: Callable[..., ArrayLayout]
     schema: Callable[..., Schema]
-    metadata_json: Callable[[Any], dict[str, Any]]
+    metadata_json: Callable[..., dict[str, Any]]
     codec_spec: Callable[[Any], CodecSpec]
     codec_parse: Callable[[dict[str, Any]], dict[str, Any]]
     codec_merge: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]

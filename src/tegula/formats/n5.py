@@ -36,7 +36,7 @@ _NO_FILL = "fill_value not supported by N5 format"
 _KEYS = KeyRule("", "/", "0")
 
 
-parse_document, document_json, metadata_json = n5_document.metadata, n5_document.to_json, n5_document.to_json
+parse_document, document_json = n5_document.metadata, n5_document.to_json
 
 
 class Members(NamedTuple):
@@ -62,7 +62,7 @@ def parse_members(json: dict[str, Any]) -> Members:
         return Members(n5_document.constraints(json.pop("metadata")))
 
 
-def members_json(members: Members) -> dict[str, Any]:
+def members_json(members: Members, every: bool = False) -> dict[str, Any]:  # noqa: ARG001
     """Return the members of a spec; those that are unset are left out."""
     metadata = n5_document.constraints_json(members.metadata)
     return {"metadata": metadata} if metadata else {}
@@ -264,6 +264,11 @@ def schema(md: Metadata, members: Members, request: Schema | None = None) -> Sch
     made = agreement.effective(layout(md, members, request), md.chain.order, codec_spec(md))
     made._fill = None
     return made
+
+
+def metadata_json(md: Metadata, members: Members | None = None) -> dict[str, Any]:  # noqa: ARG001
+    """Return the document as a JSON value."""
+    return n5_document.to_json(md)
 
 
 def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:

@@ -429,7 +429,7 @@ def schema(md: Metadata, members: Members, request: Schema | None = None) -> Sch
     return made
 
 
-def metadata_json(md: Metadata) -> dict[str, Any]:
+def metadata_json(md: Metadata, members: Members | None = None) -> dict[str, Any]:  # noqa: ARG001
     """Return the document as a JSON value."""
     return md.info.json
 

@@ -70,7 +70,7 @@ def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:
     return None if values is None else list(values)
 
 
-def members_json(members: Members) -> dict[str, Any]:
+def members_json(members: Members, every: bool = False) -> dict[str, Any]:  # noqa: ARG001
     """Return the members of a spec; those that are unset are left out."""
     parts = members.metadata
     found: dict[str, Any] = {}

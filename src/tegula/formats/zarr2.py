@@ -79,7 +79,7 @@ def _separated(parts: Constraints, value: Any) -> Constraints:
     return parts._replace(separator=value)
 
 
-def members_json(members: Members) -> dict[str, Any]:
+def members_json(members: Members, every: bool = False) -> dict[str, Any]:  # noqa: ARG001
     """Return the members of a spec; those that are unset are left out."""
     found: dict[str, Any] = {}
     metadata = zarr2_document.constraints_json(members.metadata)
@@ -140,6 +140,9 @@ def known(members: Members, schema: Schema, typed: bool = False) -> Schema:
         InvalidArgument: they contradict each other.
     """
     parts, field = members.metadata, _field(members)
+    if field is not None and schema.dtype is not None:
+        schema = schema.copy()
+        schema.set_dtype(field.dtype)  # a contradiction of types is told before one of domains
     typed = (typed or parts.dtype is not None) and (field is not None or not members.open_as_void)
     inner = () if field is None else field.inner
     rank = _rank(parts, schema, typed, len(inner))
@@ -203,8 +206,6 @@ def _created(members: Members, schema: Schema) -> Metadata:
     shape = agreement.shape_of(wanted)
     shape = shape[: len(shape) - len(inner)]
     assert wanted is not None
-    if _has_units(schema):
-        raise InvalidArgument(_NO_UNITS)
     chunks, order = _chunks(parts, schema, wanted, inner)
     compression, filters = _codecs(parts, schema)
     filled: Any = parts.fill
@@ -221,6 +222,8 @@ def _created(members: Members, schema: Schema) -> Metadata:
         filled = agreement.fill_bytes(schema, dtype)
     else:
         agreement.agree_fill(schema, dtype, filled, InvalidArgument)
+    if _has_units(schema):
+        raise InvalidArgument(_NO_UNITS)
     return zarr2_document.complete(
         Constraints(
             2,
@@ -309,8 +312,8 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         stored = zarr2_document.to_json(md)
         asked = zarr2_document.constraints_json(members.metadata)
         for name in _CHECKED:
-            if name in asked:
-                agreement.expect(name, asked[name], stored.get(name, "."))
+            if name in asked and name in stored:
+                agreement.expect(name, asked[name], stored[name])
     dtype, rank = schema.dtype, schema.rank
     if dtype is not None and dtype is not field.dtype:
         raise FailedPrecondition(
@@ -321,13 +324,13 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
     if schema.domain is not None:
         with binding.at("domain from metadata does not match domain in schema: "):
             merge_domains(agreement.sizes_domain(md.shape, None, field.inner), schema.domain)
-    if schema.layout is not None:
-        layout = agreement.constrained(schema, chunks, len(shape))
-        layout.merge(agreement.precise(chunks, md.chain(field).order))
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             codec_spec(md).merge(schema.codec)
     _agree_fill(md, field, schema)
+    if schema.layout is not None:
+        layout = agreement.constrained(schema, chunks, len(shape))
+        layout.merge(agreement.precise(chunks, md.chain(field).order))
     if _has_units(schema):
         raise InvalidArgument(_NO_UNITS)
 
@@ -344,7 +347,8 @@ def _agree_fill(md: Metadata, field: Field, schema: Schema) -> None:
         raise InvalidArgument("Invalid fill_value: schema requires another than metadata specifies")
 
 
-_CHECKED = ("shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters", "dimension_separator")
+_CHECKED = ("shape", "chunks", "compressor", "order", "filters", "dtype", "fill_value", "dimension_separator")
+"""In the order in which they are looked at; what the document leaves out (the separator) is free."""
 
 
 # ---------------------------------------------------------------- what an array is
@@ -364,7 +368,7 @@ def layout(md: Metadata, members: Members, schema: Schema | None = None) -> Arra
         shape,
         field.dtype,
         (*md.chunks, *field.inner),
-        md.key_rule(own),
+        md.key_rule(own, _separator(md, members)),
         md.chain(field),
         None if fill is None else fill.tobytes(),
         labels,
@@ -379,9 +383,16 @@ def schema(md: Metadata, members: Members, request: Schema | None = None) -> Sch
     return agreement.effective(made, made.chain.order, codec_spec(md))
 
 
-def metadata_json(md: Metadata) -> dict[str, Any]:
+def metadata_json(md: Metadata, members: Members | None = None) -> dict[str, Any]:
     """Return the document as a JSON value, without the members that mean nothing here."""
-    return zarr2_document.to_json(replace(md, extra={}, separator=md.separator or "."))
+    return zarr2_document.to_json(replace(md, extra={}, separator=_separator(md, members)))
+
+
+def _separator(md: Metadata, members: Members | None) -> str:
+    """Return what stands between the numbers of a chunk's key: where the document leaves it out, what the
+    request says, as documents are older than that member.
+    """
+    return md.separator or (members and members.metadata.separator) or "."
 
 
 def resized(md: Metadata, shape: tuple[int, ...]) -> Metadata:

@@ -28,6 +28,7 @@ from tegula.formats import document, fill, zarr2_item
 from tegula.formats.layout import KeyRule, element
 from tegula.formats.zarr2_item import Field, Item, Spelled
 from tegula.record import Record
+from tegula.schema.constraint import braced
 from tegula.schema.dtypes import char
 
 __all__ = ["UNSET", "Constraints", "Metadata", "constraints", "constraints_json", "metadata", "to_json"]
@@ -100,9 +101,9 @@ class Metadata(Record):
     item: Item
     names: tuple[str, ...] = ()
 
-    def key_rule(self, inner: int) -> KeyRule:
+    def key_rule(self, inner: int, separator: str) -> KeyRule:
         """How chunks are called where the field has `inner` dimensions of its own."""
-        return KeyRule("", self.separator or ".", "0", inner)
+        return KeyRule("", separator, "0", inner)
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -191,6 +192,8 @@ def complete(parts: Constraints) -> Metadata:
     assert not isinstance(parts.fill, _Unset)
     assert not isinstance(parts.filters, _Unset)
     item = zarr2_item.item(text)
+    if prod(chunks) > 2**63 - 1:
+        raise InvalidArgument(f"Product of chunk dimensions {braced(chunks)} is too large")
     if prod(chunks) * item.nbytes > 2**63 - 1:
         raise InvalidArgument("Total number of bytes per chunk is too large")
     return Metadata(

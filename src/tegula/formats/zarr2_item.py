@@ -191,7 +191,7 @@ def to_json(spelled: Spelled) -> Any:
     """
     if isinstance(spelled, str):
         return spelled
-    return [[name, text] if shape is None else [name, text, list(shape)] for name, text, shape in spelled]
+    return [[name, text] if not shape else [name, text, list(shape)] for name, text, shape in spelled]
 
 
 def item(spelled: Spelled) -> Item:

@@ -18,8 +18,9 @@ from tegula.codecs.sequence import SHARDING, Sequence3, parse
 from tegula.errors import DataLoss, FailedPrecondition, InvalidArgument, TegulaError
 from tegula.formats import agreement, zarr2_item, zarr3_document, zarr3_item
 from tegula.formats.agreement import CREATING
+from tegula.formats.fill import show3
 from tegula.formats.format import gathered
-from tegula.formats.layout import ArrayLayout
+from tegula.formats.layout import ArrayLayout, element
 from tegula.formats.zarr2_item import Field
 from tegula.formats.zarr3_document import Constraints, Metadata
 from tegula.formats.zarr3_item import Kind
@@ -65,10 +66,10 @@ def parse_members(json: dict[str, Any]) -> Members:
     return Members(metadata, *zarr2_item.asked(json))
 
 
-def members_json(members: Members) -> dict[str, Any]:
-    """Return the members of a spec; those that are unset are left out."""
+def members_json(members: Members, every: bool = False) -> dict[str, Any]:
+    """Return the members of a spec; those that are unset are left out, and what goes without saying."""
     found: dict[str, Any] = {}
-    metadata = zarr3_document.constraints_json(members.metadata)
+    metadata = zarr3_document.constraints_json(members.metadata, every=every)
     if metadata:
         found["metadata"] = metadata
     return found | zarr2_item.asked_json(members.field, members.open_as_void)
@@ -114,6 +115,9 @@ def known(members: Members, schema: Schema) -> Schema:
     parts, field = members.metadata, _field(members)
     if field is None and members.open_as_void:
         return agreement.known(schema, dtypes.byte, None)  # of how many dimensions is not known
+    if field is not None and schema.dtype is not None:
+        schema = schema.copy()
+        schema.set_dtype(field.dtype)  # a contradiction of types is told before one of domains
     if schema.dtype is not None and (field is None or field.dtype is not schema.dtype):
         _check_named(schema.dtype)
     inner = () if field is None else field.inner
@@ -150,6 +154,7 @@ def wanted(members: Members, schema: Schema) -> Schema:
     # without codecs the chunks that are read are not known
     sharded = parts.codecs is None or parts.codecs.height > 0
     if parts.codecs is not None and outer is not None:
+        parts.codecs.check_rank(outer)
         if parts.codecs.innermost.layout is not None:
             order = (*parts.codecs.order(outer), *own)
         # the drop-in tells of the chunks that are read only where there is a codec before the sharding
@@ -198,7 +203,9 @@ def create(members: Members, schema: Schema) -> Metadata:
     schema = known(members, schema)
     with binding.at(CREATING):
         made = _created(members, schema)
-    check(made, members, schema)
+    settled = schema.copy()
+    settled._codec = None  # it is met; the inner order may have added to it
+    check(made, members, settled)
     return made
 
 
@@ -216,10 +223,12 @@ def _created(members: Members, schema: Schema) -> Metadata:
     assert wanted is not None
     rank = len(shape) - len(inner)
     shape = shape[:rank]
-    fill = _fill(parts, schema, dtype, field)
+    if parts.codecs is not None:
+        parts.codecs.check_rank(rank)
     codecs = _requested(parts.codecs, schema.codec)
     read, chunk_shape, order = _chunks(parts, schema, wanted, codecs, inner)
-    codecs = _ordered(codecs, schema, order, rank)
+    fill = _fill(parts, schema, dtype, field)
+    codecs = _ordered(codecs, parts.codecs, schema, order, rank)
     if read != chunk_shape and not codecs.height:
         inside = (("chunk_shape", read), ("codecs", codecs))
         codecs = Sequence3(layout=Constraint(SHARDING, inside))
@@ -258,16 +267,21 @@ def _fill(parts: Constraints, schema: Schema, dtype: Kind, field: Field) -> byte
     if field.inner:
         found = agreement.spread(schema, field.dtype, field.inner)
         return dtype.stored(found, False) if item.plain else found
-    return agreement.fill_bytes(schema, field.dtype) or bytes(item.nbytes)
+    with binding.at("Invalid fill_value: " if schema.fill.array.shape else ""):
+        return agreement.fill_bytes(schema, field.dtype) or bytes(item.nbytes)
 
 
 def _agree_fill(fill: bytes, dtype: Kind, field: Field, schema: Schema, big: bool) -> None:
     """Raise FailedPrecondition unless the schema's fill value is the field's of an item of fill values."""
     found = dtype.filling(field, fill, big).tobytes()
     if not field.inner:
-        agreement.agree_fill(schema, field.dtype, found, FailedPrecondition)
+        agreement.agree_fill(schema, field.dtype, found, FailedPrecondition, _shown_fill)
     elif schema.fill is not None and agreement.spread(schema, field.dtype, field.inner) != found:
         raise FailedPrecondition("Invalid fill_value: schema requires another than metadata specifies")
+
+
+def _shown_fill(data: bytes, dtype: DataType) -> str:
+    return binding.dumps(show3(element(data, dtype), dtype))
 
 
 def _chunks(
@@ -287,17 +301,22 @@ def _chunks(
     inner = None if inner is None else (*inner, *own)
     if not rank:
         return (), (), None
-    if inner is not None:
-        layout.merge(ChunkLayout(read_chunk_shape=inner))
     if parts.codecs is not None and not codecs.height:
+        if parts.chunk_shape is not None:
+            layout.merge_grid("read", layout.grid("write"))
         layout.merge_grid("write", layout.grid("read"))
         layout.merge_grid("read", layout.grid("write"))
     hard = [size for size in layout.write_chunk.shape or () if size]
-    pairs = list(zip(inner, hard, strict=True)) if inner is not None and len(hard) == rank else []
-    larger = not codecs.array and any(a > b for a, b in pairs)
-    if inner is not None and any(b % a for a, b in pairs) and not larger:
+    stated = None if parts.codecs is None or not parts.codecs.states_all else parts.codecs.read_shape(outer)
+    if stated is not None:
+        layout.merge(ChunkLayout(read_chunk_shape=(*stated, *own)))
+    if inner is not None and len(hard) == rank:
+        choose_read_write_chunk_shapes(layout, wanted)  # what the layout alone contradicts is told first
+    if inner is not None and len(hard) == rank and any(b % a for a, b in zip(inner, hard, strict=True)):
         read, write = inner, tuple(hard)  # the codecs say what is wrong with them
     else:
+        if inner is not None:
+            layout.merge(ChunkLayout(read_chunk_shape=inner))
         read, write = choose_read_write_chunk_shapes(layout, wanted)
     if own:
         read = (*read[:outer], *own)
@@ -311,26 +330,31 @@ def _chunks(
     return read[:outer], write[:outer], order
 
 
-def _ordered(codecs: Sequence3, schema: Schema, order: tuple[int, ...] | None, rank: int) -> Sequence3:
-    """Return the codecs with a transpose more, where only the inner order asks for one.
+def _ordered(
+    codecs: Sequence3, mine: Sequence3 | None, schema: Schema, order: tuple[int, ...] | None, rank: int
+) -> Sequence3:
+    """Return the codecs with a transpose more, where the inner order asks for one.
+
+    What the members say is the order, `mine`, is all of it where they go on to the bytes.
 
     Raises:
-        InvalidArgument: the codecs say another order.
+        InvalidArgument: the members say another order.
     """
     if order is None or not rank:
         return codecs
+    hard = schema.chunk_layout.inner_order
+    if mine is not None and mine.innermost.layout is not None:
+        stated = mine.order(rank)
+        if hard not in (None, stated):
+            raise InvalidArgument(
+                "Error setting inner_order: New hard constraint "
+                f"({_braced(stated)}) does not match existing hard constraint ({_braced(hard or ())})"
+            )
+        order = stated
     found = codecs.order(rank)
     if found == order:
         return codecs
-    hard = schema.chunk_layout.inner_order
     last = codecs.innermost
-    if last.array and (hard is None or not codecs.height):
-        if hard is None:
-            return codecs
-        raise InvalidArgument(
-            "Error setting inner_order: New hard constraint "
-            f"({_braced(found)}) does not match existing hard constraint ({_braced(hard)})"
-        )
     more = Constraint("transpose", (("order", tuple(found.index(dim) for dim in order)),))
     return codecs.with_innermost(last._replace(array=(*last.array, more)))
 
@@ -388,6 +412,7 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         finest = found.chain.finest
         layout = agreement.constrained(schema, found.chunk_shape, found.rank, sharded=True)
         layout.merge(agreement.precise(found.chunk_shape, finest.order, finest.chunk_shape))
+    _agree_fill(md.fill, md.dtype, field, schema, md.big)
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             codec_spec(md).merge(schema.codec)
@@ -395,7 +420,6 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         held = Schema(dimension_units=found.units)
         prefix = "dimension_units from metadata does not match dimension_units in schema: "
         _agree(prefix, held.set_units, schema.dimension_units)
-    _agree_fill(md.fill, md.dtype, field, schema, md.big)
 
 
 def _agree(prefix: str, function: Any, *arguments: Any) -> None:
@@ -407,11 +431,11 @@ def _agree(prefix: str, function: Any, *arguments: Any) -> None:
 
 def _check_members(md: Metadata, parts: Constraints) -> None:
     stored, asked = zarr3_document.to_json(md), zarr3_document.constraints_json(parts)
-    if "shape" in asked:
-        agreement.expect("shape", asked["shape"], stored["shape"])
     if parts.dtype is not None and parts.dtype.item != md.dtype.item:
         shown = (binding.dumps(each) for each in (parts.dtype.to_json(), md.dtype.to_json()))
         agreement.expect("data_type", *shown)
+    if "shape" in asked:
+        agreement.expect("shape", asked["shape"], stored["shape"])
     if parts.chunk_shape is not None:
         agreement.expect("chunk_shape", list(parts.chunk_shape), list(md.chunk_shape))
     if parts.keys is not None:
@@ -484,7 +508,7 @@ def schema(md: Metadata, members: Members, request: Schema | None = None) -> Sch
     return agreement.effective(made, made.chain.finest.order, codec_spec(md))
 
 
-def metadata_json(md: Metadata) -> dict[str, Any]:
+def metadata_json(md: Metadata, members: Members | None = None) -> dict[str, Any]:  # noqa: ARG001
     """Return the document as a JSON value."""
     return zarr3_document.to_json(md)
 

@@ -1,7 +1,7 @@
 """The zarr v3 array document, and the part of it that a request may state.
 
-What this file knows: every member of `zarr.json`.  What it must not know: schemas, and what a member
-defaults to.
+What this file knows: every member of `zarr.json`, and in which order they are looked at.  What it must not
+know: schemas, and what a member defaults to.
 
 Laws: decoding what was encoded gives the same value; members that nobody must understand are kept.
 """
@@ -186,8 +186,15 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
         "Expected integer in the range [3, 3], but received: <discarded>",
     )
     member("node_type", _node_type, 'Expected "array", but member is missing')
-    shape = member("shape", document.shape, "Expected array, but member is missing")
     dtype = member("data_type", zarr3_item.parse, "Expected array, but member is missing")
+    if "fill_value" in rest and dtype is None:
+        with binding.at_member("fill_value"):
+            raise InvalidArgument('must be specified in conjunction with "data_type"')
+    if stored and "fill_value" not in rest:
+        with binding.at_member("fill_value"):
+            raise _no_fill(dtype)
+    filled = member("fill_value", lambda value: _given(dtype).parse_fill(value))
+    shape = member("shape", document.shape, "Expected array, but member is missing")
     ranks = [] if shape is None else [len(shape)]
 
     def ranked(parse: Any) -> Any:
@@ -200,20 +207,13 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
         return parse_ranked
 
     names = member("dimension_names", ranked(_names))
-    chunks = member("chunk_grid", ranked(_chunk_grid), "Expected object, but member is missing")
     keys = member("chunk_key_encoding", _key_encoding, "Expected object, but member is missing")
+    chunks = member("chunk_grid", ranked(_chunk_grid), "Expected object, but member is missing")
     codecs = member(
         "codecs", lambda value: sequence.parse(value, stored), "Expected array, but member is missing"
     )
-    if "fill_value" in rest and dtype is None:
-        with binding.at_member("fill_value"):
-            raise InvalidArgument('must be specified in conjunction with "data_type"')
-    if stored and "fill_value" not in rest:
-        with binding.at_member("fill_value"):
-            raise _no_fill(dtype)
-    filled = member("fill_value", lambda value: _given(dtype).parse_fill(value))
-    attributes, units = member("attributes", ranked_attributes(ranks)) or (None, None)
     member("storage_transformers", _transformers)
+    attributes, units = member("attributes", ranked_attributes(ranks)) or (None, None)
     for name, value in sorted(rest.items()):
         if not isinstance(value, dict) or value.get("must_understand") is not False:
             raise InvalidArgument(
@@ -316,10 +316,10 @@ def _transformers(value: Any) -> None:
 # ---------------------------------------------------------------- printing
 
 
-def constraints_json(parts: Constraints, brief: bool = False) -> dict[str, Any]:
+def constraints_json(parts: Constraints, brief: bool = False, every: bool = False) -> dict[str, Any]:
     """Return the JSON form of constraints; what is not stated is left out.
 
-    `brief` leaves out what a stored document leaves out.
+    `brief` leaves out what a stored document leaves out; `every` names what goes without saying.
     """
     found: dict[str, Any] = dict(parts.extra or {})
     if parts.zarr_format is not None:
@@ -334,7 +334,7 @@ def constraints_json(parts: Constraints, brief: bool = False) -> dict[str, Any]:
         grid = {"chunk_shape": list(parts.chunk_shape)}
         found["chunk_grid"] = {"name": "regular", "configuration": grid}
     if parts.keys is not None:
-        found["chunk_key_encoding"] = keys_json(parts.keys)
+        found["chunk_key_encoding"] = keys_json(parts.keys, every)
     if parts.codecs is not None:
         found["codecs"] = parts.codecs.to_json(brief)
     if parts.names is not None and any(name is not None for name in parts.names):
@@ -367,14 +367,14 @@ def to_json(md: Metadata, brief: bool = False) -> dict[str, Any]:
     return constraints_json(parts, brief)
 
 
-def keys_json(keys: tuple[str, str]) -> dict[str, Any]:
-    """Return a key encoding; the separator is left out where it is the usual one.
+def keys_json(keys: tuple[str, str], every: bool = False) -> dict[str, Any]:
+    """Return a key encoding; the separator is left out where it is the usual one, unless `every`.
 
     >>> keys_json(("v2", "/"))
     {'name': 'v2', 'configuration': {'separator': '/'}}
     """
     name, separator = keys
-    if separator == _SEPARATORS[name]:
+    if separator == _SEPARATORS[name] and not every:
         return {"name": name}
     return {"name": name, "configuration": {"separator": separator}}
 

@@ -219,8 +219,9 @@ def parse(value: Any) -> Kind:
         raise binding.expected("array", value)
     if value in NAMES:
         return _simple(value)
-    if value[:1] == "r" and value[1:].isascii() and value[1:].isdecimal():
-        if len(value) > 10 or not int(value[1:]) or int(value[1:]) % 8:
+    if value[:1] == "r":
+        number = value[1:].isascii() and value[1:].isdecimal() and len(value) <= 10
+        if not number or not int(value[1:]) or int(value[1:]) % 8:
             raise InvalidArgument(
                 f"{value} data type is invalid; expected r<N> where N is a positive multiple of 8"
             )

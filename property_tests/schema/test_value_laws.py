@@ -57,7 +57,7 @@ def test_a_safe_conversion_loses_nothing(source, target, data):
     with np.errstate(invalid="ignore"):
         same = (back == array) | ((back != back) & (array != array))
         if target is dtypes.float8_e8m0fnu:
-            same |= array == 0
+            same |= array <= 0  # powers of two have no sign
         if target.kind == "f" and target.itemsize == 1:
             same |= abs(array.astype(np.float32)) == np.inf
     assert bool(np.all(same))

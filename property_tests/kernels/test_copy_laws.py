@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, word_size, words
+from tegula.kernels.copy import copy_abreast, copy_boxes, copy_tables, strided_copy, word_size, words
 
 # the first example of a kernel may compile it
 LAW = settings(deadline=None)
@@ -102,6 +102,26 @@ def test_copy_boxes_equals_the_loop(data: Any, word: str, rank: int, n: int) -> 
         to = positions(int(dst_offsets[row]), dst_strides, box)
         expected[to] = src[positions(int(src_offsets[row]), src_strides, box)]
     copy_boxes(src, src_offsets, src_strides, dst, dst_offsets, dst_strides, shapes)
+    assert dst.tobytes() == expected.tobytes()
+
+
+@LAW
+@given(st.data(), WORDS, st.integers(1, 4), st.integers(0, 4))
+def test_copy_abreast_equals_copy_boxes(data: Any, word: str, rank: int, n: int) -> None:
+    """Boxes of one shape that run along both sides are copied alike run by run in turn and box by box."""
+    shape = np.array([data.draw(st.integers(1, 5)) for _ in range(rank)], np.int64)
+    src_strides = np.array([*(data.draw(st.integers(-9, 9)) for _ in range(rank - 1)), 1], np.int64)
+    src = filled((300,), word, 3)
+    src_offsets = np.array([data.draw(st.integers(140, 159)) for _ in range(n)], np.int64)
+    order = [*data.draw(st.permutations(range(rank - 1))), rank - 1]
+    dst_strides, size = np.ones(rank, np.int64), 1
+    for axis in reversed(order):
+        dst_strides[axis], size = size, size * int(shape[axis])
+    dst_offsets = np.array(data.draw(st.permutations(range(n))), np.int64) * size
+    dst, expected = (np.zeros(max(1, n * size), word) for _ in range(2))
+    shapes = np.tile(shape, (n, 1))
+    copy_boxes(src, src_offsets, src_strides, expected, dst_offsets, dst_strides, shapes)
+    copy_abreast(src, src_offsets, src_strides, dst, dst_offsets, dst_strides, shape)
     assert dst.tobytes() == expected.tobytes()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tegula as ts
@@ -14,7 +14,7 @@ from tegula.kernels import partition as kernel
 from tegula.plan.gather import locate, pick
 from tegula.plan.partition import partition
 from tegula.plan.table import Table, bind, c_strides
-from tegula.plan.transfer import collect, memory, place, place_slab
+from tegula.plan.transfer import abreast, collect, collect_abreast, collect_slab, memory, place, place_slab
 
 
 @st.composite
@@ -142,6 +142,31 @@ def test_collect_is_the_inverse_of_place(case: Any) -> None:
         at, _ = elements(table, block, row)
         assert touched[at].all()
         assert touched.sum() == len(set(at.tolist()))
+
+
+@settings(deadline=None)  # the first example may compile
+@given(cases(), st.data())
+def test_rows_collected_together_are_what_they_are_one_by_one(case: Any, data: Any) -> None:
+    """Law: collecting rows into a slab, run by run in turn or not, collects each of them."""
+    view, _, chunk, order = case
+    part = partition(view, chunk)
+    source = memory(np.arange(int(np.prod(view.input_shape)), dtype=np.int64).reshape(view.input_shape))
+    table = bind(part, c_strides(chunk, order), source.strides)
+    block = table.expand()
+    if not len(block):
+        return
+    alike = np.flatnonzero((block.counts == block.counts[data.draw(st.integers(0, len(block) - 1))]).all(1))
+    expected = np.full((len(alike), int(np.prod(chunk))), 2**63, "u8")
+    for row, words in zip(alike.tolist(), expected, strict=True):
+        collect(table, block, row, words, source)
+    slab = np.full_like(expected, 2**63)
+    collect_slab(table, block, alike, slab, source)  # from here on the compiler is loaded
+    assert (slab == expected).all()
+    axes = abreast(table, source)
+    if axes is not None:
+        slab[...] = 2**63
+        collect_abreast(table, block, alike, slab, source, axes)
+        assert (slab == expected).all()
 
 
 @given(cases())

@@ -124,10 +124,14 @@ class ReadColumns(Record):
 
 
 class WriteColumns(Record):
-    """Answer of `WriteMany`: a generation a row, `UNKNOWN` where the condition was refused."""
+    """Answer of `WriteMany`: a generation a row, `UNKNOWN` where the condition was refused.
+
+    `waited`: most of the time went by while no processor was at work, as it does for a disk.
+    """
 
     generations: list[bytes]
     time: float
+    waited: bool = False
 
 
 class Read(Effect[ReadOutcome]):

@@ -19,7 +19,7 @@ import numpy as np
 
 from tegula.kernels._jit import device, kernel, worthwhile
 
-__all__ = ["copy_boxes", "copy_tables", "strided_copy", "words"]
+__all__ = ["copy_abreast", "copy_boxes", "copy_tables", "strided_copy", "words"]
 
 WORDS = ("u1", "u2", "u4", "u8", "c16")
 
@@ -204,6 +204,38 @@ def copy_boxes(
                 axis -= 1
             if axis < 0:
                 break
+
+
+@kernel("<T, <i8, <i8, >T, <i8, <i8, <i8", over=WORDS)
+def copy_abreast(
+    src: Any, src_offsets: Any, src_strides: Any, dst: Any, dst_offsets: Any, dst_strides: Any, shape: Any
+) -> None:
+    """Copy `n` boxes of one shape, run by run: the first run of each, then the second of each, and so on.
+
+    Boxes that lie side by side along the runs of the source are so read as one, in longer runs, and a
+    processor fetches ahead what it could not foresee.  The arguments are those of `copy_boxes` but `shape`,
+    int64[r], r at least 1, without a zero; the last axis has stride 1 on both sides.
+    """
+    rank = shape.shape[0]
+    run = shape[rank - 1]
+    index = np.zeros(rank, np.int64)
+    s, d = np.int64(0), np.int64(0)
+    while True:
+        for box in range(src_offsets.shape[0]):
+            _run(src, s + src_offsets[box], 1, dst, d + dst_offsets[box], 1, run)
+        axis = rank - 2
+        while axis >= 0:
+            index[axis] += 1
+            s += src_strides[axis]
+            d += dst_strides[axis]
+            if index[axis] < shape[axis]:
+                break
+            s -= src_strides[axis] * shape[axis]
+            d -= dst_strides[axis] * shape[axis]
+            index[axis] = 0
+            axis -= 1
+        if axis < 0:
+            break
 
 
 @kernel("<T, <i8, <i8, >T, <i8, <i8, <i8, <i8:2, <i8:2", over=WORDS)

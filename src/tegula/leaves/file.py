@@ -197,7 +197,7 @@ class FileLeaf(Single):
 
     def _write_block(self, effect: WriteMany, errors: dict[int, TegulaError] | None) -> WriteColumns:
         """Answer a block of writes; the errors of rows are put into `errors`, or the first is raised."""
-        now, start = time.time(), time.perf_counter()
+        now, start, busy = time.time(), time.perf_counter(), time.thread_time()
         conditions = effect.if_equal or (UNKNOWN,) * len(effect.keys)
         keys, values = effect.keys, effect.values
         generations: list[bytes] = []
@@ -221,8 +221,9 @@ class FileLeaf(Single):
                 errors[row] = error
                 generations.append(UNKNOWN)
             row += 1
-        self._timed(time.perf_counter() - start, len(generations))
-        return WriteColumns(generations, now)
+        taken, busy = time.perf_counter() - start, time.thread_time() - busy
+        self._timed(taken, len(generations))
+        return WriteColumns(generations, now, taken > 2 * busy)
 
 
 def pays(rows: int, few: int = FEW, size: int = 0) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "span_count",
     "tile_bytes",
     "tiles",
+    "written_rows",
 ]
 
 SPAN_BYTES = 4 << 20
@@ -50,6 +51,16 @@ def block_rows(chunk_bytes: int, limit: int | None = None) -> int:
     (256, 4, 1, 64)
     """
     budget = BLOCK_BYTES if limit is None else min(BLOCK_BYTES, limit // 16)
+    return max(1, min(BLOCK_ROWS, budget // max(1, chunk_bytes)))
+
+
+def written_rows(chunk_bytes: int, limit: int | None = None) -> int:
+    """Return the same for chunks that are encoded and written, which are collected side by side.
+
+    >>> written_rows(1024), written_rows(512 * 1024), written_rows(1 << 30), written_rows(1024, 1 << 20)
+    (256, 8, 1, 64)
+    """
+    budget = 2 * BLOCK_BYTES if limit is None else min(2 * BLOCK_BYTES, limit // 16)
     return max(1, min(BLOCK_ROWS, budget // max(1, chunk_bytes)))
 
 

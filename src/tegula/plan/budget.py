@@ -13,7 +13,7 @@ from math import prod
 
 from tegula.codecs.chain import CodecChain
 from tegula.codecs.codec import working
-from tegula.plan.blocks import block_rows, tile_bytes
+from tegula.plan.blocks import block_rows, tile_bytes, written_rows
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
@@ -95,10 +95,9 @@ def need(view: View, limit: MemoryLimit, writing: bool = False) -> int:
         return 0
     if isinstance(source, Chunked):
         chain = source.layout.chain
-        rows = block_rows(chain.nbytes, limit.size)
         if writing:
-            return writing_bytes(chain, rows) + shard_bytes(source)
-        return reading_bytes(chain, rows, slab=True)
+            return writing_bytes(chain, written_rows(chain.nbytes, limit.size)) + shard_bytes(source)
+        return reading_bytes(chain, block_rows(chain.nbytes, limit.size), slab=True)
     return max(cell_bytes(source), tile_bytes(limit.size)) + need(source.base, limit, writing)
 
 

@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula.kernels._jit import loaded, worthwhile
-from tegula.kernels.copy import copy_boxes, copy_tables, strided_copy, words
+from tegula.kernels.copy import copy_abreast, copy_boxes, copy_tables, strided_copy, words
 from tegula.kernels.stream import LARGE, LINE, pays, stream_boxes
 from tegula.plan.table import Block, Table
 
 __all__ = [
     "Memory",
+    "abreast",
     "collect",
+    "collect_abreast",
     "collect_slab",
     "empty",
     "fill",
@@ -39,6 +41,7 @@ __all__ = [
 
 SLAB_CHUNK = 16 << 10
 DIRECT = 16 << 10
+ABREAST = 16  # chunks: more would touch more pages at a time than a processor has at hand
 
 Words = NDArray[Any]
 
@@ -213,6 +216,33 @@ def place_slab(table: Table, block: Block, slab: Words, size: int, array: Memory
             block.begins,
             block.counts,
         )
+
+
+def abreast(table: Table, array: Memory) -> list[int] | None:
+    """Return how rows are collected side by side: the factors, the one that runs along both sides last.
+
+    None where nothing does, or the compiler is not loaded: NumPy collects them one by one not much slower.
+    """
+    if not (table.partition.affine and loaded()):
+        return None
+    chunk, steps = table.chunk_strides.tolist(), table.array_strides.tolist()
+    runs = [f for f, (x, y) in enumerate(zip(chunk, steps, strict=True)) if x == y == 1]
+    if not runs or not array.words.flags.aligned:
+        return None
+    return [*sorted((f for f in range(len(steps)) if f != runs[-1]), key=lambda f: -abs(steps[f])), runs[-1]]
+
+
+def collect_abreast(
+    table: Table, block: Block, rows: NDArray[np.int64], slab: Words, array: Memory, axes: list[int]
+) -> None:
+    """Do what `collect_slab` does for rows of one shape, some at a time; `axes` are what `abreast` says."""
+    targets = np.arange(len(rows), dtype=np.int64) * slab.shape[1] + block.chunk_offsets[rows]
+    sources = block.array_offsets[rows] + array.offset
+    shape, flat = block.counts[rows[0], axes], slab.reshape(-1)
+    steps, strides = table.array_strides[axes], table.chunk_strides[axes]
+    for at in range(0, len(rows), ABREAST):
+        some = slice(at, at + ABREAST)
+        copy_abreast(array.words, sources[some], steps, flat, targets[some], strides, shape)
 
 
 def collect_slab(table: Table, block: Block, rows: NDArray[np.int64], slab: Words, array: Memory) -> None:

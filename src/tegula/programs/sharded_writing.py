@@ -30,15 +30,15 @@ from tegula.errors import TegulaError, annotated
 from tegula.kernels.fill import all_equal
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, block_rows, far_width
+from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, far_width, written_rows
 from tegula.plan.budget import writing_bytes
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
 from tegula.plan.table import Block, Table, c_strides
-from tegula.plan.transfer import collect, collect_slab, memory, slab_pays
+from tegula.plan.transfer import abreast, collect, collect_abreast, collect_slab, memory, slab_pays
 from tegula.programs.frontier import update_many
 from tegula.programs.room import within
-from tegula.programs.writing import Writing, encode_rows, merge_row, placed
+from tegula.programs.writing import Writing, encode_rows, merge_row, placed, side_by_side
 from tegula.record import Record
 from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
@@ -64,7 +64,8 @@ async def write_sharded(
     shape = finest.chunk_shape
     nested = nest(on_grid(view), layout.chunk_shape, shape, c_strides(shape, finest.order), origin.strides)
     slab = slab_pays(len(nested.table), finest.nbytes)
-    job = Writing(source, finest, origin, nested.table, block_rows(finest.nbytes), slab, [])
+    axes = None if slab else abreast(nested.table, origin)
+    job = Writing(source, finest, origin, nested.table, written_rows(finest.nbytes), slab, [], axes)
     room = None
     if source.memory is not None and counted is None:
         room = Room(source.memory.pool, source.memory.size, writing_bytes(layout.chain, 1))
@@ -87,7 +88,7 @@ async def _write_span(
 ) -> None:
     """Write shards one after the other; `shared`: how many tasks may encode the inner chunks of one."""
     source, top = job.source, steps[0]
-    arena, shards = idle.pop() if idle else (Arena(), Arena(1, MOST_KEPT, MOST_KEPT))
+    arena, shards = idle.pop() if idle else (Arena(largest=2 * BLOCK_BYTES), Arena(1, MOST_KEPT, MOST_KEPT))
     inner = prod(top.within)
     for number in range(len(nested)):
         table = nested.group(number)
@@ -166,7 +167,7 @@ class _Edit(Record, eq=False):
 
     def pieces(self, rows: NDArray[np.int64]) -> list[Any]:
         """Return the encoded inner chunks of some rows."""
-        return list(self._encoded(rows, Arena()))
+        return list(self._encoded(rows, Arena(largest=2 * BLOCK_BYTES)))
 
     def packed(self, parts: Sequence[list[Any]], shards: Arena) -> Any:
         """Return the value of a shard that is covered from edge to edge, its `parts` encoded."""
@@ -184,11 +185,15 @@ class _Edit(Record, eq=False):
         chunks = words.reshape(top.entries, -1)
         fill = None if job.source.keep_fill else job.source.layout.fill_value
         unit = None if fill is None else fill.view(words.dtype)
-        at = 0
+        at, together = 0, True
         if job.slab:
             collect_slab(self.table, self.block, rows, chunks, job.memory)
+        elif job.axes is not None and side_by_side(job, self.block, rows):
+            collect_abreast(self.table, self.block, rows, chunks, job.memory, job.axes)
+        else:
+            together = False
         for number, row in enumerate(rows.tolist()):
-            if not job.slab:
+            if not together:
                 collect(self.table, self.block, row, chunks[at], job.memory)
             elif at < number:
                 chunks[at] = chunks[number]

@@ -32,15 +32,17 @@ from tegula.kernels.fill import all_equal
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import block_rows, far_pace, span_count
+from tegula.plan.blocks import BLOCK_BYTES, far_pace, span_count, written_rows
 from tegula.plan.budget import shard_bytes, writing_bytes
 from tegula.plan.gather import indices, strided
 from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
-from tegula.plan.transfer import Memory, collect, collect_slab, memory, slab_pays
+from tegula.plan.transfer import Memory, abreast, collect, collect_abreast, collect_slab, memory, slab_pays
 from tegula.programs.chunked import fill_value, fill_words
 from tegula.programs.frontier import update_many
+from tegula.programs.pace import at_pace
+from tegula.programs.room import within
 from tegula.record import Record, replace
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
@@ -57,6 +59,7 @@ __all__ = [
     "merge_row",
     "placed",
     "remembered",
+    "side_by_side",
     "stored_words",
     "write",
 ]
@@ -115,6 +118,7 @@ class Writing(Record, eq=False):
     block_rows: int
     slab: bool
     arenas: list[Arena]
+    axes: list[int] | None = None
     room: Room | None = None
     clipped: bool = False
 
@@ -153,8 +157,10 @@ async def _write_chunked(
     spans = table.spans(count)
     if len(spans) == 1:
         await _write_span(job, spans[0])
-    else:
+    elif is_far(source.store):
         await All([Call(_write_span, job, span) for span in spans], limit=width)
+    else:
+        await at_pace([Call(_write_span, job, span) for span in spans], width)
 
 
 def laid_out(source: Chunked, view: View, data: NDArray[Any], limit: MemoryLimit | None) -> Writing:
@@ -165,24 +171,24 @@ def laid_out(source: Chunked, view: View, data: NDArray[Any], limit: MemoryLimit
     origin = memory(data)
     part = partition(on_grid(view), layout.chunk_shape, limits=layout.limits)
     table = bind(part, c_strides(layout.chunk_shape, chain.order), origin.strides)
-    rows = block_rows(chain.nbytes, limit and limit.size)
+    rows = written_rows(chain.nbytes, limit and limit.size)
     if is_far(source.store):
         rows, _, _ = far_pace(len(table), chain.nbytes, limit and limit.size)
     slab = slab_pays(len(table), chain.nbytes)
-    return Writing(source, chain, origin, table, rows, slab, [], None, layout.clipped is not None)
+    axes = None if slab else abreast(table, origin)
+    return Writing(source, chain, origin, table, rows, slab, [], axes, None, layout.clipped is not None)
 
 
-async def _write_span(job: Writing, span: Table) -> None:
-    if job.room is None:
-        await _write_rows(job, span)
-    else:
-        with await job.room:
-            await _write_rows(job, span)
+async def _write_span(job: Writing, span: Table) -> bool:
+    waited: bool = await within(job.room, Call(_write_rows, job, span))
+    return waited
 
 
-async def _write_rows(job: Writing, span: Table) -> None:
+async def _write_rows(job: Writing, span: Table) -> bool:
+    """Write the chunks of some rows, block by block; return whether that was waiting, mostly."""
     source = job.source
-    arena = job.arenas.pop() if job.arenas else Arena()
+    arena = job.arenas.pop() if job.arenas else Arena(largest=2 * BLOCK_BYTES)
+    waited = False
     for rows in span.blocks(job.block_rows):
         block = rows.expand()
         keys = source.layout.keys.keys(block.cells, source.path)
@@ -194,7 +200,7 @@ async def _write_rows(job: Writing, span: Table) -> None:
             named = [keys[row] for row in whole]
             decoded = decoded_of(source, block.cells[whole], words)
             try:
-                await WriteMany(source.store, named, values, decoded=decoded)
+                waited = (await WriteMany(source.store, named, values, decoded=decoded)).waited
             except TegulaError as error:
                 raise placed(error, source, named) from error
             del values, words, decoded  # what they look at is the arena's again
@@ -216,6 +222,7 @@ async def _write_rows(job: Writing, span: Table) -> None:
             except TegulaError as error:
                 raise placed(error, source, named) from error
     job.arenas.append(arena)
+    return waited
 
 
 def placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
@@ -265,6 +272,14 @@ def encode_rows(
     chains = source.layout.chains_of(block.cells[whole]) if job.clipped else None
     if not job.slab or chains is not None:
         each = chains or [chain] * len(whole)
+        if job.axes is not None and keep is None:
+            which = np.array(whole, np.int64)
+            if side_by_side(job, block, which):
+                dtype, count = job.memory.words.dtype, prod(chain.chunk_shape)
+                slab = np.frombuffer(arena.take(len(whole) * count * dtype.itemsize), dtype)
+                slab = slab.reshape(len(whole), count)
+                collect_abreast(rows, block, which, slab, job.memory, job.axes)
+                return [encoded(source, chunk, of) for chunk, of in zip(slab, each, strict=True)]
         return [
             encoded(source, _gathered(job, rows, block, row, arena), of, keep)
             for row, of in zip(whole, each, strict=True)
@@ -281,6 +296,15 @@ def encode_rows(
         empty = unit * (size // len(unit))
         values = [None if each == empty else each for each in values]
     return values
+
+
+def side_by_side(job: Writing, block: Block, rows: NDArray[np.int64]) -> bool:
+    """Whether some whole chunks should be collected by `collect_abreast`: most have a neighbour there."""
+    if job.axes is None:
+        return False
+    run = int(block.counts[rows[0], job.axes[-1]])
+    adjacent = int(np.count_nonzero(np.diff(block.array_offsets[rows]) == run))
+    return 2 * adjacent >= len(rows) and not (block.counts[rows] != block.counts[rows[0]]).any()
 
 
 def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -> NDArray[Any]:

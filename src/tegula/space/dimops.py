@@ -12,7 +12,7 @@ Law: each operation moves or renames coordinates and never changes which element
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import add, neg, sub
+from operator import add, neg
 
 from tegula.errors import InvalidArgument, TegulaError, annotated
 from tegula.space.columns import BACKWARD, COUNT, ONES, stepped
@@ -38,6 +38,7 @@ from tegula.space.transform import (
     is_near,
     transform,
 )
+from tegula.space.unrolled import distances, moved
 
 Vector = int | None | tuple[int | None, ...]
 Result = tuple[IndexTransform, Sequence[int]]
@@ -130,32 +131,33 @@ def _moved_box(
 ) -> tuple[IndexDomain, Sequence[int]]:
     """Return the domain after a translation of all its dimensions, and by how much each moved."""
     los, his = source.inclusive_min, source.exclusive_max
-    entries = given if isinstance(given, tuple) else (given,) * len(los)
-    new_los: tuple[int, ...]
+    rank = len(los)
+    moves = given if isinstance(given, tuple) else (given,) * rank
+    if not rank:
+        return source, moves
     if name == "translate_to":
-        moves, new_los = tuple(map(sub, entries, los)), entries
-    else:
-        moves = entries if name == "translate_by" else tuple(map(neg, entries))
-        new_los = tuple(map(add, los, moves))
-    his = tuple(map(add, his, moves))
-    return domain(new_los, his, source.labels, source.lower_mask, source.upper_mask), moves
+        moves = distances(rank)(los, moves)
+    elif name == "translate_backward_by":
+        moves = tuple(map(neg, moves))
+    los, his = moved(rank)(los, his, moves)
+    return domain(los, his, source.labels, source.lower_mask, source.upper_mask), moves
 
 
 def moved_domain(source: IndexDomain, name: str, given: object) -> IndexDomain | None:
     """Return a bare domain after the named translation, by or to small integers; else None."""
     los = source.inclusive_min
-    entries = given if isinstance(given, tuple) else (given,) * len(los)
-    if len(entries) != len(los):
-        return None
-    to, back = name == "translate_to", name == "translate_backward_by"
-    new_los, new_his = [], []
-    for lo, hi, entry in zip(los, source.exclusive_max, entries):  # noqa: B905 - of one length
-        if type(entry) is not int or not -SMALL < entry < SMALL or lo <= -SMALL or hi >= SMALL:
+    if type(given) is int:
+        if not -SMALL < given < SMALL:
             return None
-        move = entry - lo if to else -entry if back else entry
-        new_los.append(lo + move)
-        new_his.append(hi + move)
-    return domain(tuple(new_los), tuple(new_his), source.labels, source.lower_mask, source.upper_mask)
+    elif type(given) is not tuple or len(given) != len(los):
+        return None
+    else:
+        for entry in given:
+            if type(entry) is not int or not -SMALL < entry < SMALL:
+                return None
+    if los and not (min(los) > -SMALL and max(source.exclusive_max) < SMALL):
+        return None
+    return _moved_box(source, name, given)[0]
 
 
 def labelled_domain(source: IndexDomain, _name: str, given: object) -> IndexDomain | None:

@@ -261,7 +261,7 @@ def _on_each(
         terms[i] = term
         (gone if type(term) is int else dims).append(i)
     view = placed(t, tuple(terms), expression.mode)
-    if view is None or not gone:
+    if view is None or not gone or last:
         return None if view is None else (view, dims)
     return view, [i - sum([j < i for j in gone]) for i in dims]
 

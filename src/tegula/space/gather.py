@@ -45,6 +45,9 @@ def as_index(term: Any) -> IndexArray | Mask:
         return copy
     array = term if given else np.asarray(term)
     kind = array.dtype.kind
+    if kind == "i" and array.dtype is _INT64 and type(term) is list:
+        array.setflags(write=False)
+        return array
     if kind in "iu":
         if kind == "u" and array.dtype.itemsize == 8:
             raise TypeError(

@@ -120,13 +120,19 @@ def hull(a: tuple[int, int, bool, bool], b: tuple[int, int, bool, bool]) -> tupl
     elif b[0] >= b[1]:
         lo, hi = a[0], a[1]
     else:
-        lo, hi = min(a[0], b[0]), max(a[1], b[1])
+        lo = a[0] if a[0] < b[0] else b[0]
+        hi = a[1] if a[1] > b[1] else b[1]
+    if not (a[2] or a[3] or b[2] or b[3]):
+        return lo, hi, False, False
     return _flagged(lo, hi, a, b)
 
 
 def intersect(a: tuple[int, int, bool, bool], b: tuple[int, int, bool, bool]) -> tuple[int, int, bool, bool]:
     """Return the common part (empty at the greater lower bound where there is none); flags as in `hull`."""
-    lo, hi = max(a[0], b[0]), min(a[1], b[1])
+    lo = a[0] if a[0] > b[0] else b[0]
+    hi = a[1] if a[1] < b[1] else b[1]
+    if not (a[2] or a[3] or b[2] or b[3]):
+        return lo, hi if hi > lo else lo, False, False
     upper = _flag(hi, a[1], a[3], b[1], b[3])
     return lo, max(lo, hi), _flag(lo, a[0], a[2], b[0], b[2]), upper
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from tegula.errors import IndexingError
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
-from tegula.space.direct import ALONG, directly, plainer, private, several
+from tegula.space.direct import ALONG, directly, plainer, private
 from tegula.space.domain import NO_LABELS, domain
 from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
@@ -114,8 +114,8 @@ def cut(t: IndexTransform, i: int, term: slice) -> IndexTransform | None:
     return columns(space, t._dims, t._offsets, t._strides, None, t._near)
 
 
-def widened(t: IndexTransform, i: int) -> IndexTransform | None:
-    """Return the view with a new dimension of one index, with implicit bounds, before dimension `i`.
+def widened(t: IndexTransform, i: int, implicit: bool = True) -> IndexTransform | None:
+    """Return the view with a new dimension of one index before dimension `i`.
 
     >>> widened(IndexTransform(input_shape=[3, 4]), 1).domain
     { [0, 3), [0*, 1*), [0, 4) }
@@ -125,11 +125,11 @@ def widened(t: IndexTransform, i: int) -> IndexTransform | None:
     rank = len(los)
     if t._arrays is not None or i > rank or rank == MAX_RANK:
         return None
-    one = 1 << i
-    lowers = uppers = one
+    lowers = uppers = 1 << i if implicit else 0
     if source.lower_mask or source.upper_mask:
-        lowers |= source.lower_mask & one - 1 | source.lower_mask >> i << i + 1
-        uppers |= source.upper_mask & one - 1 | source.upper_mask >> i << i + 1
+        below = (1 << i) - 1
+        lowers |= source.lower_mask & below | source.lower_mask >> i << i + 1
+        uppers |= source.upper_mask & below | source.upper_mask >> i << i + 1
     labels = NO_LABELS[rank + 1] if labels is NO_LABELS[rank] else (*labels[:i], "", *labels[i:])
     space = domain((*los[:i], 0, *los[i:]), (*his[:i], 1, *his[i:]), labels, lowers, uppers)
     dims = t._dims
@@ -222,7 +222,9 @@ def placed(
             names.append(labels[i])
             broken = True
             i += 1
-        elif kind is int:
+        elif kind is int or kind is _NUMBER:
+            if kind is _NUMBER:
+                term = int(term)
             if i == rank or not los[i] <= term < his[i]:
                 return None
             places.append(-1)
@@ -468,11 +470,11 @@ def _lone(key: tuple[Any, ...], t: IndexTransform) -> int:
 
 
 def on_dimension(
-    t: IndexTransform, i: int, term: Any, mode: str = "default", private: bool = False
+    t: IndexTransform, i: int, term: Any, mode: str = "default", own: bool = False
 ) -> IndexTransform | None:
     """Return `t` with one term on its dimension `i`, 0 or more, or None where the long way must decide.
 
-    `private`: an array is nobody else's.
+    `own`: an array is nobody else's.
     """
     kind = type(term)
     if kind is int:
@@ -480,11 +482,19 @@ def on_dimension(
     if kind is slice:
         return cut(t, i, term)
     if kind is _ARRAY or kind is list:
-        if not private:
-            term = several(term)
-            if term is None:
+        if not own:
+            array = term.copy() if kind is _ARRAY and term.dtype is _INT64 else private(term)
+            if array is None:
                 return None
-        elif term.size < 2 or term.dtype is not _INT64:
+        elif term.dtype is _INT64:
+            array = term
+        else:
             return None
-        return looked_up(t, i, term, 0 if mode == "vindex" else i)
+        at = 0 if mode == "vindex" else i
+        if array.size > 1:
+            return looked_up(t, i, array, at)
+        if not array.size or array.ndim > 1:
+            return None
+        view = picked(t, i, int(array.item()))
+        return view if view is None or not array.ndim else widened(view, at, False)
     return picked(t, i, int(term)) if kind is _NUMBER else None

@@ -349,7 +349,7 @@ def _term(raw: Any) -> Any:
     """Return one term as an int, None, Ellipsis, list of slices, index array or mask."""
     if raw is None or raw is Ellipsis:
         return raw
-    if type(raw) is np.ndarray:
+    if type(raw) is np.ndarray or type(raw) is list:
         return as_index(raw)
     if isinstance(raw, slice):
         return _slices(raw)

@@ -7,6 +7,7 @@ Law: where `plain_text` may be asked, it is `text`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,10 @@ from tegula.space.columns import COUNT, ONES, ZEROS
 from tegula.space.domain import NO_LABELS
 from tegula.space.interval import MAX_RANK, interval_text, quoted
 from tegula.space.maps import array_text
+from tegula.space.unrolled import lines, outputs
 
 if TYPE_CHECKING:
     from tegula.space.transform import IndexTransform
-
-_INPUT = tuple(f"    {i}: [" for i in range(MAX_RANK))
-_OUTPUT = tuple(f"    out[{i}] = " for i in range(MAX_RANK))
-_ALONG = tuple(f" * in[{i}]\n" for i in range(MAX_RANK))
 
 
 @lru_cache(64)
@@ -68,23 +66,13 @@ def plain_text(t: IndexTransform) -> str:
     True
     """
     domain, dims = t.domain, t._dims
-    rank = len(dims)
-    shown = _head(domain.rank, rank)
-    los, his, labels = domain.inclusive_min, domain.exclusive_max, domain.labels
-    if labels is not NO_LABELS[len(los)]:
-        for start, lo, hi, name in zip(_INPUT, los, his, labels):  # noqa: B905
-            shown += f"{start}{lo}, {hi}) {quoted(name)}\n" if name else f"{start}{lo}, {hi})\n"
-    else:
-        for start, lo, hi in zip(_INPUT, los, his):  # noqa: B905
-            shown += f"{start}{lo}, {hi})\n"
-    if dims is COUNT[rank] and t._strides is ONES[rank] and t._offsets is ZEROS[rank]:
-        return shown + _identity(rank)
-    shown += "  Output index maps:\n"
-    for start, along, offset, stride in zip(_OUTPUT, dims, t._offsets, t._strides):  # noqa: B905
-        if stride == 1:
-            shown += f"{start}{offset} + 1{_ALONG[along]}" if offset else f"{start}0 + 1{_ALONG[along]}"
-        elif stride:
-            shown += f"{start}{offset} + {stride}{_ALONG[along]}"
-        else:
-            shown += f"{start}{offset}\n"
-    return shown
+    rank, count = domain.rank, len(dims)
+    names: Sequence[str] = domain.labels
+    if names is not NO_LABELS[rank]:
+        names = [f" {quoted(name)}" if name else "" for name in names]
+    shown = _head(rank, count)
+    if rank:
+        shown += lines(rank)(domain.inclusive_min, domain.exclusive_max, names)
+    if dims is COUNT[count] and t._strides is ONES[count] and t._offsets is ZEROS[count]:
+        return shown + _identity(count)
+    return f"{shown}  Output index maps:\n{outputs(dims)(t._offsets, t._strides) if count else ''}"

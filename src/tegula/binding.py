@@ -299,6 +299,21 @@ def integer(value: Any, low: int = -(2**63), high: int = 2**63 - 1) -> int:
 _WORDS = {(-(2**63), 2**63 - 1): "64-bit signed integer", (0, 2**64 - 1): "64-bit unsigned integer"}
 
 
+def equal(a: Any, b: Any) -> bool:
+    """Whether two JSON values are one: numbers by what they are worth, true and 1 are two.
+
+    >>> equal({"a": [1, 2.0]}, {"a": [1.0, 2]}), equal([True], [1])
+    (True, False)
+    """
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(equal, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(equal(value, b[name]) for name, value in a.items())
+    return bool(a == b)
+
+
 def array(value: Any, length: int | None = None) -> list[Any]:
     """Return a JSON array, of the given length where there is one."""
     if not isinstance(value, list):

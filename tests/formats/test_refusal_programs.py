@@ -92,6 +92,81 @@ schema = {"dtype": "uint8", "domain": {"shape": [9, 9]}, "chunk_layout": {"chunk
 ts.Spec(zarr2(metadata={"dtype": [["x", "<u2", []], ["y", "|i1"]]})).to_json()
 """
 
+N5 = """
+import itertools
+def told(f):
+    try: return f()
+    except Exception as e: return isinstance(e, ValueError), str(e).split(" [tensorstore_spec")[0]
+def stored(found, **k):
+    c = ts.Context(); ts.KvStore.open("memory://", context=c).result()["attributes.json"] = json.dumps(found).encode()
+    return told(lambda: ts.open({"driver": "n5", "kvstore": "memory://", **k}, context=c).result().spec().to_json())
+def made(m, **k): return told(lambda: ts.open({"driver": "n5", "kvstore": "memory://", "metadata": m, **k}, context=ts.Context(), create=True).result().kvstore["attributes.json"])
+doc = {"dimensions": [4, 6], "dataType": "int16", "blockSize": [2, 3], "compression": {"type": "raw"}}
+bad = {"dimensions": "x", "dataType": "q", "blockSize": "x", "compression": {"type": "q"}, "axes": 5, "units": 5, "resolution": 5}
+rank = {"dimensions": [4], "blockSize": [2, 3, 4], "axes": ["a", "b", "c", "d"], "units": ["nm"] * 5, "resolution": [1] * 6}
+without = lambda *names: {k: v for k, v in doc.items() if k not in names}
+[stored({**doc, a: bad[a], b: bad[b]}) for a, b in itertools.combinations(bad, 2)]
+[stored(without(a, b)) for a, b in itertools.combinations(doc, 2)]
+[stored({**without(a), b: bad[b]}) for a in doc for b in bad if a != b]
+[stored({**doc, a: rank[a], b: rank[b]}) for a, b in itertools.combinations(rank, 2)]
+[stored({**doc, a: rank[a], b: bad[b]}) for a in rank for b in bad if a != b]
+[told(lambda: ts.Spec({"driver": "n5", "kvstore": "memory://", "metadata": {a: bad[a], b: bad[b]}}).rank) for a, b in itertools.combinations(bad, 2)]
+other = {"dimensions": [9, 9], "dataType": "uint8", "blockSize": [5, 5], "compression": {"type": "gzip"}, "axes": ["a", "b"], "units": ["m", "m"], "resolution": [3, 3], "zz": 1}
+schema = {"dtype": "uint8", "domain": {"shape": [9, 9]}, "chunk_layout": {"chunk": {"shape": [5, 5]}}, "codec": {"driver": "n5", "compression": {"type": "gzip"}}, "fill_value": 5, "dimension_units": ["nm", "nm"]}
+[stored(doc, metadata={a: other[a], b: other[b]}) for a, b in itertools.combinations(other, 2)]
+[stored(doc, schema={a: schema[a], b: schema[b]}) for a, b in itertools.combinations(schema, 2)]
+[stored(doc, metadata={a: other[a]}, schema={b: schema[b]}) for a in other for b in schema if (a, b) != ("dataType", "dtype")]
+[made({"dimensions": [4, 6], "dataType": "int16", "blockSize": [2, 3], "compression": {"type": "raw"}, "units": ["m", "m"], "resolution": [1, 1]}, schema={a: schema[a], b: schema[b]}) for a, b in itertools.combinations(schema, 2) if a != "dtype"]
+[made(m) for m in ({}, {"dimensions": [4]}, {"dataType": "int8"}, {"blockSize": [2, 3]})]
+[stored({**doc, "a": 1, "b": True}, metadata=m) for m in ({"a": 1.0}, {"a": True}, {"b": 1}, {"b": True})]
+def read(block):
+    s = ts.open({"driver": "n5", "kvstore": "memory://", "metadata": {"dimensions": [4], "blockSize": [4], "dataType": "int8", "compression": {"type": "raw"}}}, create=True, context=ts.Context()).result()
+    s.kvstore["0"] = block
+    return told(lambda: s.read().result())
+[read(b"\\0\\0\\0\\1\\0\\0\\0\\4abcde"[:n]) for n in range(14)]
+"""
+
+PRECOMPUTED = """
+import itertools
+D = {"driver": "neuroglancer_precomputed", "kvstore": "memory://"}
+def told(f):
+    try: return f()
+    except Exception as e: return isinstance(e, ValueError), str(e).split(" [tensorstore_spec")[0]
+def stored(found, **k):
+    c = ts.Context(); ts.KvStore.open("memory://", context=c).result()["info"] = json.dumps(found).encode()
+    return told(lambda: ts.open({**D, **k}, context=c).result().spec().to_json())
+def made(m, s, **k): return told(lambda: ts.open({**D, "multiscale_metadata": m, "scale_metadata": s, **k}, context=ts.Context(), create=True).result().kvstore["info"])
+volume = {"data_type": "uint8", "num_channels": 1, "type": "image"}
+fine = {"size": [100, 80, 60], "resolution": [4, 4, 40], "encoding": "raw", "chunk_size": [64, 64, 64]}
+scale = {"key": "4_4_40", "size": [100, 80, 60], "resolution": [4, 4, 40], "encoding": "raw", "chunk_sizes": [[64, 64, 64]], "voxel_offset": [1, 2, 3]}
+doc = {"@type": "neuroglancer_multiscale_volume", **volume, "scales": [scale]}
+shards = {"@type": "neuroglancer_uint64_sharded_v1", "preshift_bits": 1, "minishard_bits": 2, "shard_bits": 3, "hash": "identity"}
+bad = {"@type": "q", "data_type": "q", "num_channels": "q", "type": 5, "scales": "q"}
+odd = {"key": 5, "size": "q", "resolution": "q", "encoding": "q", "chunk_sizes": "q", "voxel_offset": "q", "sharding": "q", "jpeg_quality": 500}
+without = lambda found, *names: {k: v for k, v in found.items() if k not in names}
+[stored({**doc, a: bad[a], b: bad[b]}) for a, b in itertools.combinations(bad, 2)]
+[stored(without(doc, a, b)) for a, b in itertools.combinations(doc, 2)]
+[stored({**doc, "scales": [{**scale, a: odd[a], b: odd[b]}]}) for a, b in itertools.combinations(odd, 2)]
+[stored({**doc, "scales": [without(scale, a, b)]}) for a, b in itertools.combinations(scale, 2)]
+[stored({**doc, "scales": [{**scale, "sharding": without(shards, a, b)}]}) for a, b in itertools.combinations(shards, 2)]
+[stored({**doc, "scales": [{**scale, a: v}]}) for a in ("jpeg_quality", "png_level", "compressed_segmentation_block_size", "chunk_sizes") for v in (None, "x", 7, [], [1, 2], [1, 2, 3])]
+asked = {"chunk_size": "q", **without(odd, "chunk_sizes")}
+[told(lambda: ts.Spec({**D, "scale_metadata": {a: asked[a], b: asked[b]}})) for a, b in itertools.combinations(asked, 2)]
+other = {"key": "8_8_40", "size": [9, 9, 9], "resolution": [8, 8, 40], "encoding": "jpeg", "chunk_size": [5, 5, 5], "sharding": {**shards, "data_encoding": "raw", "minishard_index_encoding": "raw"}}
+[stored(doc, scale_index=0, scale_metadata={a: other[a], b: other[b]}) for a, b in itertools.combinations(other, 2)]
+whole = {"data_type": "uint16", "num_channels": 2, "type": "segmentation"}
+[stored(doc, scale_index=0, multiscale_metadata={a: whole[a]}, scale_metadata={b: other[b]}) for a in whole for b in other]
+schema = {"domain": {"shape": [9, 9, 9, 1]}, "chunk_layout": {"chunk": {"shape": [5, 5, 5, 1]}}, "codec": {"driver": D["driver"], "encoding": "jpeg"}, "fill_value": 5, "dimension_units": ["3nm", "3nm", "3nm", None]}
+[stored(doc, scale_index=0, schema={a: schema[a], b: schema[b]}) for a, b in itertools.combinations(schema, 2)]
+[made(volume, fine, schema={a: schema[a], b: schema[b]}) for a, b in itertools.combinations(schema, 2)]
+[made({**volume, "data_type": t, "num_channels": n}, {**fine, "encoding": e}) for t in ("uint8", "uint16", "float32") for n in (1, 2, 5) for e in ("jpeg", "png", "compressed_segmentation")]
+[made({**volume, "data_type": "uint32"}, {**fine, "encoding": "compressed_segmentation", "compressed_segmentation_block_size": [n, 1, 1]}) for n in (0, 1, 2**31 - 1, 2**31)]
+[told(lambda: ts.Spec({**D, "dtype": t}).dtype) for t in ("int64", "bool", "uint16")]
+made(volume, fine, scale_index=1)
+big = {"read_chunk": {"shape": [64, 64, 64, 1]}, "write_chunk": {"shape": [512, 512, 512, 1]}}
+told(lambda: ts.open({**D, "schema": {"dtype": "uint8", "domain": {"shape": [2**30, 2**30, 2**30, 1]}, "chunk_layout": big}}, create=True).result())
+"""
+
 SEPARATORS = """
 def stored(found, **k):
     c = ts.Context(); kv = ts.KvStore.open("memory://", context=c).result()
@@ -108,7 +183,9 @@ def stored(found, **k):
 stored({})
 """
 
+PROGRAMS = {"zarr3": ZARR3, "zarr2": ZARR2, "n5": N5, "precomputed": PRECOMPUTED, "separators": SEPARATORS}
 
-@pytest.mark.parametrize("source", [ZARR3, ZARR2, SEPARATORS], ids=["zarr3", "zarr2", "separators"])
+
+@pytest.mark.parametrize("source", PROGRAMS.values(), ids=PROGRAMS)
 def test_what_is_told_is_the_same(source: str) -> None:
     assert_same(source)

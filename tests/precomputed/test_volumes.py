@@ -228,7 +228,7 @@ def test_documents_that_are_none_are_refused(document: bytes | str) -> None:
 def test_chunks_that_are_none_are_refused() -> None:
     rng = np.random.default_rng(5)
     block = {"encoding": "compressed_segmentation", "compressed_segmentation_block_size": [2, 2, 2]}
-    huge = {**block, "compressed_segmentation_block_size": [2**40, 2**40, 2**40]}
+    huge = {**block, "compressed_segmentation_block_size": [2**31 - 1] * 3}
     far = {**block, "chunk_sizes": [[2**19, 2**19, 2**19]], "size": [2**61, 2**61, 2**61]}
     refused = 0
     for how in (block, huge, far):

@@ -100,7 +100,9 @@ class Png(Image):
 
         self._bounded(data)
         head = bytes(data[:33])
-        if head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR" or len(head) < 33:
+        if head[:8] != b"\x89PNG\r\n\x1a\n":
+            raise FailedPrecondition("Failed to decode PNG: missing PNG signature")
+        if head[12:16] != b"IHDR" or len(head) < 33:
             raise FailedPrecondition("Failed to decode PNG: no header")
         width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
         # a palette, or fewer bits than a byte, is no way to store a chunk
@@ -181,7 +183,7 @@ def _jpeg_size(data: Buffer) -> tuple[int, int, int, int]:
     view = memoryview(data)
     at, end = 2, len(view)
     if end < 4 or bytes(view[:2]) != b"\xff\xd8":
-        raise FailedPrecondition("Failed to decode JPEG: no header")
+        raise FailedPrecondition("Not a JPEG file")
     while at + 9 < end and view[at] == 0xFF:
         marker = view[at + 1]
         if marker == 0xFF:

@@ -75,9 +75,7 @@ class N5Block(Record):
         rank = len(self.shape)
         length = 4 + 4 * rank
         if len(data) < length:
-            raise FailedPrecondition(
-                f"Expected header of length {length}, but chunk has size {len(data)}; at byte 0"
-            )
+            raise FailedPrecondition(f"Expected header of length {length}, but chunk has size {len(data)}")
         mode, found = (int(each) for each in np.frombuffer(data, ">u2", 2))
         if mode not in (DEFAULT, VARLENGTH):
             raise FailedPrecondition(f"Unexpected N5 chunk mode: {mode}")
@@ -100,7 +98,7 @@ class N5Block(Record):
         elif len(payload) == wanted:
             stored = payload
         elif len(payload) < wanted:
-            raise not_enough(wanted, len(payload), f"; at byte {len(data)}")
+            raise not_enough(length + wanted, len(data), f"; at byte {len(data)}")
         else:
             raise too_much(len(payload) - wanted, f"; at byte {length + wanted}")
         return stored if whole else self._padded(stored, shape, size)
@@ -108,9 +106,7 @@ class N5Block(Record):
     def _counted(self, data: Buffer, length: int, most: int) -> int:
         """Return how many elements a block of varying length says that it has."""
         if len(data) < length:
-            raise FailedPrecondition(
-                f"Expected header of length {length}, but chunk has size {len(data)}; at byte 0"
-            )
+            raise FailedPrecondition(f"Expected header of length {length}, but chunk has size {len(data)}")
         count = int(np.frombuffer(data, ">u4", 1, length - 4)[0])
         if count > most:
             raise FailedPrecondition(f"Received chunk of {count} elements where {most} have a place")

@@ -90,6 +90,9 @@ def known(members: Members, schema: Schema) -> Schema:
     parts = members.metadata
     if schema.dtype is not None and schema.dtype.name not in n5_document.NAMES:
         raise n5_document.unsupported(schema.dtype.name)
+    if parts.dtype is not None and schema.dtype is not None:
+        schema = schema.copy()
+        schema.set_dtype(parts.dtype)  # a contradiction of types is told before one of domains
     return agreement.known(schema, parts.dtype, _domain(parts, schema), parts.rank)
 
 
@@ -124,21 +127,23 @@ def create(members: Members, schema: Schema) -> Metadata:
 
 
 def _created(parts: Constraints, schema: Schema) -> Metadata:
-    dtype = schema.dtype
-    if dtype is None:
-        raise InvalidArgument("dtype must be specified")
     wanted = schema.domain
     shape = agreement.shape_of(wanted)
     assert wanted is not None
+    dtype = schema.dtype
+    if dtype is None:
+        raise InvalidArgument("dtype must be specified")
+    block = _block(parts, schema, wanted)
+    compression = _compression(parts, schema, dtype.itemsize)
+    units, resolution = _scales(parts, schema)
     if schema.fill is not None:
         raise InvalidArgument(_NO_FILL)
-    units, resolution = _scales(parts, schema)
     return n5_document.complete(
         Constraints(
             shape,
-            _block(parts, schema, wanted),
+            block,
             dtype,
-            _compression(parts, schema, dtype.itemsize),
+            compression,
             wanted.labels if any(wanted.labels) else None,
             units,
             resolution,
@@ -207,15 +212,12 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         if members.metadata.axes is not None:
             asked["axes"] = list(members.metadata.axes)
             stored.setdefault("axes", [""] * len(md.shape))
-        for name, value in asked.items():
+        for name in sorted(asked, key=_rank):
+            value = asked[name]
             found = binding.dumps(stored[name]) if name in stored else "<discarded>"
-            if binding.dumps(value) != found:
+            if name not in stored or not binding.equal(value, stored[name]):
                 raise FailedPrecondition(f'Expected "{name}" of {binding.dumps(value)} but received: {found}')
     dtype, rank = schema.dtype, schema.rank
-    if dtype is not None and dtype is not md.dtype:
-        raise FailedPrecondition(
-            f"dtype from metadata ({md.dtype.name}) does not match dtype in schema ({dtype.name})"
-        )
     if rank is not None and rank != len(md.shape):
         raise FailedPrecondition(
             f"Rank specified by schema ({rank}) does not match rank specified by metadata ({len(md.shape)})"
@@ -223,12 +225,16 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
     if schema.domain is not None:
         with binding.at("Mismatch between metadata and schema: "):
             merge_domains(schema.domain, agreement.sizes_domain(md.shape, md.parts.axes))
-    if schema.layout is not None:
-        layout = agreement.constrained(schema, md.parts.block, len(md.shape))
-        layout.merge(agreement.precise(md.chain.chunk_shape, md.chain.order))
+    if dtype is not None and dtype is not md.dtype:
+        raise FailedPrecondition(
+            f"dtype from metadata ({md.dtype.name}) does not match dtype in schema ({dtype.name})"
+        )
     if schema.codec is not None:
         with binding.at("codec from metadata does not match codec in schema: "):
             agreement.failing(codec_spec(md).merge, schema.codec)
+    if schema.layout is not None:
+        layout = agreement.constrained(schema, md.parts.block, len(md.shape))
+        layout.merge(agreement.precise(md.chain.chunk_shape, md.chain.order))
     if schema.fill is not None:
         raise InvalidArgument(_NO_FILL)
     needed = schema.dimension_units
@@ -239,6 +245,14 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
             f"Dimension units in metadata {units_text([None] * len(needed))} do not match "
             f"dimension units in schema {units_text(needed)}"
         )
+
+
+_CHECKED = ("dimensions", "axes", "blockSize", "dataType", "compression", "units", "resolution")
+
+
+def _rank(name: str) -> int:
+    """Return when a member is looked at: what means nothing here, last."""
+    return _CHECKED.index(name) if name in _CHECKED else len(_CHECKED)
 
 
 # ---------------------------------------------------------------- what an array is

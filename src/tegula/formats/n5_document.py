@@ -153,10 +153,10 @@ def _parsed(found: dict[str, Any], stored: bool) -> Constraints:
         return parsed
 
     shape = member("dimensions", sized(lambda value, rank: document.shape(value, 0, rank)), "array")
-    axes = member("axes", sized(_labels))
     block = member("blockSize", sized(lambda value, rank: document.shape(value, 1, rank)), "array")
     dtype = member("dataType", _dtype, "string")
     compression = member("compression", parse_compression, "object")
+    axes = member("axes", sized(_labels))
     units = member("units", sized(lambda value, rank: document.sequence(value, rank, binding.text)))
     resolution = member(
         "resolution", sized(lambda value, rank: document.sequence(value, rank, binding.number))

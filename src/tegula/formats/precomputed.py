@@ -114,6 +114,8 @@ def known(members: Members, schema: Schema) -> Schema:
                 f"{prefix}Expected data type of {made.dtype.name} but received: {parts.dtype.name}"
             )
         made.set_dtype(parts.dtype)
+    elif made.dtype is not None:
+        doc.supported(made.dtype)
     if schema.rank not in (None, 4):
         raise InvalidArgument(
             f"Rank specified by rank (4) does not match existing rank specified by schema ({schema.rank})"
@@ -261,17 +263,17 @@ def create(members: Members, schema: Schema) -> Metadata:
     if dtype is None:
         raise InvalidArgument("dtype must be specified")
     doc.supported(dtype)
-    _no_fill(schema)
-    codec = CodecSpec.of(constraint_codec(parts))
-    if schema.codec is not None:
-        codec = codec.merge(schema.codec)
-    asked = codec.to_json()
-    encoding = asked.get("encoding") or "raw"
     offset, size, channels = whole.inclusive_min[:3], whole.shape[:3], whole.shape[3]
     layout = _constrained(schema, whole.inclusive_min, channels)
     if parts.chunk is not None:
         layout.merge(ChunkLayout(read_chunk_shape=(*parts.chunk, 0)))
     resolution = tuple(1.0 if each is None else each for each in _resolution(parts, schema) or (None,) * 3)
+    codec = CodecSpec.of(constraint_codec(parts))
+    if schema.codec is not None:
+        codec = codec.merge(schema.codec)
+    _no_fill(schema)
+    asked = codec.to_json()
+    encoding = asked.get("encoding") or "raw"
     data = asked.get("shard_data_encoding")
     chunk, block, sharding = _chunks(parts, layout, whole, dtype, encoding, data)
     options = _options(encoding, asked, block)
@@ -388,7 +390,8 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
     wanted_ = asked.get("scale_metadata", {})
     agree(info, members)
     stored: dict[str, Any] = {"sharding": None, **doc.scale_json(scale)}
-    for name, value in wanted_.items():
+    for name in sorted(wanted_, key=_rank):
+        value = wanted_[name]
         if name == "chunk_size":
             if parts.chunk not in scale.chunks:
                 expect(name, value, stored["chunk_sizes"])
@@ -399,26 +402,35 @@ def check(md: Metadata, members: Members, schema: Schema) -> None:
         raise FailedPrecondition(
             f"data_type from metadata ({info.dtype.name}) does not match dtype in schema ({dtype.name})"
         )
-    _no_fill(schema)
+    if schema.codec is not None:
+        with binding.at("codec from metadata does not match codec in schema: "):
+            codec_spec(md).merge(schema.codec)
     if schema.domain is not None:
         with binding.at("domain from metadata does not match domain in schema: "):
             merge_domains(md.domain, schema.domain)
     _check_layout(md, schema)
-    if schema.codec is not None:
-        with binding.at("codec from metadata does not match codec in schema: "):
-            codec_spec(md).merge(schema.codec)
+    _no_fill(schema)
     _resolution(Constraints(resolution=scale.resolution), schema)
+
+
+_CHECKED = ("key", "encoding", *doc.OPTIONS, "resolution", "sharding", "size", "voxel_offset", "chunk_size")
+
+
+def _rank(name: str) -> int:
+    """Return when a member of a scale is looked at."""
+    return _CHECKED.index(name)
 
 
 def _check_layout(md: Metadata, schema: Schema) -> None:
     """Raise InvalidArgument unless the chunks of a scale are as the schema asks."""
     if schema.layout is None:
         return
-    scale = md.scale
+    scale, stored = md.scale, precise(md, True)
     with binding.at("chunk layout from metadata does not match chunk layout in schema: "):
         layout = _constrained(schema, (*scale.offset, 0), md.info.channels)
         _constrain_blocks(layout, scale.encoding)
-        layout.merge(precise(md, True))
+        layout.merge_grid("read", stored.grid("read"))
+        layout.merge(stored)
 
 
 def schema(md: Metadata, members: Members, request: Schema | None = None) -> Schema:  # noqa: ARG001

@@ -26,6 +26,7 @@ __all__ = [
     "AXES",
     "ENCODINGS",
     "NAMES",
+    "OPTIONS",
     "Constraints",
     "Info",
     "Scale",
@@ -129,6 +130,16 @@ class _Taking:
                 raise document.missing(what)
         return self.optional(name, parse)
 
+    def integer(self, name: str, low: int, high: int) -> int:
+        """Take a number that must be there."""
+        if name not in self.rest:
+            with binding.at_member(name):
+                raise InvalidArgument(
+                    f"Expected integer in the range [{low}, {high}], but received: <discarded>"
+                )
+        found: int = self.optional(name, lambda value: binding.integer(value, low, high))
+        return found
+
     def end(self) -> None:
         binding.members(self.rest, ())
 
@@ -205,18 +216,14 @@ def _exactly(wanted: str) -> Callable[[Any], str]:
     return parse
 
 
-def _bits(high: int) -> Callable[[Any], int]:
-    return lambda value: binding.integer(value, 0, high)
-
-
 def _sharding(value: Any) -> tuple[Sharding, ...]:
     if value is None:
         return ()
     taking = _Taking(value)
     taking.required("@type", binding.quoted(SHARDED), _exactly(SHARDED))
-    preshift = taking.required("preshift_bits", "64-bit unsigned integer", _bits(64))
-    mini = taking.required("minishard_bits", "64-bit unsigned integer", _bits(32))
-    shard = taking.required("shard_bits", "64-bit unsigned integer", _bits(64 - mini))
+    preshift = taking.integer("preshift_bits", 0, 64)
+    mini = taking.integer("minishard_bits", 0, 32)
+    shard = taking.integer("shard_bits", 0, 64 - mini)
     hashes = _one_of("identity", "murmurhash3_x86_128")
     found = taking.required("hash", 'one of "identity", "murmurhash3_x86_128"', hashes)
     encoding = _one_of("raw", "gzip")
@@ -231,15 +238,15 @@ def sharding_json(sharding: Sharding | None) -> dict[str, Any] | None:
     return None if sharding is None else {"@type": SHARDED, **sharding._asdict()}
 
 
-_OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "jpeg_quality": ("jpeg", lambda value: binding.integer(value, 0, 100)),
     "png_level": ("png", lambda value: binding.integer(value, 0, 9)),
-    "compressed_segmentation_block_size": ("compressed_segmentation", _chunk),
+    "compressed_segmentation_block_size": ("compressed_segmentation", _three(1, 2**31 - 1)),
 }
 
 
 def encoding_options(
-    rest: dict[str, Any], encoding: str | None, names: tuple[str, ...] = tuple(_OPTIONS)
+    rest: dict[str, Any], encoding: str | None, names: tuple[str, ...] = tuple(OPTIONS)
 ) -> tuple[tuple[str, Any], ...]:
     """Take the options of an encoding out of a JSON object.
 
@@ -249,12 +256,11 @@ def encoding_options(
     found = []
     for name in names:
         if name in rest:
-            owner, parse = _OPTIONS[name]
+            owner, parse = OPTIONS[name]
             with binding.at_member(name):
-                value = parse(rest.pop(name))
                 if encoding != owner:
                     raise InvalidArgument(f'Only valid for "{owner}" encoding')
-            found.append((name, value))
+                found.append((name, parse(rest.pop(name))))
     return tuple(found)
 
 
@@ -294,24 +300,27 @@ def constraints(multiscale: Any, scale: Any) -> Constraints:
     if scale is not None:
         with binding.at_member("scale_metadata"):
             found = _scale_constraints(scale, found)
+            if found.encoding is not None:
+                _check_encoding(found.encoding, found.dtype, found.channels)
     return found
 
 
 def _scale_constraints(value: Any, found: Constraints) -> Constraints:
     taking = _Taking(value)
     key = taking.optional("key", binding.text)
-    size, offset = taking.optional("size", _voxels), taking.optional("voxel_offset", _voxels)
-    if offset is not None and size is None:
+    resolution = taking.optional("resolution", _resolution)
+    sharding = taking.optional("sharding", _sharding)
+    encoding = taking.optional("encoding", _one_of(*ENCODINGS))
+    options = encoding_options(taking.rest, encoding)
+    size = taking.optional("size", _voxels)
+    if size is None and "voxel_offset" in taking.rest:
         with binding.at_member("voxel_offset"):
             raise InvalidArgument('cannot be specified without "size"')
+    offset = taking.optional("voxel_offset", _voxels)
     if size is not None:
         offset = offset or (0, 0, 0)
         _region(size, offset)
     chunk = taking.optional("chunk_size", _chunk)
-    resolution = taking.optional("resolution", _resolution)
-    encoding = taking.optional("encoding", _one_of(*ENCODINGS))
-    options = encoding_options(taking.rest, encoding)
-    sharding = taking.optional("sharding", _sharding)
     taking.end()
     return found._replace(
         key=key,
@@ -338,9 +347,7 @@ def info(json: dict[str, Any]) -> Info:
     taking.optional("@type", _exactly(TYPE))
     kind = taking.required("type", "string", binding.text)
     dtype = taking.required("data_type", "string", _data_type)
-    channels = taking.required(
-        "num_channels", "64-bit signed integer", lambda value: binding.integer(value, 1, _CHANNELS)
-    )
+    channels = taking.integer("num_channels", 1, _CHANNELS)
     scales = taking.required("scales", "array", lambda value: document.sequence(value, None, _scale))
     for each in scales:
         fits(each.encoding, dtype, channels)
@@ -350,22 +357,22 @@ def info(json: dict[str, Any]) -> Info:
 def _scale(value: Any) -> Scale:
     taking = _Taking(value)
     key = taking.required("key", "string", binding.text)
-    size = taking.required("size", "array", _voxels)
-    offset = taking.optional("voxel_offset", _voxels) or (0, 0, 0)
-    _region(size, offset)
-    chunks = taking.required("chunk_sizes", "array", lambda found: document.sequence(found, None, _chunk))
-    if not chunks:
-        with binding.at_member("chunk_sizes"):
-            raise InvalidArgument("At least one chunk size must be specified")
     resolution = taking.required("resolution", "array", _resolution)
-    encoding = taking.required("encoding", "string", _one_of(*ENCODINGS))
+    (sharding,) = taking.optional("sharding", _sharding) or (None,)
+    encodings = ", ".join(map(binding.quoted, ENCODINGS))
+    encoding = taking.required("encoding", f"one of {encodings}", _one_of(*ENCODINGS))
     options = encoding_options(taking.rest, encoding)
     if encoding == "jpeg" and not options:
         options = (("jpeg_quality", 75),)
     if encoding == "compressed_segmentation" and not options:
         with binding.at_member("compressed_segmentation_block_size"):
             raise document.missing("array")
-    (sharding,) = taking.optional("sharding", _sharding) or (None,)
+    size = taking.required("size", "array", _voxels)
+    offset = taking.optional("voxel_offset", _voxels) or (0, 0, 0)
+    _region(size, offset)
+    chunks = taking.required("chunk_sizes", "array", lambda found: document.sequence(found, None, _chunk))
+    if not chunks:
+        raise InvalidArgument("At least one chunk size must be specified")
     if sharding is not None and len(chunks) != 1:
         raise InvalidArgument("Sharded format does not support more than one chunk size")
     return Scale(key, size, offset, chunks, resolution, encoding, options, sharding)
@@ -373,19 +380,27 @@ def _scale(value: Any) -> Scale:
 
 def fits(encoding: str, dtype: DataType, channels: int) -> None:
     """Raise FailedPrecondition where an encoding can not hold such elements."""
-    name = dtype.name
+    try:
+        _check_encoding(encoding, dtype, channels)
+    except InvalidArgument as error:
+        raise FailedPrecondition(error.message) from None
+
+
+def _check_encoding(encoding: str, dtype: DataType | None, channels: int | None) -> None:
+    """Raise InvalidArgument where an encoding can not hold such elements, as far as these are known."""
+    name = None if dtype is None else dtype.name
     if encoding == "jpeg":
-        if name != "uint8":
-            raise FailedPrecondition(f'"jpeg" encoding only supported for uint8, not for {name}')
-        if channels not in (1, 3):
-            raise FailedPrecondition(f'"jpeg" encoding only supports 1 or 3 channels, not {channels}')
+        if name not in (None, "uint8"):
+            raise InvalidArgument(f'"jpeg" encoding only supported for uint8, not for {name}')
+        if channels not in (None, 1, 3):
+            raise InvalidArgument(f'"jpeg" encoding only supports 1 or 3 channels, not {channels}')
     if encoding == "png":
-        if name not in ("uint8", "uint16"):
-            raise FailedPrecondition(f'"png" encoding only supported for uint8 and uint16, not for {name}')
-        if not 1 <= channels <= 4:
-            raise FailedPrecondition(f'"png" encoding only supports 1 to 4 channels, not {channels}')
-    if encoding == "compressed_segmentation" and name not in ("uint32", "uint64"):
-        raise FailedPrecondition(
+        if name not in (None, "uint8", "uint16"):
+            raise InvalidArgument(f'"png" encoding only supported for uint8 and uint16, not for {name}')
+        if channels is not None and not 1 <= channels <= 4:
+            raise InvalidArgument(f'"png" encoding only supports 1 to 4 channels, not {channels}')
+    if encoding == "compressed_segmentation" and name not in (None, "uint32", "uint64"):
+        raise InvalidArgument(
             f"compressed_segmentation encoding only supported for uint32 and uint64, not for {name}"
         )
 

@@ -173,6 +173,8 @@ def _placed(info: Info | None, md: Metadata, index: int, members: Members) -> Me
         for at, scale in enumerate(info.scales):
             if scale.key == md.scale.key and at != index:
                 raise AlreadyExists(f"Scale with key {binding.quoted(scale.key)} already exists")
+    if index and info is None:
+        raise FailedPrecondition(f"Cannot create scale {index} in new multiscale volume")
     if index > count:
         raise FailedPrecondition(
             f"Scale index to create ({index}) must equal the existing number of scales ({count})"

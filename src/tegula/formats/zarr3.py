@@ -462,10 +462,10 @@ def _check_members(md: Metadata, parts: Constraints) -> None:
             units = zarr3_document.units_json
             agreement.expect("dimension_units", units(parts.units), units(mine))
     for name, value in (parts.attributes or {}).items():
-        if name not in md.attributes or md.attributes[name] != value:
+        if name not in md.attributes or not binding.equal(md.attributes[name], value):
             raise FailedPrecondition(f'Mismatch in "attributes": {_differs(name, value, md.attributes)}')
     for name, value in (parts.extra or {}).items():
-        if name not in md.extra or md.extra[name] != value:
+        if name not in md.extra or not binding.equal(md.extra[name], value):
             raise FailedPrecondition(_differs(name, value, md.extra))
 
 

@@ -111,6 +111,18 @@ def test_a_translation_of_one_dimension_is_that_of_any_number_of_them(seed):
         assert found._near is None or found._near == is_near(IndexTransform(found.domain, found.maps))
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_a_stride_of_one_dimension_is_that_of_any_number_of_them(seed):
+    chance = random.Random(seed)
+    t = _source(chance, chance.randrange(1, 5))
+    if chance.random() < 0.3:
+        t = t[d[:].diagonal]
+    i, every = chance.randrange(t.rank), chance.choice([1, 2, 3, 100, 2**39])
+    if is_near(t):
+        found, expected = dimops._strided_one(t, i, every), dimops.stride(t, [i], (every,))[0]
+        assert (found, str(found)) == (expected, str(expected))
+
+
 @pytest.mark.parametrize("given", [2**41, (1, None), (1,), (1, 2.5), "ab", (True, 1)])
 def test_what_is_not_plainly_a_translation_is_left_to_the_long_way(given):
     assert translated_whole(IndexTransform(input_shape=[3, 4]), "translate_by", given) is None

@@ -90,7 +90,11 @@ class TensorStore(StoreFacts, Indexable):
         return made
 
     def _on_all(self, name: str, argument: object) -> TensorStore:
-        return self._with_transform(Operations.on_all(self._transform, name, argument))
+        made: TensorStore = _new(TensorStore)
+        made._transform = Operations.on_all(self._transform, name, argument)
+        made._root = self._root
+        made._reversed = None
+        return made
 
     def __getitem__(self, key: IndexKey) -> TensorStore:
         """Return the view through a NumPy-style expression, domain, transform or dimension expression.

@@ -271,6 +271,9 @@ def _checked_bounds(
 
 def stride(t: IndexTransform, dims: Sequence[int], strides: Vector) -> Result:
     """Keep the coordinates that are multiples of the given stride (counted from 0), divided by it."""
+    plain = type(strides) is int and 0 < strides < SMALL and len(dims) == 1 and t._arrays is None
+    if plain and (t._near or is_near(t)):
+        return _strided_one(t, dims[0], strides), dims  # type: ignore[arg-type]
     entries = _entries(strides, len(dims))
     source = t.domain
     los, his = list(source.inclusive_min), list(source.exclusive_max)
@@ -312,6 +315,25 @@ def stride(t: IndexTransform, dims: Sequence[int], strides: Vector) -> Result:
                 m = array_or_constant(array, m.offset, step, m.index_range)
         maps.append(m)
     return transform(space, tuple(maps)), dims
+
+
+def _strided_one(t: IndexTransform, i: int, every: int) -> IndexTransform:
+    """Return `t`, which is near and has no index array, with a small positive stride along dimension `i`."""
+    source, dims, strides, after = t.domain, t._dims, t._strides, i + 1
+    los, his = source.inclusive_min, source.exclusive_max
+    space = domain(
+        (*los[:i], -(-los[i] // every), *los[after:]),
+        (*his[:i], (his[i] - 1) // every + 1, *his[after:]),
+        source.labels,
+        source.lower_mask,
+        source.upper_mask,
+    )
+    if dims.count(i) == 1:
+        k = dims.index(i)
+        strides = (*strides[:k], strides[k] * every, *strides[k + 1 :])
+    else:
+        strides = tuple([s * every if j == i else s for j, s in zip(dims, strides, strict=True)])
+    return columns(space, dims, t._offsets, strides)
 
 
 def label(t: IndexTransform, dims: Sequence[int], labels: tuple[str, ...]) -> Result:

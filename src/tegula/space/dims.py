@@ -26,6 +26,7 @@ from tegula.space.dimterms import index_first, index_next
 from tegula.space.domain import IndexDomain
 from tegula.space.indexable import HasTransform, Operations
 from tegula.space.interval import MAX_INT64, MIN_INT64
+from tegula.space.plain import indexed
 from tegula.space.selection import (
     Spec,
     in_range,
@@ -35,7 +36,7 @@ from tegula.space.selection import (
     specs_of,
     specs_text,
 )
-from tegula.space.slicing import Expression, apply_terms
+from tegula.space.slicing import Expression, composed_terms
 from tegula.space.transform import IndexTransform, LateTransform, nowhere
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ _MODES = ("oindex", "vindex")
 _MOVING = {"translate_to", "translate_by", "translate_backward_by"}
 
 
+_new = object.__new__
 _INTEGERS = {int}
 _STRINGS = {str}
 
@@ -191,9 +193,8 @@ class _Operation:
     __slots__ = ("_name", "_owner")
     __iter__ = None
 
-    def __init__(self, owner: DimExpression, name: str) -> None:
-        self._owner = owner
-        self._name = name
+    _owner: DimExpression
+    _name: str
 
     def __getitem__(self, argument: object) -> DimExpression:
         """Return the expression with this operation added."""
@@ -204,6 +205,13 @@ class _Operation:
 
     def __repr__(self) -> str:
         return f"{self._owner!r}.{self._name}"
+
+
+def _operation(owner: DimExpression, name: str) -> _Operation:
+    made: _Operation = _new(_Operation)
+    made._owner = owner
+    made._name = name
+    return made
 
 
 class _RawExpression:
@@ -255,7 +263,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> volume[d["x", "z"].oindex[[0, 6], [1, 2, 3]]].shape
         (3, 8, 2)
         """
-        return _Operation(self, "oindex")
+        return _operation(self, "oindex")
 
     @property
     def vindex(self) -> _Operation:
@@ -266,7 +274,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> volume[d["x", "z"].vindex[[0, 6, 6], [1, 2, 3]]].shape
         (3, 8)
         """
-        return _Operation(self, "vindex")
+        return _operation(self, "vindex")
 
     @property
     def translate_to(self) -> _Operation:
@@ -279,7 +287,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> IndexDomain(shape=[9, 8], labels=["y", "x"])[d["x", "y"].translate_to[100, None]]
         { "y": [0, 9), "x": [100, 108) }
         """
-        return _Operation(self, "translate_to")
+        return _operation(self, "translate_to")
 
     @property
     def translate_by(self) -> _Operation:
@@ -292,7 +300,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> IndexDomain(shape=[9, 8], labels=["y", "x"])[d[:].translate_by[-1]]
         { "y": [-1, 8), "x": [-1, 7) }
         """
-        return _Operation(self, "translate_by")
+        return _operation(self, "translate_by")
 
     @property
     def translate_backward_by(self) -> _Operation:
@@ -305,7 +313,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> IndexDomain(shape=[9, 8], labels=["y", "x"])[d["x"].translate_backward_by[10]]
         { "y": [0, 9), "x": [-10, -2) }
         """
-        return _Operation(self, "translate_backward_by")
+        return _operation(self, "translate_backward_by")
 
     @property
     def stride(self) -> _Operation:
@@ -320,7 +328,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> IndexDomain(inclusive_min=[1, 1], shape=[9, 9], labels=["y", "x"])[d["x"].stride[4]]
         { "y": [1, 10), "x": [1, 3) }
         """
-        return _Operation(self, "stride")
+        return _operation(self, "stride")
 
     @property
     def label(self) -> _Operation:
@@ -333,7 +341,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> IndexDomain(shape=[9, 8, 7])[d[2, 0].label["x", "z"]]
         { "z": [0, 9), [0, 8), "x": [0, 7) }
         """
-        return _Operation(self, "label")
+        return _operation(self, "label")
 
     @property
     def transpose(self) -> _Operation:
@@ -351,7 +359,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> volume[d["z"].transpose[-1]]
         { "y": [0, 8), "x": [0, 7), "z": [0, 9) }
         """
-        return _Operation(self, "transpose")
+        return _operation(self, "transpose")
 
     @property
     def mark_bounds_implicit(self) -> _Operation:
@@ -364,7 +372,7 @@ class DimExpression(Frozen, _RawExpression):
         >>> IndexDomain(shape=[9, 8], labels=["y", "x"])[d["x"].mark_bounds_implicit[:True]]
         { "y": [0, 9), "x": [0, 8*) }
         """
-        return _Operation(self, "mark_bounds_implicit")
+        return _operation(self, "mark_bounds_implicit")
 
     @property
     def diagonal(self) -> DimExpression:
@@ -477,7 +485,8 @@ d = _Start()
 def apply_to_all(t: IndexTransform, name: str, given: Any) -> IndexTransform:
     """Return `t` after the operation `name`, applied to all its dimensions."""
     if name in _MODES:
-        return apply_terms(t, given, name)
+        direct = indexed(t, given, name)
+        return composed_terms(t, given, name) if direct is None else direct
     quick = _ON_WHOLE.get(name)
     if quick is not None:
         whole = quick(t, name, given)
@@ -536,12 +545,10 @@ def transposed(t: IndexTransform, axes: Any) -> IndexTransform:
 
 def index_transform(t: IndexTransform, key: Any) -> IndexTransform:
     """Return `t[key]` for any kind of key; raise `IndexingError`."""
-    kind = type(key)
-    if kind is int or kind is slice or kind is tuple:
-        return apply_terms(t, key)
-    apply = _APPLY.get(kind)
+    apply = _APPLY.get(type(key))
     if apply is None:
-        return apply_terms(t, key)
+        direct = indexed(t, key)
+        return composed_terms(t, key) if direct is None else direct
     try:
         return apply(t, key)
     except (InvalidArgument, OutOfRange) as error:

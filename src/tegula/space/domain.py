@@ -344,14 +344,7 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         >>> IndexDomain(shape=[3]).hull(IndexDomain([Dim(7, 9)]))
         { [0, 9) }
         """
-        if not self._plainly_alike(other):
-            return self._combined(other, Dim.hull, "hull")
-        bounds = hulls(self.rank)(
-            self.inclusive_min, self.exclusive_max, other.inclusive_min, other.exclusive_max
-        )
-        if bounds is None:  # an empty one counts for nothing
-            return self._combined(other, Dim.hull, "hull")
-        return domain(*bounds, self.labels)
+        return self._joined(other, hulls, Dim.hull, "hull")
 
     def intersect(self, other: IndexDomain) -> IndexDomain:
         """Return the common part; ranks must agree, labels agree or be empty.
@@ -359,20 +352,26 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         >>> IndexDomain(shape=[3]).intersect(IndexDomain([Dim(1, 9)]))
         { [1, 3) }
         """
-        if not self._plainly_alike(other):
-            return self._combined(other, Dim.intersect, "intersect")
-        bounds = common(self.rank)(
-            self.inclusive_min, self.exclusive_max, other.inclusive_min, other.exclusive_max
-        )
-        return domain(*bounds, self.labels)
+        return self._joined(other, common, Dim.intersect, "intersect")
 
-    def _plainly_alike(self, other: object) -> bool:
-        """Tell whether `other` is a domain with the same labels, not of rank 0, and no bound is implicit."""
-        return (
+    def _joined(self, other: IndexDomain, plain: Any, combine: Any, verb: str) -> IndexDomain:
+        """Return the domain that `combine` makes of each two dimensions.
+
+        By `plain` where labels are the same, no bound is implicit, and it answers.
+        """
+        rank, labels = self.rank, self.labels
+        if (
             other.__class__ is IndexDomain
             and not (self.lower_mask or self.upper_mask or other.lower_mask or other.upper_mask)
-            and self.labels == other.labels != ()
-        )
+            and labels == other.labels
+            and rank
+        ):
+            bounds = plain(rank)(
+                self.inclusive_min, self.exclusive_max, other.inclusive_min, other.exclusive_max
+            )
+            if bounds is not None:
+                return domain(bounds[0], bounds[1], labels)
+        return self._combined(other, combine, verb)
 
     def _combined(self, other: IndexDomain, combine: Any, verb: str) -> IndexDomain:
         if not isinstance(other, IndexDomain):
@@ -469,8 +468,14 @@ class IndexDomain(Movable, Frozen, _RawDomain):
         return Operations.index_domain(self, key)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, IndexDomain):
-            return NotImplemented
+        return self.same(other) if isinstance(other, IndexDomain) else NotImplemented
+
+    def same(self, other: IndexDomain) -> bool:
+        """Tell whether another domain equals this one.
+
+        >>> IndexDomain(shape=[3]).same(IndexDomain([Dim(3)]))
+        True
+        """
         return (
             self.inclusive_min == other.inclusive_min
             and self.exclusive_max == other.exclusive_max

@@ -9,7 +9,6 @@ Law: `image(compose(f, g), x) == image(f, image(g, x))`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tegula.errors import InvalidArgument, OutOfRange
@@ -58,7 +57,10 @@ def image(t: IndexTransform, indices: Iterable[SupportsIndex]) -> tuple[int, ...
     return found
 
 
-@lru_cache(MAX_RANK + 1)
+AT: list[Callable[..., tuple[int, ...] | None] | None] = [None] * (MAX_RANK + 1)
+"""What `of_rank` returned, by rank."""
+
+
 def of_rank(rank: int) -> Callable[..., tuple[int, ...] | None]:
     """Return a function of `(point, los, his, offsets, strides)`, rows of length `rank`.
 
@@ -68,8 +70,11 @@ def of_rank(rank: int) -> Callable[..., tuple[int, ...] | None]:
     >>> of_rank(2)((1, 2), (0, 0), (5, 5), (10, 20), (1, 3)), of_rank(1)((7,), (0,), (5,), (0,), (1,))
     ((11, 26), None)
     """
-    if not rank:
-        return _nothing
+    known = AT[rank] = AT[rank] or (_at(rank) if rank else _nothing)
+    return known
+
+
+def _at(rank: int) -> Callable[..., tuple[int, ...] | None]:
     rows = [", ".join(f"{name}{i}" for i in range(rank)) + "," for name in "xabos"]
     unpacked = "\n".join(
         f"  {row} = {given}"

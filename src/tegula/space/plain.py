@@ -427,24 +427,25 @@ def _is_flag(term: Any) -> bool:
 
 def indexed(t: IndexTransform, key: Any, mode: str = "default") -> IndexTransform | None:
     """Return `t` indexed by a term or tuple of terms, or None where the long way must decide."""
-    kind = type(key)
-    if kind is tuple:
-        terms = key
-        first = type(key[0]) if key else None
-        i = _lone(key, t) if len(key) < 2 or first in _MAY_BE_WHOLE else -1
-        term = key[-1] if i >= 0 else None
-        kind = type(term)
-    else:
-        terms, i, term, first = (key,), 0, key, kind
-    if i >= 0:
-        if term is None and terms[0] is not ...:
-            seen = widened(t, i)
-        else:
-            seen = on_dimension(t, i, term, mode)
+    if type(key) is not tuple:
+        seen = widened(t, 0) if key is None else on_dimension(t, 0, key, mode)
         if seen is not None:
             return seen
-    elif first is _ARRAY or _with_arrays(terms):
-        seen = arrays_alone(t, terms, mode)
+        terms: tuple[Any, ...] = (key,)
+    else:
+        terms = key
+        first = type(key[0]) if key else None
+        i = _lone(key, t) if first in _MAY_BE_WHOLE or len(key) < 2 else -1
+        if i >= 0:
+            term = key[-1]
+            if term is not None:
+                seen = on_dimension(t, i, term, mode)
+            else:
+                seen = widened(t, i) if key[0] is not ... else None
+        elif first is _ARRAY or _with_arrays(terms):
+            seen = arrays_alone(t, terms, mode)
+        else:
+            seen = None
         if seen is not None:
             return seen
     seen = placed(t, terms, mode)

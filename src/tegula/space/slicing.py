@@ -101,7 +101,7 @@ class Expression:
                 return False
             self.plain = True
         elif kind is slice:
-            if not (_whole(given.start) and _whole(given.stop) and _whole(given.step)):
+            if not _is_plain(given):
                 return False
             self.plain = True
         elif given is None and self.place != "chained":
@@ -130,7 +130,7 @@ class Expression:
                 taken += 1
                 alone = False
                 continue
-            if kind is slice and _whole(raw.start) and _whole(raw.stop) and _whole(raw.step):
+            if kind is slice and _is_plain(raw):
                 terms.append(raw)
                 taken += 1
                 broken = arrays
@@ -389,8 +389,14 @@ def _slices(raw: slice) -> list[slice]:
     return [slice(*row) for row in zip(*rows, strict=True)]
 
 
-def _whole(part: Any) -> bool:
-    return part is None or (type(part) is int and -INF < part < INF)
+def _is_plain(term: slice) -> bool:
+    """Tell whether the parts of a slice are Python integers, or not given."""
+    start, stop, step = term.start, term.stop, term.step
+    return (
+        (start is None or (type(start) is int and -INF < start < INF))
+        and (stop is None or (type(stop) is int and -INF < stop < INF))
+        and (step is None or (type(step) is int and -INF < step < INF))
+    )
 
 
 def _part(value: Any) -> int | None:
@@ -440,8 +446,11 @@ def apply_terms(t: IndexTransform, terms: Any, mode: str = "default") -> IndexTr
     { [1, 4) }
     """
     direct = indexed(t, terms, mode)
-    if direct is not None:
-        return direct
+    return composed_terms(t, terms, mode) if direct is None else direct
+
+
+def composed_terms(t: IndexTransform, terms: Any, mode: str = "default") -> IndexTransform:
+    """Return `t` indexed by `terms` the long way; the definition of `apply_terms`."""
     try:
         expression = Expression(terms, mode)
         return compose(t, expression.transform(t.domain))

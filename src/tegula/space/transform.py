@@ -33,7 +33,7 @@ from tegula.space.columns import COUNT, ONES, ZEROS, Looked
 from tegula.space.components import of_components
 from tegula.space.dim import Dim, Frozen, dim
 from tegula.space.domain import IndexDomain, of_dims, plainly, unbounded
-from tegula.space.image import image, of_rank
+from tegula.space.image import AT, image, of_rank
 from tegula.space.indexable import Indexable, Operations
 from tegula.space.inputs import Inputs
 from tegula.space.interval import END, INF, MAX_RANK
@@ -327,12 +327,12 @@ class IndexTransform(Inputs, Indexable, Frozen, _RawTransform):
         >>> IndexTransform(input_shape=[2, 3])([1, 2])
         (1, 2)
         """
-        kind, near = type(indices), self._near
-        if (kind is tuple or kind is list) and (is_near(self) if near is None else near):
+        kind = type(indices)
+        if (kind is tuple or kind is list) and (self._near or is_near(self)):
             source, dims, rank = self.domain, self._dims, len(indices)  # type: ignore[arg-type]
             los, his = source.inclusive_min, source.exclusive_max
             if rank == len(los) and dims is COUNT[rank]:
-                found = of_rank(rank)(indices, los, his, self._offsets, self._strides)
+                found = (AT[rank] or of_rank(rank))(indices, los, his, self._offsets, self._strides)
                 if found is not None:
                     return found
             elif rank == len(los) and self._arrays is None:
@@ -371,11 +371,12 @@ class IndexTransform(Inputs, Indexable, Frozen, _RawTransform):
             return True
         if not isinstance(other, IndexTransform):
             return NotImplemented
+        mine, theirs = self.domain, other.domain
         return (
             self._dims == other._dims
             and self._offsets == other._offsets
             and self._strides == other._strides
-            and self.domain == other.domain
+            and (mine is theirs or mine.same(theirs))
             and (self._arrays is other._arrays or same_arrays(self._arrays, other._arrays))
         )
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from tegula.errors import IndexingError
 from tegula.space.columns import COUNT, ONES, ZEROS, Looked
-from tegula.space.direct import several
+from tegula.space.direct import private
 from tegula.space.domain import NO_LABELS, domain
 from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
@@ -53,6 +53,7 @@ def _layout(
 ) -> Layout | None:
     """Return what becomes of dimensions whose arrays have so many axes, 0 where there is none.
 
+    `~n` stands for an array of one value that has n axes: nothing is looked up there.
     `joint` is the number of joint axes, before which come `at` of the dimensions that stay; -1 for none.
     `dims` are the dimensions that outputs follow, `lowers` and `uppers` the implicit bounds.  None where
     there is no array, or too many axes.
@@ -70,10 +71,12 @@ def _layout(
             places[i] = made
             new.append((f"a{i}", f"b{i}", f"n{i}"))
             made += 1
-        elif joint < 0:
+        elif joint < 0 and ~width:
+            count = max(width, ~width)
             starts[i] = made
-            new.append(("0, " * width, f"x{i}.size" if width == 1 else f"*x{i}.shape", "'', " * width))
-            made += width
+            ends = "1, " * count if width < 0 else f"x{i}.size" if width == 1 else f"*x{i}.shape"
+            new.append(("0, " * count, ends, "'', " * count))
+            made += count
     if joint > 0:
         new.insert(at, ("0, " * joint, "*joint" if joint > 1 else "joint[0]", "'', " * joint))
         made = len(new) - 1 + joint
@@ -81,7 +84,7 @@ def _layout(
         return None
     held = []  # what is looked up for each dimension
     for i, (start, width) in enumerate(zip(starts, axes, strict=True)):
-        if not width:
+        if width <= 0:
             held.append("None")
             continue
         first = start + max(joint, width) - width
@@ -92,18 +95,18 @@ def _layout(
         held.append(f"({array}, {lo}, {hi})")
     looked = "".join([f"{held[i] if i >= 0 else None}, " for i in dims])
     names = ["".join([f"{name}{i}, " for i in range(rank)]) for name in "abn"]
-    arrays = "".join([f"x{i}, " for i, width in enumerate(axes) if width])
-    columns = [", ".join([row[k].rstrip(", ") for row in new]) for k in range(3)]
+    arrays = "".join([f"x{i}, " for i, width in enumerate(axes) if width > 0])
+    columns = ["".join([f"{row[k].rstrip(', ')}, " for row in new]) for k in range(3)]
     scope: dict[str, Any] = {}
     exec(
         "def laid(los, his, labels, joint, arrays):\n"
         f"  {names[0]}= los\n"
         f"  {names[1]}= his\n"
-        f"  {arrays}= arrays\n"
+        f"  {arrays and f'{arrays}= arrays'}\n"
         "  if labels is not None:\n"
         f"    {names[2]}= labels\n"
-        f"    labels = {columns[2]},\n"
-        f"  return ({columns[0]},), ({columns[1]},), labels, {f'({looked})' if 'x' in looked else None}",
+        f"    labels = ({columns[2]})\n"
+        f"  return ({columns[0]}), ({columns[1]}), labels, {f'({looked})' if 'x' in looked else None}",
         scope,
     )
     outer = (*places, -1)
@@ -122,12 +125,17 @@ def _moved(mask: int, places: list[int]) -> int:
 
 
 def looked_up_each(
-    t: IndexTransform, axes: tuple[int, ...], arrays: Arrays, joint: tuple[int, ...] | None, at: int = 0
+    t: IndexTransform,
+    axes: tuple[int, ...],
+    arrays: Arrays,
+    joint: tuple[int, ...] | None,
+    at: int = 0,
+    values: Sequence[tuple[int, int]] = (),
 ) -> IndexTransform | None:
     """Return `t` with the dimensions that have `axes` replaced by those of their index arrays, or None.
 
     By joint dimensions of shape `joint`, which come after `at` of those that stay; by its own where that is
-    None.
+    None.  `values` are `(dimension, index)` of the arrays that hold one: those with `~n` axes.
 
     >>> points, t = np.array([2, 0]), IndexTransform(input_shape=[3, 9, 4])
     >>> looked_up_each(t, (1, 0, 1), [points, np.array([1, 1, 3])], None).domain
@@ -154,12 +162,26 @@ def looked_up_each(
     named = None if labels is NO_LABELS[rank] else labels
     new_los, new_his, named, along = laid(los, his, named, joint, arrays)
     space = domain(new_los, new_his, named, lowers, uppers)
-    if known is None:
+    if known is None and not values:
         return columns(space, new_dims, t._offsets, t._strides, along, t._near)
-    held = [places[i] for i in dims]
-    column = [along[i] if i >= 0 else None for i in dims]  # type: ignore[index]
     offsets, strides = list(t._offsets), list(t._strides)
-    inner = (places, ZEROS[rank], ONES[rank])
+    moves, steps = list(ZEROS[rank]), list(ONES[rank])
+    for i, value in values:
+        if not los[i] <= value < his[i]:
+            return None
+        moves[i], steps[i] = value, 0
+    if values:
+        for k, i in enumerate(dims):
+            if i >= 0 and not steps[i]:
+                offsets[k] += strides[k] * moves[i]
+                strides[k] = 0
+    if known is None:
+        return columns(space, new_dims, tuple(offsets), tuple(strides), along, t._near)
+    held = [places[i] for i in dims]
+    column: list[Looked | None] = [None] * len(dims)
+    if along is not None:
+        column = [along[i] if i >= 0 else None for i in dims]
+    inner = (places, moves, steps)
     if not still_looked_up(t, space, inner, along, column, held, offsets, strides):
         return None
     looked = tuple(column) if any(column) else None
@@ -183,7 +205,7 @@ def looked_up(t: IndexTransform, i: int, array: IndexArray, at: int) -> IndexTra
 
 
 def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTransform | None:
-    """Return `t[terms]` for index arrays of two or more elements, whole slices and an ellipsis; else None.
+    """Return `t[terms]` for index arrays that are not empty, whole slices and an ellipsis; else None.
 
     >>> arrays_alone(IndexTransform(input_shape=[3, 9, 4]), ([[2, 0]], ..., [1, 3]), "default").domain
     { [0, 1), [0, 2), [0, 9) }
@@ -191,16 +213,17 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
     rank = t.domain.rank
     axes: list[int] = []
     arrays: list[IndexArray] = []
+    values: list[tuple[int, int]] = []
     at, last, apart = 0, -1, mode == "vindex"
     joint: tuple[int, ...] | None = () if mode != "oindex" else None
     free = rank + 1 - len(terms)
     for term in terms:
         kind = type(term)
         if kind is _ARRAY or kind is list:
-            if kind is _ARRAY and term.dtype is _INT64 and term.size > 1:
-                array = term.copy()  # what `several` does
+            if kind is _ARRAY and term.dtype is _INT64:
+                array = term.copy()  # what `private` does
             else:
-                array = several(term)
+                array = private(term)
                 if array is None:
                     return None
             k, shape = len(axes), array.shape
@@ -209,8 +232,14 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
             elif k != last:
                 apart = True
             last = k + 1
-            arrays.append(array)
-            axes.append(len(shape))
+            if array.size > 1:
+                arrays.append(array)
+                axes.append(len(shape))
+            elif array.size:
+                values.append((k, int(array.item())))
+                axes.append(~len(shape))
+            else:
+                return None
             if shape != joint and joint is not None:
                 try:
                     joint = joint_shape(joint, shape)
@@ -221,7 +250,7 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
                 return None
             axes.append(0)
         elif term is ...:
-            if free < 0 or (not free and arrays):
+            if free < 0 or (not free and last >= 0):
                 return None
             axes += ZEROS[free]
             free = -1
@@ -231,4 +260,4 @@ def arrays_alone(t: IndexTransform, terms: Sequence[Any], mode: str) -> IndexTra
     if left < 0 or last < 0:
         return None
     widths = (*axes, *ZEROS[left]) if left else tuple(axes)
-    return looked_up_each(t, widths, arrays, joint, 0 if apart else at)
+    return looked_up_each(t, widths, arrays, joint, 0 if apart else at, values)

@@ -93,7 +93,7 @@ def _resizing(
             "Resize operation would affect other fields but `resize_tied_bounds` was not specified"
         )
     asked = asked._replace(expand_only=way.expand_only, shrink_only=way.shrink_only)
-    if way.shrink_only:
+    if way.shrink_only and not (way.expand_only or way.metadata_only):
         shape = store._opened.layout.shape
         wanted = tuple(size if end is None else end for size, end in zip(shape, asked.ends, strict=True))
         check_direction(asked._replace(expand_only=False), shape, wanted)

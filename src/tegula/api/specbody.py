@@ -101,7 +101,9 @@ class ChunkedBody(_Chunked, Alone):
         """Return the domain of the whole, None where it is not known."""
         if self.form is None:
             return schema.domain
-        known: Schema = self.form.known(self.members, schema)
+        untyped = schema.copy()
+        untyped._dtype = None  # a type that the format does not have is told when an array is made
+        known: Schema = self.form.known(self.members, untyped)
         return known.domain
 
     def settle(self, schema: Schema) -> None:

@@ -161,6 +161,17 @@ def fill_bytes(schema: Schema, dtype: DataType) -> bytes | None:
         return np.asarray(array, dtype.array_dtype).tobytes()
 
 
+def new_fill(schema: Schema, dtype: DataType) -> bytes | None:
+    """Return `fill_bytes` for a new array, for which more of the errors name the fill value.
+
+    Raises:
+        InvalidArgument: it is not one element of the type.
+    """
+    broad = schema.fill is not None and schema.fill.array.shape
+    with binding.at("Invalid fill_value: " if broad else ""):
+        return fill_bytes(schema, dtype)
+
+
 def shown_fill(data: bytes, dtype: DataType) -> str:
     """Return an element as error texts show it.
 

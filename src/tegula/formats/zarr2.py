@@ -219,7 +219,7 @@ def _created(members: Members, schema: Schema) -> Metadata:
         if filled is UNSET:
             filled = agreement.spread(schema, field.dtype, field.inner)
     elif filled is UNSET:
-        filled = agreement.fill_bytes(schema, dtype)
+        filled = agreement.new_fill(schema, dtype)
     else:
         agreement.agree_fill(schema, dtype, filled, InvalidArgument)
     if _has_units(schema):

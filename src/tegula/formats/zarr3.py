@@ -200,10 +200,10 @@ def create(members: Members, schema: Schema) -> Metadata:
                 raise InvalidArgument(f'"dtype" must be specified in "metadata" if "{name}" is specified')
         if members.metadata.dtype is not None:
             members.metadata.dtype.selected(members)
-    schema = known(members, schema)
-    with binding.at(CREATING):
-        made = _created(members, schema)
-    settled = schema.copy()
+        elif schema.dtype is not None and schema.dtype.name not in zarr3_document.NAMES:
+            raise InvalidArgument(f"Data type not supported: {schema.dtype.name}")
+        made = _created(members, known(members, schema))
+    settled = known(members, schema).copy()
     settled._codec = None  # it is met; the inner order may have added to it
     check(made, members, settled)
     return made
@@ -267,8 +267,7 @@ def _fill(parts: Constraints, schema: Schema, dtype: Kind, field: Field) -> byte
     if field.inner:
         found = agreement.spread(schema, field.dtype, field.inner)
         return dtype.stored(found, False) if item.plain else found
-    with binding.at("Invalid fill_value: " if schema.fill.array.shape else ""):
-        return agreement.fill_bytes(schema, field.dtype) or bytes(item.nbytes)
+    return agreement.new_fill(schema, field.dtype) or bytes(item.nbytes)
 
 
 def _agree_fill(fill: bytes, dtype: Kind, field: Field, schema: Schema, big: bool) -> None:

@@ -114,7 +114,7 @@ def test_no_conditional_write_is_told_wrongly(server: Running, path: str) -> Non
     assert [name for name in told if told[name] == "refused" and commits[name]] == []
     assert [name for name in told if told[name] == "applied" and commits[name] != 1] == []
     assert all(at[name] == generation for name, generation in generations.items())
-    assert sum(state == "doubt" for state in told.values()) <= count // 50
+    assert sum(state == "doubt" for state in told.values()) <= max(10, count // 50)
 
 
 def test_of_creations_whose_answers_were_lost_each_is_told_as_made(server: Running, path: str) -> None:

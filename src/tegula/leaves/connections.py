@@ -4,12 +4,17 @@ Knows sockets, TLS and deadlines.  Must not know what a request is for: who asks
 there is none, and decides what that means.
 
 One poller thread serves the process.  It sends, receives and parses; a thousand requests under way need no
-thousand threads, and a request costs some tens of microseconds.  `Limit` says how many may be under way at
-once.  One that adapts starts at a number that suits a near server and goes beyond it only while nothing
-has come back meanwhile: that is what waiting for latency looks like, and not what a busy processor does.
+thousand threads, and a request costs some tens of microseconds.  A lone request is sent by whoever asks,
+where a connection is idle and the limit has room: the poller sleeps until the reply is there.  `Limit` says
+how many may be under way at once.  One that adapts starts at a number that suits a near server and goes
+beyond it only while nothing has come back meanwhile: that is what waiting for latency looks like, and not
+what a busy processor does.
 
 A connection that closes while idle is forgotten at once; one that turns out closed when it is used again,
 before a byte of the reply is replaced, once, where the request may be sent twice.
+
+A connection is the poller's, but for the moment in which another thread that took it out of `Origin.idle`
+holds its `lock` and sends.
 
 Law: `done` is called exactly once for each request.  After a fork the child has no connections and no thread
 until it asks for something; what is under way belongs to the parent.
@@ -25,6 +30,8 @@ import time
 from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
@@ -34,7 +41,7 @@ from tegula.leaves.exchange import LIMITS, ORIGINS, Exchange, Limit, NoReply, Or
 from tegula.leaves.watch import READ, WRITE, Watch
 from tegula.leaves.wire.http1 import Reader, Reply, head
 
-__all__ = ["serve", "submit"]
+__all__ = ["submit"]
 
 SCRATCH = 1 << 18
 PIECES = 16  # sendmsg takes at most so many
@@ -50,6 +57,7 @@ class _Connection:
         "deadline",
         "exchange",
         "fresh",
+        "lock",
         "origin",
         "poller",
         "reader",
@@ -65,6 +73,7 @@ class _Connection:
         self.exchange: Exchange | None = exchange
         self.addresses = list(origin.addresses())
         self.fresh = True
+        self.lock = allocate_lock()
         self.reader: Reader | None = None
         self.sending: list[memoryview] = []
         self.registered = 0
@@ -74,9 +83,8 @@ class _Connection:
         self.deadline = 0.0
 
     def due(self, seconds: float) -> None:
-        self.deadline = deadline = time.monotonic() + seconds
-        if deadline < self.poller.check:
-            self.poller.check = deadline
+        self.deadline = time.monotonic() + seconds
+        self.poller.heed(self.deadline)
 
     # ------------------------------------------------------------ coming up
 
@@ -157,6 +165,13 @@ class _Connection:
 
     # ------------------------------------------------------------ at work
 
+    def use(self, exchange: Exchange) -> None:
+        """Send an exchange over this connection, which was idle."""
+        self.exchange = exchange
+        self.deadline = time.monotonic() + self.origin.silence_seconds  # before anybody looks at it
+        self.poller.busy.add(self)
+        self.begin()
+
     def begin(self) -> None:
         """Send the request of the exchange."""
         exchange = self.exchange
@@ -190,8 +205,8 @@ class _Connection:
                 del sending[0]
         self.watch(READ | (WRITE if sending else 0))
 
-    def pull(self) -> None:
-        """Receive what has come."""
+    def pull(self) -> bool:
+        """Receive what has come; return whether the reply is complete."""
         reader, sock, scratch = self.reader, self.sock, self.poller.scratch
         assert reader is not None
         encrypted = self.origin.scheme == "https"
@@ -201,27 +216,24 @@ class _Connection:
             try:
                 got = sock.recv_into(into)
             except (BlockingIOError, InterruptedError):
-                return
+                return False
             except OSError as error:
                 if type(error).__name__ not in _WAITING:
                     raise
-                return
+                return False
             if not got:
-                reader.end()
-                self.finish()
-                return
+                return reader.end()
             complete = reader.feed(scratch[:got]) if room is None else reader.filled(got)
             emptied = got < into.nbytes
             room = into = None  # while anybody looks into the body it is copied, not handed over
             if complete:
-                self.finish()
-                return
+                return True
             self.due(self.origin.silence_seconds)
             if emptied and not encrypted:
-                return
+                return False
 
-    def finish(self) -> None:
-        """Hand over the reply; keep the connection where it may be used again."""
+    def finish(self) -> tuple[Exchange, Reply]:
+        """Return what was asked and the reply; keep the connection where it may be used again."""
         exchange, reader = self.exchange, self.reader
         assert exchange is not None
         assert reader is not None
@@ -235,17 +247,20 @@ class _Connection:
             self.origin.idle.append(self)
         else:
             self.close()
-        self.poller.answer(exchange, reader.reply())
+        return exchange, reader.reply()
 
     # ------------------------------------------------------------ events and ends
 
     def ready(self, events: int) -> None:
         """The socket may be read or written."""
+        ended: tuple[Exchange, Reply] | None = None
+        failed: Exception | None = None
+        self.lock.acquire()  # the reply may be there before who sent the request is back from it
         try:
             if self.state == "active":
-                if events & READ:
-                    self.pull()
-                if events & WRITE and self.state == "active":
+                if events & READ and self.pull():
+                    ended = self.finish()
+                elif events & WRITE:
                     self.push()
             elif self.state == "connecting":
                 self.connected()
@@ -259,7 +274,13 @@ class _Connection:
             elif self.state == "idle":  # it was closed, or says what nobody asked for
                 self.forget()
         except Exception as error:  # whatever it is, it is this connection's: the thread serves all of them
-            self.fail(error)
+            failed = error
+        finally:
+            self.lock.release()
+        if failed is not None:
+            self.fail(failed)
+        elif ended is not None:
+            self.poller.answer(*ended)
 
     def fail(self, error: BaseException) -> None:
         """Give the connection up: try another address or connection, or say that there is no reply."""
@@ -293,10 +314,10 @@ class _Connection:
             self.fail(error)
 
     def forget(self) -> None:
-        """Drop an idle connection."""
-        if self in self.origin.idle:
+        """Drop an idle connection, unless somebody has taken it."""
+        with suppress(ValueError):
             self.origin.idle.remove(self)
-        self.close()
+            self.close()
 
     def close(self) -> None:
         self.unwatch()
@@ -341,12 +362,44 @@ class _Poller:
         self.scratch = memoryview(bytearray(SCRATCH))
         self.busy: set[_Connection] = set()
         self.check = 0.0
+        self._until = inf  # how long it sleeps, as far as it is known
         self._inbox: deque[Exchange | Callable[[], object]] = deque()
         self._crowded: set[Limit] = set()
+        self._freed: deque[Limit] = deque()
         self._early: list[tuple[float, int, Exchange]] = []
         self._numbers = count()
         self._asleep = False
         threading.Thread(target=self._serve, name="tegula-connections", daemon=True).start()
+
+    def send(self, exchange: Exchange) -> bool:
+        """Send an exchange from the calling thread, if a connection is idle and nobody waits before it."""
+        limit, idle = exchange.limit, exchange.origin.idle
+        if exchange.due or limit.waiting or not idle or not limit.enter(limit.base):
+            return False
+        try:
+            connection: _Connection = idle.pop()
+        except IndexError:
+            limit.leave()
+            return False
+        with connection.lock:
+            if time.monotonic() - connection.since <= IDLE_SECONDS:
+                try:
+                    connection.use(exchange)
+                except BaseException as error:
+                    self.submit((partial(connection.fail, error),))
+                    if not isinstance(error, OSError):
+                        raise
+                return True
+        connection.close()
+        limit.leave()
+        return False
+
+    def heed(self, deadline: float) -> None:
+        """Look after what is due then; called from any thread."""
+        if deadline < self.check:
+            self.check = deadline
+        if deadline < self._until:
+            self.wake()
 
     def submit(self, exchanges: Sequence[Exchange | Callable[[], object]]) -> None:
         """Take exchanges, and functions to be called here, from any thread."""
@@ -372,7 +425,10 @@ class _Poller:
                     events = wait(0)
             if not events:
                 self._asleep = True
-                events = wait(0 if inbox else self._pause())
+                self._until = inf  # whoever has an earlier deadline while this is found out wakes us
+                pause = self._pause()
+                self._until = time.monotonic() + pause
+                events = wait(0 if inbox else pause)
                 self._asleep = False
             for connection, mask in events:
                 connection.ready(mask)
@@ -411,9 +467,8 @@ class _Poller:
 
     def _admit(self, limit: Limit, most: int) -> bool:
         started = False
-        while limit.waiting and limit.active < most:
+        while limit.waiting and limit.enter(most):
             exchange = limit.waiting.popleft()
-            limit.active += 1
             started = True
             if _is_dropped(exchange):
                 self.answer(exchange, NoReply("nobody waits for it any more", False))
@@ -427,14 +482,15 @@ class _Poller:
         """Send an exchange over an idle connection, or over a new one."""
         origin = exchange.origin
         while origin.idle:
-            connection = origin.idle.pop()
+            try:
+                connection: _Connection = origin.idle.pop()
+            except IndexError:
+                break  # another thread was faster
             if time.monotonic() - connection.since > IDLE_SECONDS:
                 connection.close()
                 continue
-            connection.exchange = exchange
-            self.busy.add(connection)
             try:
-                connection.begin()
+                connection.use(exchange)
             except OSError as error:
                 connection.fail(error)
             return
@@ -445,10 +501,20 @@ class _Poller:
     def answer(self, exchange: Exchange, answer: Reply | NoReply) -> None:
         """Hand over the end of an exchange."""
         limit = exchange.limit
-        limit.active -= 1
+        limit.leave()
         exchange.done(answer)
         if limit.waiting:
+            self._refill(limit)
+
+    def _refill(self, limit: Limit) -> None:
+        """Start another one for one that has ended: in a loop, since many may end as soon as they start."""
+        self._freed.append(limit)
+        if len(self._freed) > 1:
+            return  # whoever looks at the first one goes on
+        while self._freed:
+            limit = self._freed[0]
             self._admit(limit, max(limit.base, min(limit.most, limit.active + 1)))
+            self._freed.popleft()
 
     def _pause(self) -> float:
         if self._early:
@@ -465,9 +531,12 @@ class _Poller:
                 waited = "a connection" if connection.state != "active" else "progress"
                 connection.fail(TimeoutError(f"timed out waiting for {waited}"))
         for origin in tuple(ORIGINS):
-            while origin.idle and now - origin.idle[0].since > IDLE_SECONDS:
-                origin.idle[0].forget()
-        self.check = min([now + IDLE_SECONDS, *[connection.deadline for connection in self.busy]])
+            for connection in tuple(origin.idle):
+                if now - connection.since > IDLE_SECONDS:
+                    connection.forget()
+        self.check = now + IDLE_SECONDS
+        for connection in tuple(self.busy):  # those that are added from now on are heeded by who adds them
+            self.check = min(self.check, connection.deadline)
 
     def abandon(self) -> None:
         """Close what a forked child inherited; nothing is said to any server."""
@@ -490,12 +559,9 @@ def submit(exchanges: Sequence[Exchange]) -> None:
     for origin in {exchange.origin for exchange in exchanges}:
         origin.addresses()
         origin.context()
-    _running().submit(exchanges)
-
-
-def serve(function: Callable[[], object]) -> None:
-    """Have a function called soon on the thread of the connections: it must be quick and never raise."""
-    _running().submit((function,))
+    poller = _running()
+    if len(exchanges) != 1 or not poller.send(exchanges[0]):
+        poller.submit(exchanges)
 
 
 def _running() -> _Poller:

@@ -1,7 +1,7 @@
 """Requests and what they wait for: a server, a limit on how many are under way, a rate, an end.
 
-Knows names, addresses and counts.  Must not know how bytes are sent: `connections` does that, on one thread,
-and is the only one to change `Limit.active`, `Limit.waiting` and `Origin.idle`.
+Knows names, addresses and counts.  Must not know how bytes are sent: `connections` does that, and is the only
+one to change `Limit.waiting` and `Origin.idle`.
 
 Law: `Exchange.done` is called exactly once.
 """
@@ -39,7 +39,7 @@ class Limit:
     At most `base`; or, where `most` is given, up to that as far as latency asks for it.
     """
 
-    __slots__ = ("__weakref__", "active", "base", "most", "waiting")
+    __slots__ = ("__weakref__", "_lock", "active", "base", "most", "waiting")
 
     def __init__(self, base: int, most: int | None = None) -> None:
         self.base = base
@@ -49,8 +49,27 @@ class Limit:
 
     def reset(self) -> None:
         """Forget what is under way: it is the parent's."""
+        self._lock = allocate_lock()
         self.active = 0
         self.waiting: deque[Exchange] = deque()
+
+    def enter(self, most: int) -> bool:
+        """Count one more that is under way, if they are fewer than `most`.
+
+        >>> limit = Limit(1)
+        >>> limit.enter(1), limit.enter(1), limit.leave(), limit.enter(1)
+        (True, False, None, True)
+        """
+        with self._lock:
+            if self.active < most:
+                self.active += 1
+                return True
+        return False
+
+    def leave(self) -> None:
+        """Count one less."""
+        with self._lock:
+            self.active -= 1
 
 
 class Pace:

@@ -174,17 +174,14 @@ class GcsLeaf:
         lock.acquire()
         return ends[0]()
 
-    def host(self, effect: Effect[Any]) -> Callable[[Callable[[], Any]], None] | None:
-        """Return what calls a function soon on the connections' thread, where this effect may be begun there.
-
-        It may where that takes a moment: nothing is looked up over the network, and the value is small.
-        """
+    def is_quick(self, effect: Effect[Any]) -> bool:
+        """Return whether an effect is begun in a moment: nothing is looked up, and the value is small."""
         if type(effect) is Write:
             if effect.value is not None and len(effect.value) > QUICK_BYTES:
-                return None
+                return False
         elif type(effect) is not Read:
-            return None
-        return connections.serve if self._access.is_at_hand and self._origin.is_at_hand else None
+            return False
+        return self._access.is_at_hand and self._origin.is_at_hand
 
     def begin(
         self,

@@ -257,18 +257,17 @@ def submit(program: Program[T], abandon: bool = False) -> Future[T]:
 def ask(effect: Any, answer: Callable[[Any], T], abandon: bool = False) -> Future[T]:
     """Start what asks for one storage effect, and return a future of what `answer` makes of it.
 
-    It is ``submit`` of such a program.  A store whose connections have a thread of their own may have it run
-    there.
+    It is ``submit`` of such a program.  What a store far away begins in a moment is begun by who asks.
     """
     from tegula.runtime import threads
 
-    host = getattr(leaf(effect.store), "host", None)
+    is_quick = getattr(leaf(effect.store), "is_quick", None)
     retry = policy(effect.store)
     return threads.submit(
         _answer(effect, answer) if retry is None else _far_answer(effect, retry, answer),
         SESSION,
         abandon=abandon,
-        host=None if host is None else host(effect),
+        here=is_quick is not None and is_quick(effect),
     )
 
 

@@ -49,7 +49,6 @@ __all__ = ["Pool", "shared_pool", "submit"]
 
 T = TypeVar("T")
 Perform: TypeAlias = Callable[[Effect[Any]], Any]
-Host: TypeAlias = Callable[[Callable[[], Any]], None]
 
 
 class _Job(Machine):
@@ -158,25 +157,25 @@ class Pool:
         self._lent = 0
 
     def submit(
-        self, program: Program[T], perform: Perform, *, abandon: bool = False, host: Host | None = None
+        self, program: Program[T], perform: Perform, *, abandon: bool = False, here: bool = False
     ) -> Future[T]:
         """Run `program` on the pool, with `perform` to answer its effects from any of its threads.
 
         With `abandon` the program is dropped when its Future is cancelled or the interpreter exits;
         without, it runs to its end whatever becomes of the Future: an accepted write lands.
 
-        `host` calls a function soon on the thread that serves a store's connections.  A program that does no
-        more than ask such a store for little is run there: two changes of threads for it, not five.
+        `here` is for a program that does no more than ask a store far away for little: the caller begins it,
+        and the thread that serves the store's connections ends it, with no worker between.
         """
         if not self.size:
             program.close()
             raise InvalidArgument("the pool is closed")
-        job = _Job(program, perform, abandon, host is not None)
+        job = _Job(program, perform, abandon, here)
         self._jobs.add(job)
-        if host is None:
-            self._enqueue([(job, None, None)])
+        if here:
+            self._drive(None, job, None, None)
         else:
-            host(partial(self._drive, None, job, None, None))
+            self._enqueue([(job, None, None)])
         return job.future
 
     def _enqueue(self, work: list[_Work]) -> None:
@@ -393,9 +392,7 @@ def shared_pool() -> Pool:
     return _shared
 
 
-def submit(
-    program: Program[T], perform: Perform, *, abandon: bool = False, host: Host | None = None
-) -> Future[T]:
+def submit(program: Program[T], perform: Perform, *, abandon: bool = False, here: bool = False) -> Future[T]:
     """Run `program` on the shared pool: `Pool.submit`.
 
     >>> from tegula.effects.world import Entropy
@@ -404,7 +401,7 @@ def submit(
     >>> submit(one(), lambda effect: b"x" * effect.size).result()
     b'x'
     """
-    return shared_pool().submit(program, perform, abandon=abandon, host=host)
+    return shared_pool().submit(program, perform, abandon=abandon, here=here)
 
 
 def _drain_all() -> None:

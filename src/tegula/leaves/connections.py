@@ -556,10 +556,11 @@ def submit(exchanges: Sequence[Exchange]) -> None:
         OSError: the name of a server resolves to nothing.
         RuntimeError: the interpreter is shutting down.
     """
-    for origin in {exchange.origin for exchange in exchanges}:
+    origins = {exchange.origin for exchange in exchanges} if len(exchanges) != 1 else (exchanges[0].origin,)
+    for origin in origins:
         origin.addresses()
         origin.context()
-    poller = _running()
+    poller = _poller or _running()
     if len(exchanges) != 1 or not poller.send(exchanges[0]):
         poller.submit(exchanges)
 

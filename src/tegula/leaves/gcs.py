@@ -64,6 +64,7 @@ Answer: TypeAlias = "Reply | NoReply | TegulaError"
 BASE = 32  # requests at once before latency is considered: TensorStore's limit
 MOST = 256
 QUICK_BYTES = 256 << 10  # so much is copied and checked in a moment
+QUICK_PAGE = 8 << 10  # so much of a listing is parsed in a moment
 _PLAIN = frozenset({200, 204, 206, 304, 404, 412})
 
 _NOTHING: Answer = Unavailable("no answer")
@@ -179,7 +180,7 @@ class GcsLeaf:
         if type(effect) is Write:
             if effect.value is not None and len(effect.value) > QUICK_BYTES:
                 return False
-        elif type(effect) is not Read:
+        elif type(effect) is not Read and type(effect) is not List:
             return False
         return self._access.is_at_hand and self._origin.is_at_hand
 
@@ -205,11 +206,12 @@ class GcsLeaf:
         keys, prepare, gather = make(self, effect, headers, time.time())
         answers: list[Answer] = [_NOTHING] * len(keys)
         left = count(len(keys) - 1, -1)  # next() of it is atomic
+        most = QUICK_PAGE if type(effect) is ListPage else QUICK_BYTES
 
         def done(row: int, answer: Answer) -> None:
             answers[row] = answer
             if next(left) == 0:
-                ended(partial(gather, answers), len(keys) == 1 and _is_quick(answer))
+                ended(partial(gather, answers), len(keys) == 1 and _is_quick(answer, most))
 
         asked: Any = effect.block if isinstance(effect, Tried) else effect
         store: StoreRef = asked.store
@@ -467,9 +469,9 @@ class GcsLeaf:
     }
 
 
-def _is_quick(answer: Answer) -> bool:
-    """Whether what an answer means is found in a moment, without asking anybody."""
-    return type(answer) is Reply and answer.status in _PLAIN and len(answer.body) <= QUICK_BYTES
+def _is_quick(answer: Answer, most: int) -> bool:
+    """Whether what an answer of at most so many bytes means is found in a moment, without asking anybody."""
+    return type(answer) is Reply and answer.status in _PLAIN and len(answer.body) <= most
 
 
 def _all(tried: TriedColumns) -> Any:

@@ -85,6 +85,7 @@ _CLASSES: dict[int, type[TegulaError]] = {
 }
 
 
+_ONLY_GENERATION = re.compile(rb'\s*\{\s*"generation"\s*:\s*"(\d{1,20})"\s*\}\s*')
 _PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*")  # keys of which only slashes are to be quoted
 
 
@@ -207,11 +208,11 @@ def upload_request(
     project: str | None = None,
 ) -> Request:
     """Return the request that writes a value.  `checksum` is `crc32c_text` of it; `boundary` is not in it."""
-    resource: dict[str, Any] = {"name": key, "crc32c": checksum}
-    if stamp:
-        resource["metadata"] = _metadata(stamp, if_equal)
+    metadata = f', "metadata": {json.dumps(_metadata(stamp, if_equal))}' if stamp else ""
+    name = f'"{key}"' if _PLAIN.fullmatch(key) else json.dumps(key)
     front = (
-        f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{json.dumps(resource)}\r\n"
+        f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n"
+        f'{{"name": {name}, "crc32c": "{checksum}"{metadata}}}\r\n'
         f"--{boundary}\r\nContent-Type: application/octet-stream\r\n\r\n"
     ).encode()
     back = f"\r\n--{boundary}--\r\n".encode()
@@ -419,8 +420,10 @@ def written(reply: Reply, if_equal: bytes, time: float) -> WriteOutcome:
         TegulaError: what the store says; nothing was written.
     """
     if reply.status == 200:
+        plain = _ONLY_GENERATION.fullmatch(reply.body)
         try:
-            return WriteOutcome(generation_of(_whole_number(_document(reply), "generation")), time)
+            said = {"generation": plain[1]} if plain is not None else _document(reply)
+            return WriteOutcome(generation_of(_whole_number(said, "generation")), time)
         except Unavailable as error:
             raise Indeterminate(error.message) from None
     if reply.status in (304, 412) and if_equal != UNKNOWN:

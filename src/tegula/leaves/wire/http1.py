@@ -177,10 +177,12 @@ class Reader:
             raise BadReply("no reply of HTTP/1.1")
         self._status = int(status)
         del lines[0]
-        parts = [line.partition(":") for line in lines]
-        headers = {name.lower(): value.strip(" \t") for name, colon, value in parts if colon}
+        headers: dict[str, str] = {}
+        for line in lines:
+            pair = _known.get(line) or _header(line)
+            headers[pair[0]] = pair[1]
         if len(headers) < len(lines):
-            headers = _merged(parts)
+            headers = _merged([line.partition(":") for line in lines])
         self._headers = headers
         connection = headers.get("connection", "").lower()
         self.reusable = "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
@@ -256,12 +258,27 @@ class Reader:
         return False
 
 
+_known: dict[str, tuple[str, str]] = {}  # what lines of headers say: most are the same in every reply
+_KNOWN_LINES, _KNOWN_LETTERS = 256, 128
+
+
+def _header(line: str) -> tuple[str, str]:
+    """Return name and value that a line says; remember it if it is short."""
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise BadReply("a header without a colon")
+    found = name.lower(), value.strip(" \t")
+    if len(line) <= _KNOWN_LETTERS:
+        if len(_known) >= _KNOWN_LINES:
+            _known.clear()
+        _known[line] = found
+    return found
+
+
 def _merged(parts: Sequence[tuple[str, str, str]]) -> dict[str, str]:
     """Return headers of which some have a name in common: their values, joined by commas."""
     headers: dict[str, str] = {}
-    for name, colon, value in parts:
-        if not colon:
-            raise BadReply("a header without a colon")
+    for name, _, value in parts:
         name, value = name.lower(), value.strip(" \t")
         if name in headers:
             if name == "content-length" and headers[name] != value:

@@ -127,7 +127,9 @@ def test_a_thousand_cancellations_leave_nothing_behind(store, asked):
     before = left()
     assert before["places"] == limits._shared["file"].limit
     cancel_many(store, asked, 1000)
-    assert left() == before
+    after = left()
+    assert after.pop("threads") <= before.pop("threads")  # those of earlier tests may end meanwhile
+    assert after == before
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks the kernel of Linux")

@@ -14,6 +14,42 @@ from tests.api.both import assert_same
 pytestmark = pytest.mark.peers
 
 PROGRAMS = {
+    "specifications of computed views, their flags and stores": r"""
+def told(f, *a):
+    try: return f(*a)
+    except TypeError: return "TypeError"
+    except Exception as e: return isinstance(e, ValueError), str(e).split(" [tensorstore_spec")[0]
+def zs(**k): return {"driver":"zarr3","kvstore":"memory://",**k}
+MD3 = {"shape":[4,6],"data_type":"uint8"}
+def C(**k): return {"driver":"cast","base":zs(metadata=MD3),"dtype":"int16",**k}
+def D(**k): return {"driver":"downsample","base":zs(metadata=MD3),"downsample_factors":[2,2],"downsample_method":"mean",**k}
+[told(lambda: ts.Spec(X(**k)).to_json()) for X in (C,D) for k in ({"create":True},{"open":True},{"open":True,"create":True},{"delete_existing":True},{"assume_metadata":True},{"recheck_cached_data":False},{"context":{}},{"cache_pool":{}},{"kvstore":"memory://q/"})]
+def up(X, **k):
+    s = ts.Spec(X); r = told(lambda: s.update(**k)); return r, s.to_json(), s.open_mode
+[up(X(), **k) for X in (C,D) for k in ({"create":True},{"open":True},{"open":True,"create":True},{"delete_existing":True},{"create":True,"delete_existing":True},{"assume_metadata":True},{"recheck_cached_data":False},{"recheck_cached":False},{"minimal_spec":True},{"kvstore":ts.KvStore.Spec("memory://q/")},{"unbind_context":True},{"context":ts.Context()},{"strip_context":True},{"open_mode":ts.OpenMode(create=True)})]
+[up({"driver":"cast","base":{"driver":"zarr3"},"dtype":"int16"}, kvstore=ts.KvStore.Spec("memory://q/"))]
+[up({"driver":"downsample","base":{"driver":"zarr3"},"downsample_factors":[2],"downsample_method":"mean"}, kvstore=ts.KvStore.Spec("memory://q/"))]
+[up({"driver":"cast","base":{"driver":"cast","base":{"driver":"zarr3"},"dtype":"int8"},"dtype":"int16"}, create=True)]
+[ts.Spec(X()).open_mode for X in (C,D)], [ts.Spec({**X(),"base":zs(metadata=MD3,create=True)}).open_mode for X in (C,D)]
+c = ts.Context()
+[told(lambda: ts.open(X(), context=ts.Context(), **k).result().spec().to_json()) for X in (C,D) for k in ({},{"create":True},{"open":True,"create":True})]
+[told(lambda: ts.open(ts.Spec(C()), context=ts.Context(), create=True, dtype="int16").result().domain)]
+def b():
+    return ts.open(zs(metadata=MD3), create=True, context=ts.Context()).result()
+[f(b()).spec(**k).to_json() for f in (lambda s: ts.cast(s,"float32"), lambda s: ts.downsample(s,[2,2],"mean"), lambda s: ts.cast(s[1:3,::2],"float32"), lambda s: ts.downsample(s[1:3],[2,2],"mean"), lambda s: ts.cast(ts.downsample(s,[2,2],"mean"),"int64")) for k in ({},{"minimal_spec":True},{"unbind_context":True},{"strip_context":True} if 0 else {"retain_context":True},{"open":True,"create":True},{"recheck_cached_data":False},{"assume_metadata":True,"open":True})]
+[f(b()).spec(**k).to_json(include_defaults=True) for f in (lambda s: ts.cast(s,"float32"), lambda s: ts.downsample(s,[2,2],"mean"), lambda s: ts.cast(s[1:3,::2],"float32"), lambda s: ts.downsample(s[1:3],[2,2],"mean")) for k in ({},{"minimal_spec":True})]
+[f(b()).spec(minimal_spec=True).schema for f in (lambda s: ts.cast(s,"float32"), lambda s: ts.downsample(s,[2,2],"mean"))]
+[ts.Spec({"driver":d,"kvstore":"memory://","open_as_void":True}).to_json() for d in ("zarr","zarr3")]
+[told(lambda: ts.Spec(zs(**{k:v})).to_json()) for k in ("cache_pool","data_copy_concurrency") for v in ([],[{}],["cache_pool"],[[{}]],[None],[{"total_bytes_limit":5}],[{"limit":3}],[{},{}])]
+[told(lambda: ts.Spec(zs(context={k:v})).to_json()) for k in ("cache_pool","data_copy_concurrency") for v in ([],[{}],["cache_pool"],[[{}]],[None],[{"total_bytes_limit":5}],[{"limit":3}],[{},{}])]
+[told(lambda: ts.Context({k:v}).spec.to_json()) for k in ("cache_pool",) for v in ([],[{}],["cache_pool"],[{"total_bytes_limit":5}],[1])]
+[told(lambda: ts.KvStore.Spec({"driver":d}).to_json()) for d in ("zarr3","json","array","x","cast","png")]
+[told(lambda: ts.Spec({"driver":"json","kvstore":"memory://a",**k}).open_mode) for k in ({},{"create":True},{"open":True},{"open":False},{"delete_existing":True},{"assume_metadata":True})]
+[told(lambda: ts.Spec({"driver":"png","kvstore":"memory://a",**k}).open_mode) for k in ({},{"create":True},{"open":True})]
+[told(lambda: ts.Spec({"driver":"array","array":[1],"dtype":"int8",**k}).open_mode) for k in ({},{"create":True},{"open":True})]
+[told(lambda: ts.Spec(zs(recheck_cached_data=v)).to_json()) for v in (1, True, 0, False, "open")]
+[told(lambda: ts.Spec(zs(rank=r, schema={"rank": 2})).to_json()) for r in (0, 2, 3)]
+""",
     "a cache pool for metadata": r"""
 ts.Spec(zarr3(metadata_cache_pool="cache_pool#a")).to_json()
 ts.Spec(zarr2(metadata_cache_pool="cache_pool")).to_json()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tegula.api.context import Context
+    from tegula.api.opening import Access
     from tegula.api.spec import Spec
     from tegula.api.specbody import ArrayBody, ComputedBody
     from tegula.kernels.methods import DownsampleMethod
@@ -112,14 +113,24 @@ def array_of(
     return TensorStore(view, None, readable, writable)
 
 
-def computed(body: ComputedBody, asked: Spec, base: TensorStore) -> TensorStore:
-    """Return the handle of a ``downsample`` or ``cast`` specification over its opened base."""
+def computed(body: ComputedBody, asked: Spec, base: TensorStore, access: Access) -> TensorStore:
+    """Return the handle of a ``downsample`` or ``cast`` specification over its opened base.
+
+    Raises:
+        InvalidArgument: it would not be for what is asked of it, or for nothing.
+    """
     made: TensorStore
     if body.method:
         made = downsample(base, body.factors, cast_type("DownsampleMethod", body.method))
     else:
         assert asked.dtype is not None
         made = cast(base, asked.dtype)
+        for needed, given, told in (
+            (access.read, made.readable, (True, False)),
+            (access.write, made.writable, (False, True)),
+        ):
+            if needed and not given:
+                raise _no_conversion(base.dtype, asked.dtype, *told)
     if asked._seen is None:
         return made
     return made._with_transform(compose(made._transform, propagate_bounds(made.domain, asked._seen)))

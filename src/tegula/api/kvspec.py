@@ -48,6 +48,9 @@ def driver_named(name: str) -> KvDriver:
     except KeyError:
         if is_store(name):
             return plugin_driver(name)
+        if kind_of(name, "formats", "wholes") is not None or name in ("array", "auto", "cast", "downsample"):
+            fault = f"{quoted(name)} is a TensorStore driver, not a KvStore driver"
+            raise InvalidArgument(fault) from None
         raise InvalidArgument(f"{quoted(name)} is not a registered KvStore driver") from None
     assert isinstance(found, KvDriver)
     return found

@@ -48,7 +48,7 @@ class Options(Record):
         found: dict[str, Any] = {}
         if self.recheck_cached_metadata not in (None, "open"):
             found["recheck_cached_metadata"] = self.recheck_cached_metadata
-        if self.recheck_cached_data not in (None, True):
+        if self.recheck_cached_data is not None and self.recheck_cached_data is not True:
             found["recheck_cached_data"] = self.recheck_cached_data
         if not self.fill_missing_data_reads:
             found["fill_missing_data_reads"] = False

@@ -175,7 +175,8 @@ class Access(NamedTuple):
 def _start(asked: Spec, access: Access) -> Future[TensorStore]:
     """Open a bound specification."""
     body = asked._body
-    if "create" in asked._flags and "open" not in asked._flags and _detects(body):
+    mode = asked.open_mode
+    if mode.create and not mode.open and _detects(body):
         return failed(InvalidArgument("create mode not compatible with format auto-detection"))
     if isinstance(body, ArrayBody):
         return _at_once(asked, access, _array)
@@ -252,8 +253,6 @@ def _computed(asked: Spec, body: ComputedBody, access: Access) -> Future[TensorS
     from tegula.api.functions import computed
 
     base = body.base.copy()
-    if asked._flags:
-        base._flags = base._flags or asked._flags
     if body.method and base._schema.rank is None:
         base._schema.set_rank(len(body.factors))
     try:
@@ -267,13 +266,15 @@ def _computed(asked: Spec, body: ComputedBody, access: Access) -> Future[TensorS
 
     def finish() -> TensorStore:
         try:
-            return computed(body, asked, below.result())
+            opened = below.result()
         except TegulaError as error:
             raise _told(error, asked, 1) from error
+        try:
+            return computed(body, asked, opened, access)
+        except TegulaError as error:
+            raise _told(error, asked) from error
 
-    if below.done():
-        return _at_once(asked, access, lambda *_: finish()) if below.exception() is None else _failing(finish)
-    return submit(_waiting(finish))
+    return _failing(finish) if below.done() else submit(_waiting(finish))
 
 
 def _failing(finish: Any) -> Future[TensorStore]:
@@ -419,16 +420,18 @@ async def reopened(store: TensorStore, fix_resizable_bounds: bool) -> TensorStor
     from tegula.record import replace
 
     opened: Opened = store._opened
-    metadata = await open_metadata(
-        opened.form,
-        opened.kvstore._ref,
-        opened.kvstore._path,
-        _undescribed(opened.form, opened.members),
-        Schema(),
-        OpenFlags(),
-        metadata_cache(opened.kvstore._ref, opened.resources),
-        metadata_before(opened.options, opened.opened_at),
-    )
+    metadata = opened.metadata
+    if not opened.assumed:
+        metadata = await open_metadata(
+            opened.form,
+            opened.kvstore._ref,
+            opened.kvstore._path,
+            _undescribed(opened.form, opened.members),
+            Schema(),
+            OpenFlags(),
+            metadata_cache(opened.kvstore._ref, opened.resources),
+            metadata_before(opened.options, opened.opened_at),
+        )
     if opened.form.several is None and metadata is not opened.metadata:
         from tegula.programs.resizing import check_compatible
 

@@ -137,6 +137,7 @@ class Spec(SpecFacts, Late, Indexable):
         if "rank" in rest:
             with at_member("rank"):
                 said = integer(rest.pop("rank"), 0, MAX_RANK)
+                schema.set_rank(said)
         self._seen = None
         if "transform" in rest:
             with at_member("transform"):
@@ -287,16 +288,33 @@ class Spec(SpecFacts, Late, Indexable):
         }
         if constraints:
             wanted.update(**constraints)
-        if flags and self._body.flagged:
+        bounds = (recheck_cached_metadata, recheck_cached_data, recheck_cached)
+        if isinstance(self._body, ComputedBody):
+            self._update_base(flags, kvstore, minimal_spec, bounds)
+        elif flags and self._body.flagged:
             if not flags & {"open", "create"}:
                 flags |= self._flags
             self._flags = completed(flags) if isinstance(self._body, ChunkedBody) else frozenset(flags)
-        bounds = (recheck_cached_metadata, recheck_cached_data, recheck_cached)
         self._update_store(kvstore, arguments.option(minimal_spec, "minimal_spec"), bounds)
         if constraints:
             self._constrain(wanted)
         unbind = arguments.option(unbind_context, "unbind_context")
         self._update_context(unbind, arguments.option(strip_context, "strip_context"), context)
+
+    def _update_base(self, flags: set[str], kvstore: Any, minimal: Any, recheck: tuple[Any, ...]) -> None:
+        """Merge what is said of a computed view's store into the specification below it."""
+        body = self._body
+        assert isinstance(body, ComputedBody)
+        base = body.base.copy()
+        base.update(
+            **dict.fromkeys(flags, True),
+            kvstore=kvstore,
+            minimal_spec=minimal,
+            recheck_cached_metadata=recheck[0],
+            recheck_cached_data=recheck[1],
+            recheck_cached=recheck[2],
+        )
+        self._body = body._replace(base=base)
 
     def _update_store(self, kvstore: Any, minimal: bool, recheck: tuple[Any, Any, Any]) -> None:
         from tegula.api.kvspec import KvStoreSpec
@@ -362,7 +380,7 @@ class Spec(SpecFacts, Late, Indexable):
         elif unbind:
             made = Spec(self.to_json())
             self._resources, self._context = made._resources, made._context
-            self._body = made._body
+            self._body = _as_seen(made._body, self._body)
             return
         if context is not None:
             self._bind(context)
@@ -514,6 +532,15 @@ class Spec(SpecFacts, Late, Indexable):
             self._schema,
             self._seen,
         )
+
+
+def _as_seen(made: Body, was: Body) -> Body:
+    """Return a body made from JSON, whose bases are seen as they were: JSON gives each its domain."""
+    if not isinstance(made, ComputedBody) or not isinstance(was, ComputedBody):
+        return made
+    base = made.base.copy()
+    base._seen, base._body = was.base._seen, _as_seen(base._body, was.base._body)
+    return made._replace(base=base)
 
 
 def made_spec(

@@ -209,8 +209,8 @@ class ComputedBody(NamedTuple):
 
     @property
     def flagged(self) -> bool:
-        """Whether it has open flags."""
-        return True
+        """Whether it has open flags: its base has."""
+        return False
 
     @property
     def name(self) -> str:
@@ -264,16 +264,21 @@ class ComputedBody(NamedTuple):
 
     def url(self, schema: Schema) -> str:
         """Return the URL, which only ``cast`` has."""
-        if self.method or schema.dtype is None:
+        if self.method:
             raise Unimplemented("URL representation not supported")
+        if schema.dtype is None:
+            raise InvalidArgument("cast URL requires target dtype to be specified")
         return f"{self.base.url}|cast:{schema.dtype.name}"
 
     def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:
         """Return the members."""
         found: dict[str, Any] = {"base": self.base._json(collector, include_defaults, nested=True)}
-        found["base"].pop("rank", None)  # it is said here, too
+        below = found["base"]
+        if not include_defaults:
+            below.pop("rank", None)  # it is said here, too
         if self.method:
-            found["base"].pop("dtype", None)
+            if not include_defaults:
+                below.pop("dtype", None)
             found |= {"downsample_factors": list(self.factors), "downsample_method": self.method}
         return found
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tegula.api.openmode import OpenMode
 from tegula.api.specbody import Body, ComputedBody
+from tegula.api.wholebody import WholeBody
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.dtypes import DataType
 from tegula.schema.layout import ChunkLayout
@@ -248,4 +249,9 @@ class SpecFacts:
         >>> spec.open_mode
         OpenMode(create=True, delete_existing=True)
         """
+        body = self._body
+        if isinstance(body, ComputedBody):
+            return body.base.open_mode
+        if isinstance(body, WholeBody):
+            return OpenMode(open=True)  # there are no others
         return OpenMode(**dict.fromkeys(self._flags, True))

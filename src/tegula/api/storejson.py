@@ -98,6 +98,8 @@ def bound_spec(store: TensorStore, minimal: bool = False) -> Spec:
     # a cast has the coordinates of what is under its base: the base's transform becomes its own
     inner = bound_spec(base[view.transform], minimal)
     seen, inner._seen = inner._seen, None
+    if seen is not None and inner._schema.rank is None:
+        inner._schema.set_rank(seen.output_rank)
     return made_spec(ComputedBody(inner, (), ""), dtype, seen)
 
 

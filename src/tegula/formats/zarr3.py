@@ -25,7 +25,6 @@ from tegula.formats.zarr2_item import Field
 from tegula.formats.zarr3_document import Constraints, Metadata
 from tegula.formats.zarr3_item import Kind
 from tegula.record import replace
-from tegula.schema import dtypes
 from tegula.schema.choose import choose_read_write_chunk_shapes
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.dtypes import DataType
@@ -114,7 +113,7 @@ def known(members: Members, schema: Schema) -> Schema:
     """
     parts, field = members.metadata, _field(members)
     if field is None and members.open_as_void:
-        return agreement.known(schema, dtypes.byte, None)  # of how many dimensions is not known
+        return agreement.known(schema, None, None)  # of how many dimensions is not known
     if field is not None and schema.dtype is not None:
         schema = schema.copy()
         schema.set_dtype(field.dtype)  # a contradiction of types is told before one of domains

@@ -16,7 +16,7 @@ from typing import Any
 
 from tegula.effects.control import All
 from tegula.effects.effect import Call
-from tegula.effects.storage import DeleteRange, Write
+from tegula.effects.storage import DeleteRange, Read, Write
 from tegula.errors import (
     Aborted,
     AlreadyExists,
@@ -123,7 +123,7 @@ async def open_metadata(
             made = form.create(members, schema)
             encoded = form.encode_metadata(made)
         except TegulaError as error:
-            if not flags.open:
+            if flags.delete_existing:
                 raise annotated(error, f"Error writing {describe(store, key)}: ") from None
             made = error
     if flags.delete_existing:
@@ -140,6 +140,8 @@ async def open_metadata(
                 raise NotFound(f"Metadata at {describe(store, key)} does not exist")
             recheck_before = ALWAYS  # after a lost race what was seen is too old
         if isinstance(made, TegulaError):
+            if not flags.open and (await Read(store, key)).state != "missing":
+                raise AlreadyExists(f"Error writing {describe(store, key)}")
             raise annotated(made, f"Error writing {describe(store, key)}: ")
         try:
             outcome = await Write(store, key, encoded, if_equal=NO_VALUE)

@@ -1,4 +1,4 @@
-"""Programs about what opening may do: open modes, reading and writing, assumed metadata.
+"""Programs about what opening may do: open modes, reading and writing, assumed metadata, arrays in memory.
 
 Each runs under tensorstore 0.1.86 and under tegula; every statement must say the same.
 """
@@ -68,7 +68,25 @@ sorted(s.kvstore.list().result()), told(lambda: s.resize(exclusive_max=[5, 6]).r
 s.resolve().result().domain, s.resolve(fix_resizable_bounds=True).result().domain, s[1:3].resolve().result().domain
 """
 
-PROGRAMS = {"flags": FLAGS, "access": ACCESS, "assumed": ASSUMED}
+ARRAYS = r"""
+def of(a, **k): return {"driver": "array", "array": a, "dtype": "int8", **k}
+def facts(j, **k): return told(lambda: (lambda s: (s.domain, s.spec().to_json(), s.schema, s.read().result(), s.chunk_layout))(ts.open(j, **k).result()))
+[facts(of(a)) for a in ([], [[], []], [[[]]], [[[], []]], 5, [[1]], [[1, 2]], [[1], [2]])]
+layouts = ({"inner_order": [1, 0]}, {"inner_order": [0, 1]}, {"inner_order_soft_constraint": [1, 0]}, {"chunk": {"shape": [1, 1]}}, {"read_chunk": {"shape": [0, 1]}}, {"grid_origin": [1, 0]}, {"chunk": {"elements": 2}}, {"codec_chunk": {"shape": [1, 1]}}, {"chunk": {"aspect_ratio": [1, 1]}}, {"chunk": {"shape_soft_constraint": [1, 1]}})
+[facts(of([[1, 2], [3, 4]], schema={"chunk_layout": l})) for l in layouts]
+[told(lambda: ts.Spec(of([[1, 2], [3, 4]], schema={"chunk_layout": l})).chunk_layout) for l in layouts]
+domains = ({"shape": [2, 2]}, {"shape": [2, 3]}, {"labels": ["x", "y"]}, {"labels": ["x", "y"], "shape": [2, 2]}, {"inclusive_min": [1, 1], "shape": [2, 2]}, {"rank": 2})
+[facts(of([[1, 2], [3, 4]], schema={"domain": d})) for d in domains]
+s = ts.array(np.arange(6, dtype="i2").reshape(2, 3))
+def again(t): return t.spec(), t.domain, t.schema
+[again(ts.open(s[k].spec()).result()) for k in (slice(1, 2), (slice(0, 0),), (slice(0, 2), slice(1, 1)), ([],), ts.d[0, 1].label["x", "y"], (0, slice(0, 0)))]
+before = s.spec(); s[...] = 7
+before, s.spec()
+[told(lambda: ts.array(x).spec().to_json()) for x in (np.zeros(2, "S1"), np.zeros(2, "V1"))]
+[told(lambda: ts.KvStore.Spec({"driver": d}).to_json()) for d in ("zarr3", "json", "array", "cast", "png", "x")]
+"""
+
+PROGRAMS = {"arrays": ARRAYS, "flags": FLAGS, "access": ACCESS, "assumed": ASSUMED}
 
 
 @pytest.mark.parametrize("source", PROGRAMS.values(), ids=PROGRAMS)

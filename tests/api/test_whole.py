@@ -331,3 +331,19 @@ ts.Spec("memory://a|auto:|zarr3:")
 ts.Spec("auto:")
 """
     )
+
+
+def test_the_page_of_an_open_image_is_in_its_specification() -> None:
+    stored, image = io.BytesIO(), np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    pages = [Image.fromarray(image), Image.fromarray(image[::-1].copy())]
+    pages[0].save(stored, "TIFF", save_all=True, append_images=pages[1:])
+    seen = []
+    for library in (pytest.importorskip("tensorstore"), ts):
+        context = library.Context()
+        library.KvStore.open("memory://", context=context).result()["a"] = stored.getvalue()
+        spec = {"driver": "tiff", "kvstore": "memory://a", "page": 1}
+        store = library.open(spec, context=context).result()
+        seen.append(store.spec().to_json().get("page"))
+    assert seen == [None, 1]
+    again = ts.open(store.spec(), context=context).result()
+    assert again.read().result().tolist() == image[::-1].tolist()

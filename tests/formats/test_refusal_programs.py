@@ -7,8 +7,12 @@ words; what a specification shows with all its defaults must be the same, too.
 # ruff: noqa: E501 - programs are lines
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+import tensorstore
+
+import tegula
 from tests.api.both import assert_same
 
 pytestmark = pytest.mark.peers
@@ -189,3 +193,27 @@ PROGRAMS = {"zarr3": ZARR3, "zarr2": ZARR2, "n5": N5, "precomputed": PRECOMPUTED
 @pytest.mark.parametrize("source", PROGRAMS.values(), ids=PROGRAMS)
 def test_what_is_told_is_the_same(source: str) -> None:
     assert_same(source)
+
+
+def test_what_contradicts_itself_is_refused_before_it_is_written() -> None:
+    transposed = {"name": "transpose", "configuration": {"order": [0, 1]}}
+    requests: list[dict[str, Any]] = [
+        {
+            "driver": "n5",
+            "metadata": {"dimensions": [4, 6], "dataType": "int8", "axes": ["x", ""]},
+            "schema": {"domain": {"labels": ["x", "y"], "shape": [4, 6]}},
+        },
+        {
+            "driver": "zarr3",
+            "metadata": {"shape": [4, 6], "data_type": "int8", "codecs": [transposed]},
+            "schema": {"chunk_layout": {"inner_order": [1, 0]}},
+        },
+    ]
+    for request in requests:
+        left = []
+        for library in (tensorstore, tegula):
+            context = library.Context()
+            with pytest.raises(ValueError, match=r"^FAILED_PRECONDITION: .*(\"axes\"|\"codecs\")"):
+                library.open({**request, "kvstore": "memory://"}, create=True, context=context).result()
+            left.append(len(library.KvStore.open("memory://", context=context).result().list().result()))
+        assert left == [1, 0]

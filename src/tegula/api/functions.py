@@ -108,6 +108,9 @@ def array_of(
     `units` are those of the array's dimensions, None where none is known.
     """
     elements = np.array(body.elements, body.dtype.array_dtype)
+    if not all(size > 1 for size in elements.shape):
+        steps = [step * elements.itemsize for step in body.strides]
+        elements = np.lib.stride_tricks.as_strided(elements, elements.shape, steps)
     bounds = IndexDomain(shape=elements.shape)
     view = View(InMemory(elements, body.dtype, units), propagate_bounds(bounds, seen))
     return TensorStore(view, None, readable, writable)

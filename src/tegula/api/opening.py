@@ -235,10 +235,12 @@ def _array(asked: Spec, access: Access) -> TensorStore:
         raise InvalidArgument("fill_value not supported")
     if schema.codec is not None:
         raise InvalidArgument("codec not supported")
-    if any(
-        grid.shape is not None for grid in (schema.chunk_layout.read_chunk, schema.chunk_layout.write_chunk)
-    ):
+    asks = schema.chunk_layout
+    grids = asks.read_chunk, asks.write_chunk, asks.codec_chunk
+    if any(size for grid in grids for size in grid.shape or ()):
         raise InvalidArgument("chunking not supported")
+    if schema.layout is not None and body.elements.ndim:
+        body.layout.merge(asks)
     wanted = schema.domain
     if wanted is not None and (wanted.shape != body.elements.shape or any(wanted.inclusive_min)):
         origin, shape = "0, " * body.elements.ndim, ", ".join(map(str, body.elements.shape))
@@ -309,7 +311,7 @@ async def _whole(asked: Spec, body: WholeBody, access: Access) -> TensorStore:
 
 async def _opened_whole(asked: Spec, body: WholeBody, access: Access) -> TensorStore:
     resources = {name: found for name, found in _resources(asked).items() if name in body.resources}
-    view, opened = await open_whole(body, asked._seen, resources, access.write)
+    view, opened = await open_whole(body, asked._schema, asked._seen, resources, access.write)
     return TensorStore(view, opened, access.readable, access.writable and not body.form.rank)
 
 

@@ -306,8 +306,9 @@ class Spec(SpecFacts, Late, Indexable):
         body = self._body
         assert isinstance(body, ComputedBody)
         base = body.base.copy()
+        named: dict[str, Any] = dict.fromkeys(flags, True)
         base.update(
-            **dict.fromkeys(flags, True),
+            **named,
             kvstore=kvstore,
             minimal_spec=minimal,
             recheck_cached_metadata=recheck[0],

@@ -9,6 +9,7 @@ Law: parsing what `dump` gave gives the body again.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -162,20 +163,31 @@ class ArrayBody(_Array, Alone):
         """The driver's name."""
         return "array"
 
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The steps of the array in memory, in elements: 0 along a single element, as in the drop-in."""
+        shape = self.elements.shape
+        return tuple([0 if size == 1 else prod(shape[axis + 1 :]) for axis, size in enumerate(shape)])
+
+    @property
+    def layout(self) -> ChunkLayout:
+        """The layout of the array: its order is that of its strides."""
+        strides = self.strides
+        order = sorted(range(len(strides)), key=lambda axis: -strides[axis])
+        return ChunkLayout(grid_origin=[0] * len(order), inner_order=order)
+
     def implied(self, schema: Schema) -> Schema:
         """Return `schema` with the layout and domain of the array."""
         made = schema.copy()
-        rank = self.elements.ndim
-        if rank:
-            made.set_layout(ChunkLayout(grid_origin=[0] * rank, inner_order=list(range(rank))))
-        made._domain = IndexDomain(
-            shape=self.elements.shape
-        )  # whatever the schema says: `open` looks at that
+        made._layout = None  # as with the domain, `open` looks at what is asked for
+        if self.elements.ndim:
+            made.set_layout(self.layout)
+        made._domain = self.domain(schema)
         return made
 
-    def domain(self, schema: Schema) -> IndexDomain | None:
+    def domain(self, schema: Schema) -> IndexDomain:  # noqa: ARG002 - whatever it says: `open` looks at that
         """Return the domain of the whole."""
-        return self.implied(schema).domain
+        return IndexDomain(shape=self.elements.shape)
 
     def settle(self, schema: Schema) -> None:
         """Merge the rank into `schema`."""
@@ -187,6 +199,9 @@ class ArrayBody(_Array, Alone):
 
     def dump(self, collector: Collector, include_defaults: bool) -> dict[str, Any]:  # noqa: ARG002 - as above
         """Return the members."""
+        if self.dtype.name in ("char", "byte"):
+            fault = f"Conversion from {self.dtype.name} to JSON is not implemented"
+            raise InvalidArgument(f'Error converting object member "array": {fault}')
         return {"array": elements_json(Fill(self.elements, self.dtype))}
 
 

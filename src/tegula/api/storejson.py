@@ -181,7 +181,7 @@ def _chunked(opened: Opened, dtype: Schema, transform: IndexTransform, minimal: 
 
 
 def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Spec:
-    """Return an array as it is seen, without the dimensions along which it does not change."""
+    """Return an array as it is seen and now is, without the dimensions along which it does not change."""
     check_bounds(transform, *source.bounds, told="In index array map for output dimension {}: ".format)
     shown = pick(transform, source.array)
     domain = transform.domain
@@ -197,7 +197,7 @@ def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Sp
         shown, output = shown.reshape(-1), [OutputIndexMap()]
     resources: dict[str, Any] = {"data_copy_concurrency": Context()["data_copy_concurrency"]}
     return made_spec(
-        ArrayBody(shown, source.dtype), dtype, IndexTransform(domain=domain, output=output), resources
+        ArrayBody(shown.copy(), source.dtype), dtype, IndexTransform(domain=domain, output=output), resources
     )
 
 

@@ -21,7 +21,7 @@ from tegula.kv.url import quoted_path
 from tegula.programs.whole import read_value
 from tegula.record import Record
 from tegula.schema.layout import ChunkLayout
-from tegula.schema.schema import Schema
+from tegula.schema.schema import Schema, merge_domains
 from tegula.source import InMemory, Whole
 from tegula.space.bounds import propagate_bounds
 from tegula.space.domain import IndexDomain
@@ -142,7 +142,11 @@ class OpenedWhole(Record, eq=False):
 
 
 async def open_whole(
-    body: WholeBody, seen: IndexTransform | None, resources: dict[str, Any], write: bool | None
+    body: WholeBody,
+    schema: Schema,
+    seen: IndexTransform | None,
+    resources: dict[str, Any],
+    write: bool | None,
 ) -> tuple[View, OpenedWhole]:
     """Return the view through `seen`, and how it was opened; an image is read and decoded.
 
@@ -171,4 +175,11 @@ async def open_whole(
         source = InMemory(array, body.form.dtype)
     lower, upper = source.bounds
     whole = IndexDomain(inclusive_min=lower, exclusive_max=upper)
+    if body.form.rank and schema.domain is not None:
+        try:
+            merge_domains(schema.domain, whole)
+        except InvalidArgument:
+            raise InvalidArgument(
+                f"Schema domain {schema.domain!r} does not match image domain {whole!r}"
+            ) from None
     return View(source, IndexTransform(whole) if seen is None else propagate_bounds(whole, seen)), opened

@@ -79,6 +79,8 @@ def indices(transform: Any, origin: Sequence[int] | None = None) -> tuple[NDArra
 
 def pick(transform: Any, array: NDArray[Any], origin: Sequence[int] | None = None) -> NDArray[Any]:
     """Return the selected elements, shape ``transform.input_shape``; a view where that is possible."""
+    if not array.size and 0 in transform.input_shape:  # there is nothing to index
+        return np.zeros(transform.input_shape, array.dtype)
     view = strided(transform, array, origin)
     if view is not None:
         return view

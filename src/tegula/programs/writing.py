@@ -99,6 +99,8 @@ async def write(view: View, data: NDArray[Any], width: int = 8, counted: MemoryL
 def _write_memory(view: View, data: NDArray[Any]) -> None:
     source = view.source
     assert isinstance(source, InMemory)
+    if not data.size:
+        return  # there may be nothing to index
     if np.may_share_memory(source.array, data):
         data = data.copy()  # a view of the very array: what is read must not change under the copy
     target = strided(view.transform, source.array)

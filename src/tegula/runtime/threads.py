@@ -47,6 +47,7 @@ from tegula.runtime.timer import Timer
 
 __all__ = ["Pool", "shared_pool", "submit"]
 
+ROUNDS = 8  # how often an interpreter that exits waits for what was accepted since it waited last
 T = TypeVar("T")
 Perform: TypeAlias = Callable[[Effect[Any]], Any]
 
@@ -351,14 +352,22 @@ class Pool:
         self._jobs.discard(job)
 
     def drain(self) -> None:
-        """Cancel what may be abandoned, and wait until everything else that was accepted is finished."""
+        """Cancel what may be abandoned, and wait until everything else that was accepted is finished.
+
+        What is accepted meanwhile (by a callback, by a daemon thread) is waited for, too, a few times over:
+        not for ever, where somebody never stops.
+        """
         for job in tuple(self._jobs):
             if job.droppable:
                 job.future.cancel()
-        pause = 0.0005
-        while any(not job.droppable for job in tuple(self._jobs)):
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.02)
+        for _ in range(ROUNDS):
+            accepted = {job for job in tuple(self._jobs) if not job.droppable}
+            pause = 0.0005
+            while not accepted.isdisjoint(tuple(self._jobs)):
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.02)
+            if not accepted:
+                return
 
     def close(self) -> None:
         """Finish what was accepted and let the threads end; nothing can be submitted any more."""

@@ -118,11 +118,46 @@ def test_an_instance_may_be_registered():
     tegula.register_store("mine-test", mine)
     opened("mine-test://a/")["k"] = b"1"
     assert mine.values == {"a/k": b"1"}
-    with pytest.raises(TypeError, match="takes no options"):
-        opened({"driver": "mine-test", "colour": "red"})["k"]
+    with pytest.raises(InvalidArgument, match='Object includes extra members: "colour"'):
+        opened({"driver": "mine-test", "colour": "red"})
     other = Shelf()
     tegula.register_store("mine-test", other)
     assert "k" not in opened("mine-test://a/")
+
+
+def test_members_are_the_keywords_of_the_class():
+    class Town:
+        def __init__(self, name: str, *, size: int = 1) -> None:
+            self.name, self.size = name, size
+
+        def get(self, key: str) -> None:
+            return None
+
+    def of_any(**members: Any) -> Town:
+        return Town("any", size=len(members))
+
+    tegula.register_store("town-test", Town)
+    tegula.register_store("any-test", of_any)
+    for good in ({"name": "a"}, {"name": "a", "size": 2}):
+        assert "k" not in opened({"driver": "town-test", **good})
+    assert "k" not in opened({"driver": "any-test", "what": 1})
+    with pytest.raises(InvalidArgument, match='Object includes extra members: "colour"'):
+        opened({"driver": "town-test", "name": "a", "colour": "red"})
+    with pytest.raises(InvalidArgument, match='Error parsing object member "name": Expected value, but'):
+        opened({"driver": "town-test"})
+
+
+@pytest.mark.parametrize("place", ["memory://", "memory://s9/", "memory:///s9/", "file://s9/", "file://"])
+def test_the_keys_of_fsspec_are_those_that_were_written(place, tmp_path, monkeypatch):
+    """File systems list their own paths: from the root on, or with a slash in front."""
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").store.clear()
+    monkeypatch.chdir(tmp_path)
+    store = opened(f"fsspec:{place}")
+    for key in (b"a", b"b/c", b"b/d/e"):
+        store[key] = key
+    assert sorted(store.list().result()) == [b"a", b"b/c", b"b/d/e"]
+    assert sorted((store / "b/").list().result()) == [b"c", b"d/e"]
 
 
 def test_names_that_are_taken_and_stores_that_are_none():

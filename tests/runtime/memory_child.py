@@ -6,7 +6,8 @@
 chunks do not match), downsample or cast; `LIMIT` is the memory limit in MiB, 0 for none; `FORMAT` is a family
 and a codec (``zarr3-zstd``, see `spec_of`).  Prints the rise in MiB.
 
-The same is done once before, so that what is loaded on the way is there; then the memory that is kept to be
+The same is done before, so that what is loaded on the way is there (twice where something is written: the
+first time nothing is read again, and nothing that reads is loaded); then the memory that is kept to be
 used again is let go, so that none of it helps.
 """
 
@@ -178,6 +179,8 @@ def main(folder: str, what: str, limit: float, mib: int, chunk_kib: int, form: s
         return 0.0
 
     perform()
+    if what != "read":
+        perform()  # now there is something to read, and what decodes it is loaded
     gc.collect()
     buffers._after_fork()
     writing_few._idle.clear()

@@ -18,7 +18,7 @@ from functools import partial
 from json import dumps
 from typing import Any, Protocol, TypeAlias
 
-from tegula.binding import pretty
+from tegula.binding import at_member, members, pretty
 from tegula.errors import InvalidArgument, Unimplemented
 from tegula.kv.drivers import KvDriver
 from tegula.kv.url import decoded_path, quoted_path
@@ -32,6 +32,7 @@ __all__ = [
     "Readable",
     "Store",
     "Version",
+    "is_made",
     "plugin_driver",
     "retries_of",
 ]
@@ -122,12 +123,38 @@ def plugin_driver(name: str) -> KvDriver:
         options=partial(_options, name),
         from_url=partial(_from_url, name),
         to_url=partial(_to_url, name),
-        parse_own=dict,
+        parse_own=partial(_members, name),
     )
 
 
 def _any_path(path: str) -> None:
     del path
+
+
+def _members(name: str, json: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a store: the keywords that its class can be called with.
+
+    Raises:
+        InvalidArgument: there is one that it does not have, or one that it needs is missing.
+    """
+    made = lookup("stores", name) if kind_of(name, "stores") else dict
+    if not is_made(made):
+        members(json, ())
+        return {}
+    from inspect import signature
+
+    try:
+        expected = signature(made).parameters.values()
+    except (TypeError, ValueError):  # what is written in C may not say
+        return dict(json)
+    named = [one for one in expected if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    if not any(one.kind is one.VAR_KEYWORD for one in expected):
+        members(json, tuple([one.name for one in named]))
+    for one in named:
+        if one.default is one.empty and one.name not in json:
+            with at_member(one.name):
+                raise InvalidArgument("Expected value, but member is missing")
+    return dict(json)
 
 
 def _options(
@@ -137,6 +164,15 @@ def _options(
     again = retries_of(lookup("stores", name) if kind_of(name, "stores") else None, name)
     options = ((OPTIONS, dumps(own, sort_keys=True)),) if own else ()
     return (("again", again), *options) if again[0] else options
+
+
+def is_made(store: Any) -> bool:
+    """Return whether what is registered makes stores (a class, a function) and is none itself.
+
+    >>> is_made(dict), is_made({})
+    (True, False)
+    """
+    return isinstance(store, type) or not hasattr(store, "get")
 
 
 def retries_of(store: Any, name: str) -> tuple[int, float, float]:

@@ -179,8 +179,11 @@ class FsspecStore:
             found = fs.find(folder)
         except _MISSING:
             return []
-        # file systems differ in the slash at the front of a path; keys have that of the prefix
-        keys = (path if path.startswith(folder) else folder[:1] + path.lstrip("/") for path in found)
+        # file systems write paths in their own way (a slash in front, from the root on): keys do not
+        root = str(fs._strip_protocol(folder)).rstrip("/")
+        if not all(path.startswith(root) for path in found):
+            root = root.lstrip("/")
+        keys = (folder + path[len(root) :].removeprefix("/") for path in found)
         return [key for key in keys if not key.endswith(_PART)]
 
 

@@ -48,7 +48,7 @@ from tegula.effects.storage import (
 from tegula.errors import Indeterminate, TegulaError, Unavailable, Unimplemented
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import quoted
-from tegula.kv.plugin import OPTIONS, Version
+from tegula.kv.plugin import OPTIONS, Version, is_made
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key
 from tegula.leaves.crowd import Crowd
 from tegula.leaves.leaf import Single, span
@@ -97,7 +97,7 @@ class PluginLeaf(Single):
 
     def __init__(self, ref: StoreRef) -> None:
         made = lookup("stores", ref.driver)
-        if isinstance(made, type) or not hasattr(made, "get"):
+        if is_made(made):
             made = made(**loads(str(ref.option(OPTIONS, "{}"))))
         elif ref.option(OPTIONS) is not None:
             raise TypeError(f'the store "{ref.driver}" takes no options: it is registered as an instance')

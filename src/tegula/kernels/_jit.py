@@ -23,18 +23,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from threading import RLock
+from threading import RLock, get_ident
 from types import FunctionType
 from typing import Any, TypeVar
 
 import numpy as np
 
 __all__ = [
+    "COMPILER",
     "Kernel",
     "budget",
     "device",
     "foreign",
+    "hold",
     "kernel",
+    "let_go",
     "loaded",
     "past_cache",
     "plain",
@@ -43,6 +46,9 @@ __all__ = [
     "sparing",
     "worthwhile",
 ]
+
+COMPILER = frozenset({"numba", "llvmlite"})
+"""The modules that are imported with the compiler."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KERNELS: list[Kernel] = []
@@ -56,9 +62,26 @@ _spent = 0.0
 _SPARING = False
 
 
+_HOLDING: set[int] = set()
+
+
+def hold(seconds: float) -> None:
+    """Have nobody else begin to compile until `let_go`; who does is waited for, at most so many seconds."""
+    if _LOCK.acquire(timeout=seconds):
+        _HOLDING.add(get_ident())
+
+
+def let_go() -> None:
+    """Let others compile again, if this thread has held them."""
+    if get_ident() in _HOLDING:
+        _HOLDING.discard(get_ident())
+        _LOCK.release()
+
+
 def _renew_lock() -> None:
     global _LOCK
     _LOCK = RLock()
+    _HOLDING.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -40,6 +40,7 @@ from tegula.effects.control import Room, Signal, Wait
 from tegula.effects.effect import Call, Effect, Program
 from tegula.effects.world import Sleep
 from tegula.errors import Aborted, InvalidArgument
+from tegula.runtime import forks as forks  # a fork beside our threads waits for what they import
 from tegula.runtime.future import Future, forget, pending, settle
 from tegula.runtime.limits import Gate, room, wait
 from tegula.runtime.machine import Machine, Requests, Task

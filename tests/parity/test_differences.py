@@ -323,6 +323,26 @@ def missing_key(ts, folder):
     return told(lambda: ts.KvStore.open("memory://").result()["nothing"])
 
 
+@case("IndexError: Cannot mark input dimension 0 as having implicit", (1, 2))
+def index_array_cut_to_one_index(ts, folder):
+    x = ts.IndexTransform(input_shape=[5])[[[3, 4], [1, 2]]][:1]
+    assert told(lambda: x[[0, 5]]) == "IndexError: OUT_OF_RANGE: In index array map for output dime"
+    return told(lambda: tuple(x[ts.d[0].mark_bounds_implicit[True]].shape))
+
+
+@case([(2, 2, 6), "ok"], ["IndexError: OUT_OF_RANGE: In index array map for output dime", "ok"])
+def index_array_over_one_index_beside_another(ts, folder):
+    x = ts.IndexTransform(input_shape=[5, 6])[[3, 4]][ts.newaxis]
+    x[:1][[0, 0]], x[5:7][[0, 9]]
+    return [told(lambda: tuple(x[5:6][[4, 7]].shape)), "ok"]
+
+
+@case(['{ "x": [0, 2), "x": [0, 3) }'] * 2, ['ValueError: Dimension label(s) "x" not unique'] * 2)
+def label_used_twice_in_a_hull(ts, folder):
+    a, b = (ts.IndexDomain(shape=[2, 3], labels=labels) for labels in (["x", ""], ["", "x"]))
+    return [told(lambda: str(a.hull(b))), told(lambda: str(a.intersect(b)))]
+
+
 @case("missing", "value")
 def deep_copy_of_a_memory_store(ts, folder):
     store = ts.KvStore.open("memory://").result()

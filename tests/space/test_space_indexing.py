@@ -227,6 +227,12 @@ def test_index_arrays_over_one_that_some_output_follows_are():
     with pytest.raises(IndexError, match="In index array map for output dimension 0: Index 5 is outside"):
         t[[1, 2]][[0, 5]]
     assert t[newaxis][6:8][:, [1, 20]].domain.shape == (2, 2, 6)
+    wide = over((0, 5))[[[3, 4], [1, 2]]]
+    for one in (wide[:1], wide[d[0][:1]], wide[IndexDomain(shape=[1, 2])]):
+        assert one[[0, 0]].domain.shape == (2, 2)
+        for view in (lambda x: x[[0, 5]], lambda x: x.oindex[[0, 5], [0, 1]], lambda x: x[True, [0, 5]]):
+            with pytest.raises(IndexError, match="Index 5 is outside valid range"):
+                view(one)
     with pytest.raises(IndexError, match="Index 20 is outside valid range"):
         t[newaxis][6:8][:, [20]]
     with pytest.raises(IndexError, match="Index 4 is outside valid range"):

@@ -10,6 +10,7 @@ its unit.  Only an index array seen through another map is ever materialised ane
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,24 @@ def composed_now(outer: IndexTransform, inner: IndexTransform) -> IndexTransform
             return columns(a, *found)
     empty = explicitly_empty(a)
     maps = tuple([_joined(c, m, b, a, inner, empty) for c, m in enumerate(outer.maps)])
+    if outer._arrays is not None and not empty:
+        _check_cut(outer, inner)
     return transform(a, maps)
+
+
+def _check_cut(outer: IndexTransform, inner: IndexTransform) -> None:
+    """Raise `OutOfRange` where an index array leaves a dimension to one index of which another was cut.
+
+    Over a dimension that no output follows nothing is checked; but of an index array that is one long along
+    a dimension of one index nobody can tell whether it was longer, and then it would be.
+    """
+    b = outer.domain
+    loose = b.lower_mask | b.upper_mask
+    for j, looked in enumerate(inner._arrays or ()):
+        lo, hi = b.inclusive_min[j], b.exclusive_max[j]
+        if looked is not None and hi - lo == 1 and j not in outer._dims and not loose >> j & 1:
+            with suppress(InvalidArgument):  # an offset beyond the range of indices: nothing to say
+                _checked(j, inner.maps[j], lo, hi)
 
 
 def _checked(j: int, n: OutputIndexMap, lo: int, hi: int) -> Any:

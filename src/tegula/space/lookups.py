@@ -25,7 +25,7 @@ from tegula.space.domain import NO_LABELS, domain
 from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.maps import IndexArray
-from tegula.space.regather import still_looked_up
+from tegula.space.regather import may_be_cut, still_looked_up
 from tegula.space.transform import IndexTransform, columns, is_near
 
 _ARRAY = np.ndarray
@@ -177,6 +177,9 @@ def looked_up_each(
                 strides[k] = 0
     if known is None:
         return columns(space, new_dims, tuple(offsets), tuple(strides), along, t._near)
+    for i, width in enumerate(axes):
+        if width > 0 and may_be_cut(t, i):
+            return None
     held = [places[i] for i in dims]
     column: list[Looked | None] = [None] * len(dims)
     if along is not None:

@@ -24,7 +24,7 @@ from tegula.space.gather import joint_shape
 from tegula.space.interval import END, INF, MAX_RANK
 from tegula.space.lookups import arrays_alone, looked_up
 from tegula.space.maps import IndexArray
-from tegula.space.regather import still_looked_up
+from tegula.space.regather import may_be_cut, still_looked_up
 from tegula.space.transform import IndexTransform, columns, is_near
 
 _WHOLE = slice(None)
@@ -365,6 +365,8 @@ def placed(
         along = [None] * (rank + 1)  # the last for outputs that follow no dimension
         shapes = ALONG[made]
         for i, array, k, wide in arrays:
+            if known is not None and may_be_cut(t, i):
+                return None
             lo, hi = los[i], his[i]
             if lowers and lowers >> i & 1:
                 lo = -INF

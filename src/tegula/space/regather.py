@@ -30,6 +30,15 @@ Inner = tuple[Sequence[int], Sequence[int], Sequence[int]]
 """`(places, moves, steps)`: dimension `i` is `moves[i] + steps[i] * new[places[i]]`, -1 for none."""
 
 
+def may_be_cut(t: IndexTransform, i: int) -> bool:
+    """Tell whether an index array of `t` may have been cut to the one index of dimension `i`.
+
+    Then another one over that dimension must be checked at once (`compose`).
+    """
+    source = t.domain
+    return source.exclusive_max[i] - source.inclusive_min[i] == 1 and i not in t._dims
+
+
 def still_looked_up(
     t: IndexTransform,
     new: IndexDomain,

@@ -158,3 +158,19 @@ store[ts.d[:].translate_to[0]].domain
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_says_what_it_says_under_tensorstore_0_1_86(name: str) -> None:
     assert_same(PRELUDE + PROGRAMS[name])
+
+
+FILES = r"""
+import gzip
+at = spec(kvstore="file://" + folder + "/v/")
+s = ts.open(at, create=True, dtype="uint8", shape=(4, 4, 4, 1)).result()
+s[...] = 7
+key = "1_1_1/0-4_0-4_0-4"
+s.kvstore[key + ".gz"] = gzip.compress(s.kvstore[key], mtime=0)
+del s.kvstore[key]
+s.read().result().sum()
+"""
+
+
+def test_files_of_gzip_are_no_chunks() -> None:
+    assert_same(PRELUDE + FILES)

@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 
 from tegula.codecs.codec import Buffer, destination, not_enough
-from tegula.errors import FailedPrecondition, InvalidArgument
+from tegula.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from tegula.record import Record
 
 __all__ = ["Segmentation"]
 
 MOST_VOXELS = 1 << 32
 """How many voxels a block may have: what is beyond can not be packed within a file."""
+PADDING = 32 << 20
+"""How many bytes the voxels of blocks that are outside of their chunk may take."""
 KEPT, KEPT_BYTES = 4, 1 << 20
 _idle: list[
     tuple[Any, tuple[Any, ...]]
@@ -57,6 +59,7 @@ class Segmentation(Record):
 
         Raises:
             InvalidArgument: the tables of a channel are further than 2**24 words from its beginning.
+            ResourceExhausted: blocks are so much larger than the chunk that they would take far more than it.
         """
         from tegula.kernels.segmentation import REFUSED, encode_channel
 
@@ -97,6 +100,12 @@ class Segmentation(Record):
                 return room
         word, label = self._kinds()
         bound = encoded_bound(self.shape, self.block, self.itemsize)
+        decoded = prod(self.shape) * self.itemsize
+        if 4 * bound > 2 * decoded + PADDING:  # a block is stored whole, however little of it is in the chunk
+            raise ResourceExhausted(
+                f"Blocks of {'x'.join(map(str, self.block))} voxels may take {4 * bound} bytes for a chunk "
+                f"of {decoded}"
+            )
         out = np.frombuffer(destination(4 * bound), word)
         return (out, *scratch(self.shape, self.block, label))
 

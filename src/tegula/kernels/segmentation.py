@@ -295,8 +295,8 @@ def encoded_bound(shape: tuple[int, int, int], block: tuple[int, int, int], item
     770
     """
     voxels = block[0] * block[1] * block[2]
-    bits = next(bits for bits in (0, 1, 2, 4, 8, 16, 32) if 1 << bits >= min(voxels, 1 << 32))
     labels = min(voxels, shape[0] * shape[1] * shape[2])
+    bits = next(bits for bits in (0, 1, 2, 4, 8, 16, 32) if 1 << bits >= min(labels, 1 << 32))
     return blocks(shape, block) * (2 + -(-voxels * bits // 32) + labels * (itemsize // 4))
 
 

@@ -14,15 +14,18 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.codecs.minishard import Minishards
 from tegula.formats.layout import KeyRule, VoxelKeys
 from tegula.kv.spec import StoreRef
 from tegula.record import Record, derived
+from tegula.row import NamedTuple
+
+if TYPE_CHECKING:
+    from tegula.codecs.minishard import Minishards
 
 __all__ = ["ChunkSet", "ShardBoxes", "bits_for", "grid_bits"]
 

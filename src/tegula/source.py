@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from operator import floordiv
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ from tegula.chunkset import ChunkSet, ShardBoxes, bits_for, grid_bits
 from tegula.formats.layout import VoxelKeys, resolved
 from tegula.kv.spec import StoreRef
 from tegula.record import Record, derived, replace
+from tegula.row import NamedTuple
 
 if TYPE_CHECKING:  # a view holds a source and a computed source holds a view
     from tegula.formats.layout import ArrayLayout

@@ -16,13 +16,14 @@ import os
 import threading
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 from tegula.binding import ABSENT, as_json, expected, pretty
 from tegula.errors import InvalidArgument
 from tegula.kv.paths import quoted
 from tegula.kv.resources import KINDS, Kind, parse_reference
 from tegula.public import public
+from tegula.row import NamedTuple
 
 __all__ = ["Collector", "Context", "ContextResource", "ContextSpec", "or_context", "parse_bound"]
 

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Sequence
 from typing import Any
-from weakref import ref
 
 from tegula.errors import Aborted
 from tegula.plan.gather import Spot
@@ -21,7 +20,7 @@ from tegula.runtime.together import Reader, jointly
 from tegula.source import Chunked
 from tegula.view import View
 
-__all__ = ["gathered", "start_jointly", "started"]
+__all__ = ["gathered", "start_jointly"]
 
 WIDTH = max(2, os.cpu_count() or 1)
 
@@ -46,30 +45,16 @@ def start_jointly(readers: Sequence[Reader]) -> None:
 # ---------------------------------------------------------------- reads that nobody waits for yet
 
 
-class _Recent(threading.local):
-    """The futures of the last two reads of a thread that were done at once."""
-
-    futures: tuple[Any, Any] = (None, None)
-
-
-_recent = _Recent()
 _lock = threading.Lock()
 _piles: dict[int, list[Reader]] = {}
-
-
-def started(future: Future[Any]) -> None:
-    """Note that a read was done at once, in the thread of the caller."""
-    _recent.futures = (_recent.futures[1], ref(future))
 
 
 def gathered(view: View, source: Chunked, spot: Spot, order: str) -> Future[Any] | None:
     """Return the future of a read that is done on the shared threads together with those that follow.
 
-    None where the caller seems to wait for each read before the next: unless it keeps the futures of the last
-    two, reading at once is quicker.
+    None where it can not be done so.
     """
-    first, last = _recent.futures
-    if first is None or first() is None or last() is None or not able(source):
+    if not able(source):
         return None
     future: Future[Any] = pending()
     wanted: Want = want_spot(spot, view.transform.input_shape, order)

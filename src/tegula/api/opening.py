@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tegula.api.context import Context, ContextResource
 from tegula.api.kvstore import KvStore, kv_open
@@ -22,9 +22,9 @@ from tegula.binding import compact
 from tegula.effects.effect import Program
 from tegula.errors import IndexingError, InvalidArgument, OutOfRange, TegulaError, annotated
 from tegula.formats.format import remembered_layout
-from tegula.programs.detect import detect
 from tegula.programs.opening import OpenFlags, open_metadata
 from tegula.registry import kind_of, lookup
+from tegula.row import NamedTuple
 from tegula.runtime.future import Future, ready
 from tegula.runtime.live import leaf
 from tegula.runtime.session import run, submit
@@ -403,6 +403,8 @@ async def _detected(body: ChunkedBody, kvstore: KvStore) -> ChunkedBody | WholeB
         Unimplemented: there is one that cannot be read yet.
     """
     assert body.kvstore is not None
+    from tegula.programs.detect import detect
+
     name = await detect(kvstore._ref, body.kvstore.path)
     if kind_of(name, "wholes") is not None:
         return parse_whole(lookup("wholes", name), {})._replace(kvstore=body.kvstore)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tegula.api.lately import several, started
 from tegula.api.newest import now
 from tegula.binding import as_json
 from tegula.errors import InvalidArgument, OutOfRange
@@ -89,9 +90,11 @@ def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[A
 
 def _decoded_here(view: View, source: Chunked, spot: Spot, order: str) -> Future[NDArray[Any]]:
     """Read from one chunk in the caller's thread, unless the caller starts several reads at once."""
-    from tegula.api.joined import gathered, started
+    future: Future[NDArray[Any]] | None = None
+    if several():
+        from tegula.api.joined import gathered
 
-    future: Future[NDArray[Any]] | None = gathered(view, source, spot, order)
+        future = gathered(view, source, spot, order)
     if future is None:
         future = ready(run(read_one(source, spot, view.transform.input_shape, order)))
         started(future)

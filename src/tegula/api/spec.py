@@ -42,9 +42,7 @@ from tegula.late import Late
 from tegula.public import public
 from tegula.schema.options import Naming
 from tegula.schema.schema import Schema
-from tegula.schema.through import schema_back
 from tegula.space import arguments
-from tegula.space.dims import check_key
 from tegula.space.domain import IndexDomain
 from tegula.space.indexable import Indexable
 from tegula.space.interval import MAX_RANK
@@ -198,6 +196,8 @@ class Spec(SpecFacts, Late, Indexable):
         { [2, 5) }
         """
         if self._seen is None and self._schema.rank is None:
+            from tegula.space.dims import check_key
+
             check_key(key)
         return super().__getitem__(key)
 
@@ -361,6 +361,8 @@ class Spec(SpecFacts, Late, Indexable):
     def _constrain(self, wanted: Schema) -> None:
         """Merge constraints that are in the coordinates of the view."""
         if self._seen is not None:
+            from tegula.schema.through import schema_back
+
             wanted = schema_back(wanted, self._seen)
         merged = self._schema.copy()
         if isinstance(self._body, WholeBody) and wanted.dtype is not None:

@@ -10,7 +10,7 @@ Law: parsing what `dump` gave gives the body again.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -23,6 +23,7 @@ from tegula.kernels.methods import METHODS
 from tegula.kv.resources import KINDS, Kind
 from tegula.record import replace
 from tegula.registry import kind_of, lookup
+from tegula.row import NamedTuple
 from tegula.schema.fill import Fill, array_of_json
 from tegula.schema.fill import to_json as elements_json
 from tegula.schema.layout import ChunkLayout

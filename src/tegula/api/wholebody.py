@@ -7,7 +7,7 @@ at every read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tegula.api.body import COPYING, POOL, Alone, bound, shown, taken
 from tegula.api.kvstore import KvStore, kv_open
@@ -15,11 +15,10 @@ from tegula.binding import at_member
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.errors import InvalidArgument, TegulaError, annotated
-from tegula.formats.whole import WholeFormat
 from tegula.kv.spec import describe
 from tegula.kv.url import quoted_path
-from tegula.programs.whole import read_value
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.schema.layout import ChunkLayout
 from tegula.schema.schema import Schema, merge_domains
 from tegula.source import InMemory, Whole
@@ -31,6 +30,7 @@ from tegula.view import View
 if TYPE_CHECKING:
     from tegula.api.context import Collector
     from tegula.api.kvspec import KvStoreSpec
+    from tegula.formats.whole import WholeFormat
 
 __all__ = ["OpenedWhole", "WholeBody", "open_whole", "parse_whole"]
 
@@ -166,6 +166,7 @@ async def open_whole(
         if write:
             raise InvalidArgument("only reading is supported")
         from tegula.leaves.image import decode
+        from tegula.programs.whole import read_value
 
         value = await read_value(store, key)
         try:

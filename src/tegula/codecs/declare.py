@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.errors import FailedPrecondition, InvalidArgument
+from tegula.row import NamedTuple
 
 __all__ = [
     "ARRAY",

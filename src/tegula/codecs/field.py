@@ -12,12 +12,13 @@ Laws: decode(over(data, items)) == data; outside of the field over(data, items) 
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tegula.codecs.codec import Buffer, not_enough, too_much
 from tegula.record import Record
+from tegula.row import NamedTuple
 
 __all__ = ["FieldStep", "Part"]
 

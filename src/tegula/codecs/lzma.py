@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.codecs.codec import SLACK, Buffer, not_enough, too_much
@@ -18,6 +18,7 @@ from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.codecs.xz import preset_bytes
 from tegula.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from tegula.record import Record
+from tegula.row import NamedTuple
 
 __all__ = ["ZARR2", "ZARR3", "Filters", "Lzma"]
 

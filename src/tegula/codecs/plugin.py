@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from tegula.codecs.declare import BYTES, Declaration, Member
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError
 from tegula.record import Record
 from tegula.registry import lookup
+from tegula.row import NamedTuple
 
 __all__ = ["Codec", "Foreign", "declaration"]
 

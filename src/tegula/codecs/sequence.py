@@ -12,7 +12,7 @@ Laws: parse(s.to_json()) == s; merge(s, s) == s; resolving twice gives the same 
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from tegula.codecs.plugin import declaration
 from tegula.codecs.transpose import aligned, braced
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError, annotated
 from tegula.record import replace
+from tegula.row import NamedTuple
 
 __all__ = ["SHARDING", "Given", "Sequence3", "parse"]
 

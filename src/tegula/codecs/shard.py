@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tegula.codecs.codec import Buffer
 from tegula.errors import DataLoss, ResourceExhausted, TegulaError, annotated
 from tegula.record import Record, derived
+from tegula.row import NamedTuple
 
 if TYPE_CHECKING:  # a chain holds a sharding and a sharding holds chains
     from tegula.codecs.chain import CodecChain

@@ -12,12 +12,13 @@ schema made from metadata is finalised and passes `check`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.errors import FailedPrecondition, TegulaError
 from tegula.formats import document
 from tegula.formats.layout import ArrayLayout
+from tegula.row import NamedTuple
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.schema import Schema
 

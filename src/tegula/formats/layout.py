@@ -17,18 +17,21 @@ from collections.abc import Sequence
 from itertools import product
 from operator import add
 from posixpath import normpath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tegula.codecs.chain import CodecChain
-from tegula.codecs.minishard import Minishards
 from tegula.record import Record, derived, replace
+from tegula.row import NamedTuple
 from tegula.schema.dtypes import DataType
 from tegula.schema.units import Unit
 from tegula.space import domain as domains
 from tegula.space.labels import check_labels
+
+if TYPE_CHECKING:
+    from tegula.codecs.minishard import Minishards
 
 __all__ = ["ArrayLayout", "Clipping", "KeyRule", "VoxelKeys", "resolved"]
 

@@ -9,7 +9,7 @@ fill value to speak of.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.codecs import compressor
@@ -22,6 +22,7 @@ from tegula.formats.format import gathered
 from tegula.formats.layout import ArrayLayout, KeyRule
 from tegula.formats.n5_document import Constraints, Metadata
 from tegula.record import replace
+from tegula.row import NamedTuple
 from tegula.schema.choose import choose_read_write_chunk_grid
 from tegula.schema.codecspec import CodecSpec, merge_members
 from tegula.schema.constraint import braced

@@ -10,7 +10,7 @@ kept.
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.codecs import compressor
@@ -22,6 +22,7 @@ from tegula.codecs.n5_block import N5Block
 from tegula.errors import InvalidArgument
 from tegula.formats import document
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.schema import dtypes
 from tegula.schema.constraint import braced
 from tegula.schema.dtypes import DataType

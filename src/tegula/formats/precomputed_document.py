@@ -13,12 +13,13 @@ Source: Neuroglancer's documentation of the precomputed format, "volume" and "sh
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.errors import FailedPrecondition, InvalidArgument
 from tegula.formats import document
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.schema.dtypes import DataType
 from tegula.schema.dtypes import dtype as data_type
 

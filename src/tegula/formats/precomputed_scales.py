@@ -10,7 +10,7 @@ Laws: with a scale added or put, every other scale and all other members of the 
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.errors import AlreadyExists, FailedPrecondition, InvalidArgument
@@ -19,6 +19,7 @@ from tegula.formats.agreement import expect
 from tegula.formats.layout import resolved
 from tegula.formats.precomputed_document import AXES, Constraints, Info, Scale
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.schema.dtypes import DataType
 from tegula.space.domain import IndexDomain, domain
 

@@ -9,7 +9,7 @@ attributes (`zarr2_names.py`); a request's own stay on its handle.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.codecs import compressor
@@ -23,7 +23,7 @@ from tegula.formats.zarr2_document import UNSET, Constraints, Metadata
 from tegula.formats.zarr2_item import Field
 from tegula.formats.zarr2_names import BESIDE
 from tegula.record import replace
-from tegula.schema.choose import choose_read_write_chunk_grid
+from tegula.row import NamedTuple
 from tegula.schema.codecspec import CodecSpec, merge_members
 from tegula.schema.schema import Schema, merge_domains
 from tegula.space.domain import IndexDomain
@@ -269,6 +269,8 @@ def _chunks(
         if hard is not None and hard not in orders.values():
             raise InvalidArgument(f'Invalid "inner_order" constraint: {braced(hard)}')
         order = "F" if (hard or soft) == orders["F"] and outer > 1 else "C"
+    from tegula.schema.choose import choose_read_write_chunk_grid
+
     return (choose_read_write_chunk_grid(layout, wanted)[1][:outer] if rank else ()), order
 
 

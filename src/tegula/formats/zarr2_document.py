@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from tegula.formats import document, fill, zarr2_item
 from tegula.formats.layout import KeyRule, element
 from tegula.formats.zarr2_item import Field, Item, Spelled
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.schema.constraint import braced
 from tegula.schema.dtypes import char
 

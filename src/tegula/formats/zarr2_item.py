@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import re
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tegula import binding
 from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
+from tegula.row import NamedTuple
 from tegula.schema import dtypes
 from tegula.schema.constraint import braced
 from tegula.schema.dtypes import DataType

@@ -10,7 +10,7 @@ are those of shards; an inner order that the codecs do not have is made by one m
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.codecs.declare import Constraint
@@ -25,6 +25,7 @@ from tegula.formats.zarr2_item import Field
 from tegula.formats.zarr3_document import Constraints, Metadata
 from tegula.formats.zarr3_item import Kind
 from tegula.record import replace
+from tegula.row import NamedTuple
 from tegula.schema.choose import choose_read_write_chunk_shapes
 from tegula.schema.codecspec import CodecSpec
 from tegula.schema.dtypes import DataType

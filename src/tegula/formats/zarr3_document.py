@@ -9,7 +9,7 @@ Laws: decoding what was encoded gives the same value; members that nobody must u
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from tegula.formats.layout import KeyRule
 from tegula.formats.zarr2_item import Field
 from tegula.formats.zarr3_item import NAMES, Kind
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.schema.units import Unit
 
 __all__ = ["NAMES", "Constraints", "Metadata", "constraints", "constraints_json", "metadata", "to_json"]

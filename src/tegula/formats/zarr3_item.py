@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from tegula.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from tegula.formats import fill
 from tegula.formats.layout import element
 from tegula.formats.zarr2_item import Field, Item, selected
+from tegula.row import NamedTuple
 from tegula.schema import dtypes
 from tegula.schema.dtypes import DataType
 

@@ -8,12 +8,13 @@ twin for few.  Law: both give the same columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tegula.kernels._jit import kernel, loaded, sparing
+from tegula.row import NamedTuple
 
 __all__ = ["Columns", "columns", "expand", "expand_rows"]
 

@@ -10,7 +10,7 @@ what a store does is an option of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula.binding import at_member, boolean, members, text
 from tegula.errors import InvalidArgument
@@ -18,6 +18,7 @@ from tegula.kv.gcs_names import check_bucket, gcs_path, gcs_url
 from tegula.kv.gcs_names import check_path as check_gcs_path
 from tegula.kv.paths import check_path
 from tegula.kv.url import file_path, file_url, memory_path, memory_url
+from tegula.row import NamedTuple
 
 __all__ = ["FILE", "GCS", "MEMORY", "KvDriver"]
 

@@ -7,7 +7,7 @@ no value).  A stamp is a generation with the time at which it was known to be cu
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tegula.row import NamedTuple
 
 __all__ = ["NO_VALUE", "UNKNOWN", "Stamp"]
 

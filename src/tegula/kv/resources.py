@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula.binding import at, at_member, boolean, expected, integer, mapping, members, number, quoted, text
 from tegula.errors import InvalidArgument
 from tegula.kv.duration import format_duration, parse_duration
+from tegula.row import NamedTuple
 
 __all__ = ["KINDS", "Kind", "parse_reference"]
 

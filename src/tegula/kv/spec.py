@@ -8,7 +8,8 @@ key-value store is already in front of them.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
+
+from tegula.row import NamedTuple
 
 __all__ = ["ByteRange", "KeyRange", "StoreRef", "describe", "from_key", "is_far", "to_key"]
 

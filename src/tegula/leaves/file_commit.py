@@ -25,13 +25,13 @@ import stat
 import sys
 import time
 from struct import Struct
-from typing import NamedTuple
 
 from tegula.effects.storage import Buffer
 from tegula.errors import Indeterminate, InvalidArgument, ResourceExhausted
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import LOCK_SUFFIX, quoted
 from tegula.leaves.file_errors import os_error
+from tegula.row import NamedTuple
 
 __all__ = ["Locking", "commit", "generation_of", "sweep"]
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula.errors import FailedPrecondition, InvalidArgument
+from tegula.row import NamedTuple
 from tegula.space.interval import END, INF, MAX_FINITE, MIN_FINITE
 
 __all__ = [

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tegula.row import NamedTuple
 
 __all__ = ["Pieces", "Spot", "indices", "locate", "pick", "pieces", "strided"]
 

@@ -10,10 +10,11 @@ of one owner unless `limit` cut there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tegula.row import NamedTuple
 
 __all__ = ["GAP", "Requests", "coalesce"]
 

@@ -10,13 +10,13 @@ that `Sharding.pieces`, applied level by level to the whole value, gives for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from tegula.codecs.shard import Sharding, Spans
 from tegula.errors import TegulaError
 from tegula.plan.partition import Ints
+from tegula.row import NamedTuple
 
 __all__ = ["Entries", "RowError", "index_ranges", "refine"]
 

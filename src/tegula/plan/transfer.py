@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from tegula.kernels._jit import loaded, worthwhile
 from tegula.kernels.copy import copy_abreast, copy_boxes, copy_tables, strided_copy, words
 from tegula.kernels.stream import LARGE, LINE, pays, stream_boxes
 from tegula.plan.table import Block, Table
+from tegula.row import NamedTuple
 
 __all__ = [
     "Memory",

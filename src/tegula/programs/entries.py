@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from tegula.plan.ranges import GAP, coalesce
 from tegula.plan.refine import Entries, RowError, index_ranges, refine
 from tegula.programs.shard_index import ANY, Index, Places, ShardNames, indices_of, inner_indices
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.source import ALWAYS, Chunked
 
 __all__ = [

@@ -14,7 +14,7 @@ writing a part of a chunk is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from tegula.effects.control import Compute
 from tegula.effects.effect import Call
@@ -33,6 +33,7 @@ from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import StoreRef, describe
 from tegula.programs.retry import pause
 from tegula.programs.update import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Landed, applied_to, same
+from tegula.row import NamedTuple
 
 __all__ = ["Merge", "Values", "update_many"]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ from tegula.programs.chunked import (
     missing_place,
 )
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.source import Chunked
 from tegula.view import View
 

@@ -12,7 +12,7 @@ Law: equals reading whole shards (`Minishards.pieces`), whatever else writes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from tegula.plan.blocks import BLOCK_BYTES
 from tegula.plan.ranges import GAP, coalesce
 from tegula.programs.shard_index import ANY
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.source import ALWAYS, Chunked
 
 __all__ = ["Located", "ShardNames", "about_index", "fetch", "load_members", "locate_chunks", "where"]

@@ -26,7 +26,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from weakref import WeakSet
 
 from numpy import ndarray
@@ -35,6 +35,7 @@ from tegula.chunkset import ChunkSet
 from tegula.effects.control import Signal
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import KeyRange, StoreRef
+from tegula.row import NamedTuple
 
 __all__ = ["ChunkPool", "Claim", "Entry", "Flight", "Kept", "Marks"]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary, finalize
 
 from tegula.chunkset import ChunkSet
@@ -38,12 +38,13 @@ from tegula.errors import TegulaError
 from tegula.kv.spec import StoreRef
 from tegula.programs.retry import Retry, far, policy
 from tegula.runtime import inline
-from tegula.runtime.cache import ChunkPool
-from tegula.runtime.cached import answered, hearing
 from tegula.runtime.future import Future
 from tegula.runtime.live import leaf
 from tegula.runtime.perform import Performer
 from tegula.source import Shelf
+
+if TYPE_CHECKING:
+    from tegula.runtime.cache import ChunkPool
 
 __all__ = ["JOINED", "SESSION", "ask", "pool_of", "recall", "recall_one", "run", "submit"]
 
@@ -60,6 +61,8 @@ def pool_of(resource: Any) -> ChunkPool:
     pools = _shelves if type(resource) is Shelf else _pools
     found = pools.get(resource)
     if found is None:
+        from tegula.runtime.cache import ChunkPool
+
         with _lock:
             found = pools.setdefault(resource, ChunkPool(resource.total_bytes_limit))
             if pools is _pools and id(found) not in _alive:
@@ -174,6 +177,8 @@ async def _far(effect: Any, retry: Retry) -> Any:
     program = handled(_once, far(effect, retry))
     if not heard:
         return await program
+    from tegula.runtime.cached import hearing
+
     ended = hearing(_live(), effect, pool_of)
     outcome = None
     try:
@@ -195,6 +200,8 @@ async def _ask_once(effect: Effect[Any]) -> Any:
 
 
 def _answered(effect: Decoded) -> Program[list[Any]]:
+    from tegula.runtime.cached import answered
+
     return answered(pool_of(effect.cache), effect)
 
 
@@ -226,6 +233,8 @@ class _Heard:
     def __call__(self, effect: Any) -> Any:
         if not _heeded(effect):
             return self.perform(effect)
+        from tegula.runtime.cached import hearing
+
         ended = hearing(_live(), effect, pool_of)
         outcome = None
         try:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from tegula.effects.control import Compute, Memo, Room, Wait
 from tegula.effects.effect import Effect, Program
@@ -41,6 +41,7 @@ from tegula.effects.world import Entropy, Now, Sleep
 from tegula.errors import Indeterminate, Internal, ResourceExhausted, TegulaError, Unavailable
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import StoreRef
+from tegula.row import NamedTuple
 from tegula.runtime.machine import Machine, Requests, Task
 from tegula.runtime.model_store import ModelStore
 

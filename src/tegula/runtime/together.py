@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula.effects.control import All, Wait
 from tegula.effects.effect import Call, Effect, Program
@@ -26,6 +26,7 @@ from tegula.leaves.leaf import span
 from tegula.plan.ranges import coalesce
 from tegula.programs.jointly import Want, read_jointly
 from tegula.programs.reading import read
+from tegula.row import NamedTuple
 from tegula.runtime.future import Future, forget, pending, settle
 from tegula.runtime.machine import Machine, Task
 from tegula.source import Chunked

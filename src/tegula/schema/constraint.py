@@ -16,10 +16,11 @@ Laws: merging is idempotent, associative (where it succeeds), and commutative on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula import binding
 from tegula.errors import InvalidArgument
+from tegula.row import NamedTuple
 from tegula.space.interval import INF, MAX_RANK
 
 __all__ = [

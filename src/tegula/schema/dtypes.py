@@ -13,12 +13,13 @@ objects; equality with a name implies an equal hash; a safe conversion is a supp
 from __future__ import annotations
 
 from builtins import bool as builtins_bool
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from tegula.errors import InvalidArgument
 from tegula.public import public
+from tegula.row import NamedTuple
 
 if TYPE_CHECKING:
     from tegula.binding import Json

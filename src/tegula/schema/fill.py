@@ -12,12 +12,13 @@ Law: ``np.broadcast_to(fill.array, shape)`` succeeds exactly where `check_fits` 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tegula import binding
 from tegula.errors import InvalidArgument
+from tegula.row import NamedTuple
 from tegula.schema import dtypes
 from tegula.schema.constraint import braced
 from tegula.schema.convert import cast

@@ -7,9 +7,9 @@ what a cell is called in a store, or that arrays end.  Law: ``index`` lies in ``
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from tegula.errors import InvalidArgument
+from tegula.row import NamedTuple
 
 __all__ = ["RegularGrid"]
 

@@ -10,9 +10,9 @@ Law: after `check_bounds(t, lo, hi)` every element of `t.domain` maps into `[lo,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from tegula.errors import InvalidArgument, OutOfRange, TegulaError, annotated
+from tegula.row import NamedTuple
 from tegula.space.compose import check_array, narrowed_range, propagated
 from tegula.space.dim import Dim, dim, merged_label
 from tegula.space.domain import IndexDomain, domain

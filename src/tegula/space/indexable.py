@@ -31,8 +31,21 @@ class HasTransform(Protocol):
     def _with_transform(self, new: IndexTransform, /) -> Any: ...
 
 
-class Operations:
-    """What the methods below call; filled by `dims` when the package is loaded."""
+class _Filled(type):
+    """Loads `dims`, which fills `Operations`, when something of it is first asked for."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name in Operations.__annotations__:
+            import tegula.space.dims  # noqa: F401 - it fills this class
+
+            found = vars(cls).get(name)
+            if found is not None:
+                return found
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+
+
+class Operations(metaclass=_Filled):
+    """What the methods below call; filled by `dims` when it is loaded, on first use."""
 
     index: Callable[[IndexTransform, Any], IndexTransform]
     """`t[key]` for any kind of key."""
@@ -49,6 +62,22 @@ class Operations:
     reversed: Callable[[IndexTransform], IndexTransform]
     """The dimensions in reverse order."""
 
+
+def _index(t: IndexTransform, key: Any) -> IndexTransform:
+    """Return `t[key]` as long as `dims` is not loaded: for numbers and slices there is no need to."""
+    if type(key) in _NUMBERS:
+        from tegula.space.plain import indexed
+
+        direct = indexed(t, key)
+        if direct is not None:
+            return direct
+    from tegula.space import dims
+
+    return dims.index_transform(t, key)
+
+
+_NUMBERS = (int, slice, tuple)
+Operations.index = _index
 
 T = TypeVar("T")
 _new = object.__new__

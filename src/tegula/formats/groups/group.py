@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tegula.binding import mapping
 from tegula.errors import FailedPrecondition, InvalidArgument, TegulaError
 from tegula.formats.document import parse_json, writable
 from tegula.record import Record
+from tegula.row import NamedTuple
 
 __all__ = ["Documents", "GroupFormat", "Inside", "Node", "check_name", "encode", "members"]
 

@@ -18,7 +18,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from tegula.effects.storage import Buffer, Listing, Page, Provenance, ReadOutcome, WriteOutcome
@@ -37,6 +37,7 @@ from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, from_key
 from tegula.leaves.leaf import span
 from tegula.leaves.wire.http1 import Reply
+from tegula.row import NamedTuple
 
 __all__ = [
     "Request",

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any
+
+from tegula.row import NamedTuple
 
 __all__ = ["BadReply", "Reader", "Reply", "head"]
 

@@ -19,15 +19,14 @@ from tegula.space import (
     IndexDomain,
     IndexTransform,
     OutputIndexMap,
-    align,
     apply_terms,
     check_bounds,
-    compose,
     d,
     identity,
     inverse,
 )
-from tegula.space.compose import composed_now
+from tegula.space.align import align
+from tegula.space.compose import compose, composed_now
 from tegula.space.slicing import Expression
 
 LAW = settings(max_examples=60, deadline=None)

@@ -35,6 +35,16 @@ def test_scattered_inner_chunks_are_asked_for_at_once(server: Running, path: str
     assert counts["peak"] > 100
 
 
+def test_shards_that_are_wanted_are_each_read_once(server: Running, path: str) -> None:
+    """Though the chunks of a block are neither as many as a shard has, nor a multiple of it."""
+    array, data = sharded(path, 320, 40, 16384), elements(320, 16384)
+    array.write(data).result()
+    for view, shards in ((slice(None), 8), (slice(10, 300), 8), (slice(0, 320, 2), 8), (slice(85, 110), 1)):
+        server.reset()
+        np.testing.assert_array_equal(array[view].read().result(), data[view])
+        assert server.counts()["requests"] == shards
+
+
 def test_shards_are_written_at_once(server: Running, path: str) -> None:
     array, data = sharded(path, 160, 10), elements(160)
     server.faults(delay=0.2)

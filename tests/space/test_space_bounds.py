@@ -9,13 +9,12 @@ from tegula.space import (
     IndexDomain,
     IndexTransform,
     OutputIndexMap,
-    align,
     check_bounds,
     inverse,
     output_range,
     propagate_bounds,
 )
-from tegula.space.align import matches
+from tegula.space.align import align, matches
 from tegula.space.bounds import merged_domain, resized
 
 

@@ -28,10 +28,11 @@ from tegula.effects.storage import UNCHANGED, Decoded, Loaded, Read, ReadColumns
 from tegula.errors import NotFound, TegulaError, annotated
 from tegula.kernels._jit import loaded
 from tegula.kv.spec import StoreRef, describe, is_far
-from tegula.plan.blocks import EXPANDED_ROWS, block_rows, far_pace, span_count
+from tegula.plan.blocks import EXPANDED_ROWS, FAR_BYTES, block_rows, far_pace, far_width, span_count
 from tegula.plan.budget import reading_bytes
 from tegula.plan.gather import Pieces, Spot, pieces
 from tegula.plan.grid import on_grid
+from tegula.plan.nested import nest
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import (
@@ -47,7 +48,7 @@ from tegula.plan.transfer import (
     stream_of,
     stream_rows,
 )
-from tegula.record import Record
+from tegula.record import Record, replace
 from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
 
@@ -366,10 +367,14 @@ async def read_chunked(
     job = _reading(source, view, out, counted)
     size = job.chain.nbytes
     count = span_count(len(job.table), size, width)
+    spans: Sequence[Table] = ()
     if is_far(source.store):
         limit = counted or source.memory
         _, count, width = far_pace(len(job.table), size, limit and limit.size)
-    spans = job.table.spans(count)
+        if layout.chain.levels and limit is None:
+            job, spans = _by_shards(job, view)
+            width = max(width, far_width(job.block_rows * size))
+    spans = spans or job.table.spans(count)
     if len(spans) == 1:
         await _read_span(job, spans[0])
     else:
@@ -394,6 +399,22 @@ def _reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimi
         room = Room(limit.pool, limit.size, reading_bytes(layout.chain, min(rows, len(table)), slab))
     clipped = layout.clipped is not None
     return Reading(source, chain, target, table, rows, slab, stream, room, clipped)
+
+
+def _by_shards(job: Reading, view: View) -> tuple[Reading, Sequence[Table]]:
+    """Return the rows of each shard for itself, so that each is read once and whole.
+
+    None where that is no gain: where little of them is wanted, many fit into a block, or they are too large.
+    """
+    layout, chain = job.source.layout, job.chain
+    inner = prod(layout.chain.levels[0].within)
+    if not job.block_rows // 4 < inner <= min(EXPANDED_ROWS, FAR_BYTES // max(1, chain.nbytes)):
+        return job, ()
+    strides = c_strides(chain.chunk_shape, chain.order)
+    nested = nest(on_grid(view), layout.chunk_shape, chain.chunk_shape, strides, job.memory.strides)
+    if 2 * len(job.table) < inner * len(nested):
+        return job, ()
+    return replace(job, block_rows=inner), [nested.group(number) for number in range(len(nested))]
 
 
 def known(source: Chunked, view: View, order: str, recall: Recall) -> NDArray[Any] | None:

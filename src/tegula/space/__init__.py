@@ -1,6 +1,7 @@
 """The index space: domains, transforms, indexing, dimension expressions.  Pure.
 
-Names are bound when they are first used: reading a stored array takes but a part of it.
+Names are bound when they are first used: reading a stored array takes but a part of it.  What is called like
+its module (`align`, `compose`) is to be taken from there.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tegula.space.align import align, align_transform
+    from tegula.space.align import align_transform
     from tegula.space.bounds import check_bounds, output_range, propagate_bounds
-    from tegula.space.compose import compose, inverse
+    from tegula.space.compose import inverse
     from tegula.space.dim import Dim
     from tegula.space.dims import DimExpression, DimSelection, d
     from tegula.space.domain import IndexDomain
@@ -32,11 +33,9 @@ __all__ = [
     "OutputIndexMap",
     "OutputIndexMaps",
     "OutputIndexMethod",
-    "align",
     "align_transform",
     "apply_terms",
     "check_bounds",
-    "compose",
     "d",
     "identity",
     "inf",
@@ -47,9 +46,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "align": "align align_transform",
+    "align": "align_transform",
     "bounds": "check_bounds output_range propagate_bounds",
-    "compose": "compose inverse",
+    "compose": "inverse",
     "dim": "Dim",
     "dims": "DimExpression DimSelection d",
     "domain": "IndexDomain",

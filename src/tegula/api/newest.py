@@ -24,7 +24,7 @@ from tegula.record import replace
 from tegula.source import Cast, Chunked, Downsample, Source
 from tegula.space.bounds import propagate_bounds
 from tegula.space.domain import IndexDomain
-from tegula.space.transform import IndexTransform
+from tegula.space.transform import IndexTransform, is_identity
 from tegula.view import cast, downsample
 
 if TYPE_CHECKING:
@@ -191,6 +191,8 @@ def _is_settled(source: Source, transform: IndexTransform) -> bool:
     upper = source.bounds[1]
     highs = domain.exclusive_max
     lowers, uppers = domain.lower_mask, domain.upper_mask
+    if not lowers and highs == upper and is_identity(transform):
+        return True
     for at, offset, stride, high in zip(dims, transform._offsets, transform._strides, upper, strict=True):
         if at >= 0 and (lowers | uppers) >> at & 1:
             if stride < 1 or lowers >> at & 1 or dims.count(at) > 1:

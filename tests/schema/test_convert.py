@@ -222,3 +222,19 @@ def test_one_is_one_in_every_type(source):
             found = cast(one, dtype(target))
             assert found.dtype == dtype(target).array_dtype
             assert cast(found, dtypes.float64).tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.peers
+def test_nans_become_those_of_tensorstore_0_1_86_in_bfloat16() -> None:
+    from tests.api.both import assert_same
+
+    assert_same(
+        """
+bits = np.array([0x7fc00000, 0x7f800001, 0xffc00000, 0x7fffffff, 0x3f800000, 0x7f800000], "u4").view("f4")
+wide = np.array([0x7fff000000000001, 0xfff8000000000000], "u8").view("f8")
+kinds = (bits, bits.astype("f8"), bits.astype("f2"), wide, bits.reshape(2, 3).T, bits[::2])
+[ts.cast(ts.array(x), ts.bfloat16).read().result().view("u2") for x in kinds]
+narrow = [bits.astype(t.numpy_dtype) for t in (ts.float8_e5m2, ts.float8_e4m3fn)]
+[ts.cast(ts.array(x), ts.bfloat16).read().result().view("u2") for x in narrow]
+"""
+    )

@@ -99,7 +99,22 @@ def _numeric(array: np.ndarray[Any, Any], source: DataType, target: DataType) ->
         return np.asarray(array.astype(np.int8) != 0)
     if wanted.type.__module__ == "ml_dtypes" and target.kind == "i":
         return _signed(array.astype(np.int8), target)
-    return array.astype(wanted)
+    found = array.astype(wanted)
+    if target is dtypes.bfloat16 and source.kind == "f" and source.itemsize > 1:
+        missing = array != array
+        if missing.any():
+            found.view(np.uint16)[missing] = _upper(array[missing])
+    return found
+
+
+def _upper(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the upper halves of NaNs as float32, with one bit more that says so, as the drop-in has them.
+
+    >>> hex(_upper(np.array([np.nan], np.float32))[0])
+    '0x7fe0'
+    """
+    bits = array.astype(np.float32).view(np.uint32)
+    return (bits >> 16 | 0x20).astype(np.uint16)
 
 
 def _signed(array: np.ndarray[Any, Any], target: DataType) -> np.ndarray[Any, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,18 +78,47 @@ def _far(limit: int | None, options: Options) -> Iterator[Case]:
         yield Case(f"read {chunks} x 64 KiB", runs, data.nbytes, count=chunks)
 
 
-def _blobs(chunks: int) -> Callable[[], list[bytes]]:
+def _bucket() -> Any:
     from google.cloud import storage
 
     client = storage.Client.create_anonymous_client()
     client._bucket_metadata_cache = None  # type: ignore[attr-defined] # or every 404 costs a thread and a request
-    bucket = client.bucket("bucket")
+    return client.bucket("bucket")
+
+
+def _blobs(chunks: int) -> Callable[[], list[bytes]]:
+    bucket = _bucket()
     return lambda: [bucket.blob(f"a/c/{number}/0").download_as_bytes() for number in range(chunks)]
+
+
+def _changing(chunks: int, value: bytes) -> dict[str, tuple[Callable[[], int], Callable[[], int]]]:
+    """How each peer writes values, one at a time, and how it deletes them."""
+    bucket = _bucket()
+    names = [str(number) for number in range(chunks)]
+
+    def upload() -> int:
+        return len([bucket.blob(f"g/{n}").upload_from_string(value, checksum="crc32c") for n in names])
+
+    def remove() -> int:
+        return len([bucket.blob(f"g/{n}").delete() for n in names])
+
+    def put(store: Any, what: bytes | None) -> int:
+        return len([store.write(name, what).result() for name in names])
+
+    made = {"google": (upload, remove)}
+    for peer, ts in SAME_LINES.items():
+        store = ts.KvStore.open(f"gs://bucket/{peer}/").result()
+        made[peer] = (partial(put, store, value), partial(put, store, None))
+    return made
 
 
 def _keys(ts: Any, chunks: int) -> Callable[[], list[bytes]]:
     store = ts.KvStore.open("gs://bucket/a/c/").result()
     return lambda: [store.read(f"{number}/0").result().value for number in range(chunks)]
+
+
+def _done(write: Callable[[], int]) -> None:
+    write()
 
 
 def _processor(options: Options) -> Iterator[Case]:
@@ -99,6 +129,13 @@ def _processor(options: Options) -> Iterator[Case]:
         runs = {peer: attempt(lambda ts=ts: _keys(ts, chunks)) for peer, ts in SAME_LINES.items()}
         how: dict[str, Any] = {"count": chunks, "clock": time.process_time, "reference": "google"}
         yield Case(f"{chunks} values, one at a time", {**runs, "google": google}, data.nbytes, **how)
+        ways = _changing(chunks, data[0].tobytes())
+        writes = {peer: write for peer, (write, _) in ways.items()}
+        yield Case(f"{chunks} written, one at a time", writes, data.nbytes, **how)
+        removals = {peer: remove for peer, (_, remove) in ways.items()}
+        yield Case(
+            f"{chunks} deleted, one at a time", removals, before=lambda peer: _done(writes[peer]), **how
+        )
         arrays = {peer: _opened(ts, None) for peer, ts in SAME_LINES.items()}
         reads = {peer: (lambda array=array: array.read().result()) for peer, array in arrays.items()}
         answer = lambda peer, found: b"".join(found) if peer == "google" else found.tobytes()  # noqa: E731
@@ -114,6 +151,6 @@ GROUPS = [
         "gcs_256", "the same, tensorstore with its limit raised to 256", lambda o: _far(256, o), (1.0, 1.0)
     ),
     Group(
-        "gcs_processor", "processor time of reading 64 KiB, x google-cloud-storage", _processor, (0.2, 0.2)
+        "gcs_processor", "processor time of values of 64 KiB, x google-cloud-storage", _processor, (0.2, 0.2)
     ),
 ]

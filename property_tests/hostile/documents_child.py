@@ -118,6 +118,7 @@ def _zarr3(**more: Any) -> dict[str, Any]:
 # what soaks have found: chunks, items and blocks of petabytes that were written, cut or counted
 FOUND = {
     "zarr3": (1001416,),
+    "zarr3 sharded": (79000496,),
     "zarr2": (1000485, 1001481),
     "zarr2 structure": (1000515, 1001116),
     "n5": (1000109,),

@@ -175,9 +175,10 @@ class Access(NamedTuple):
 def _start(asked: Spec, access: Access) -> Future[TensorStore]:
     """Open a bound specification."""
     body = asked._body
-    mode = asked.open_mode
-    if mode.create and not mode.open and _detects(body):
-        return failed(InvalidArgument("create mode not compatible with format auto-detection"))
+    if _detects(body):
+        mode = asked.open_mode
+        if mode.create and not mode.open:
+            return failed(InvalidArgument("create mode not compatible with format auto-detection"))
     if isinstance(body, ArrayBody):
         return _at_once(asked, access, _array)
     if isinstance(body, ComputedBody):

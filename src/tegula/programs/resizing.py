@@ -255,9 +255,11 @@ def _cut(
     layout = source.layout
     found: list[tuple[bool, Any]] = []
     chain, edges = layout.chain, layout.chunk_shape
-    filled = chain.array_of(fill_words(source, chain))
+    filled = None
     for cell, value in zip(cells, stored, strict=True):
         words = np.array(chain.words(value, None))
+        if filled is None:  # no earlier: what is damaged, or larger than it may be, takes nothing
+            filled = chain.array_of(fill_words(source, chain))
         chunk = chain.array_of(words)
         raw = chunk.view(words.dtype) if chunk.dtype != words.dtype else chunk
         unit = filled.view(words.dtype) if filled.dtype != words.dtype else filled

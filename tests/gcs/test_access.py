@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tegula as ts
+from tegula.errors import PermissionDenied
 from tegula.leaves.gcs import _accesses
 from tegula.leaves.gcs_access import Access, origin_of
 from tegula.leaves.wire.gcs import RETRIED
@@ -114,12 +115,36 @@ def test_who_grants_tokens_cannot_be_reached(
     assert fresh.log() == []
 
 
+BAD_KEYS = {
+    "empty": b"",
+    "no JSON": b"hello",
+    "no object": b"[]",
+    "no type": b"{}",
+    "an unknown type": b'{"type": "of mine"}',
+    "no members": b'{"type": "service_account"}',
+    "nobody to act for": b'{"type": "impersonated_service_account"}',
+    "nobody to ask": b'{"type": "external_account"}',
+    "a key that is none": json.dumps(
+        {"type": "service_account", "private_key": "SECRET", "client_email": "a", "token_uri": "b"}
+    ).encode(),
+    "another encoding": '{"type": "service_account", "private_key": "SECRET"}'.encode("utf-16"),
+}
+
+
 def test_a_key_file_that_is_none(fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = tmp_path / "key.json"
-    path.write_text("{}")
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
-    with pytest.raises(ValueError, match="PERMISSION_DENIED: Failed to load credentials"):
-        ts.KvStore.open(gcs()).result().read("a").result()
+    """It is said, without what is in the file; tensorstore 0.1.86 aborts where it is a directory."""
+    (tmp_path / "a directory").mkdir()
+    for what, data in BAD_KEYS.items():
+        (tmp_path / what).write_bytes(data)
+    store = ts.KvStore.open(gcs()).result()
+    for what in [*BAD_KEYS, "a directory", "nothing"]:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / what))
+        with pytest.raises(
+            PermissionDenied, match=r"^PERMISSION_DENIED: Failed to load credentials: ."
+        ) as told:
+            store.read("a").result()
+        assert not any(secret in str(told.value) for secret in ("SECRET", "S\\x00E", "\0")), what
+    assert fresh.log() == []
 
 
 def test_no_token_is_shown(fresh: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,9 @@ FORMATS = [
         ("write", "zarr2-struct"),
         ("copy", "n5-gzip"),
         ("partial", "pre-raw"),
+        ("read", "zarr3-shard_zstd"),
+        ("several", "zarr3-raw"),
+        ("shifted", "zarr3-zstd:n5-raw"),
     ],
 )
 def test_what_is_in_flight_stays_under_the_limit(tmp_path, what, form):
@@ -78,7 +81,7 @@ def test_what_the_compression_of_an_n5_block_works_in_is_counted(tmp_path):
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_limit_holds_for_every_format(tmp_path, form):
     """Arrays 16 and 32 times the limit, with chunks (or shards) of a sixteenth of it."""
-    limit, kinds = 8, ["read", "write", "partial", "copy", "shifted"]
+    limit, kinds = 8, ["read", "several", "write", "partial", "copy", "shifted"]
     figures = {
         what: [rise(tmp_path / f"{what}{mib}", what, limit, mib, 512, form) for mib in (128, 256)]
         for what in kinds
@@ -86,6 +89,22 @@ def test_the_limit_holds_for_every_format(tmp_path, form):
     shown = ", ".join(f"{what} {small:.1f} {large:.1f}" for what, (small, large) in figures.items())
     print(f"{form}: {shown} MiB of {limit}")
     assert max(max(pair) for pair in figures.values()) <= limit * 1.1
+
+
+ACROSS = [
+    *["zarr3-zstd:n5-raw", "zarr3-zstd:pre-raw", "zarr3-zstd:zarr3-shard_zstd", "n5-blosc:zarr3-shard_raw"],
+    *["pre-raw:zarr2-blosc", "zarr3-shard_zstd:pre-raw_raw", "zarr2-zstd:pre-raw_gzip"],
+    *["pre-raw_raw:zarr3-nested_zstd", "zarr3-raw:n5-gzip", "zarr3-big:zarr2-raw"],
+]
+
+
+@linux
+@pytest.mark.soak
+@pytest.mark.parametrize("forms", ACROSS)
+def test_the_limit_holds_from_format_to_format(tmp_path, forms):
+    figures = [rise(tmp_path / what, what, 8, 128, 512, forms) for what in ("copy", "shifted")]
+    print(f"{forms}: copy {figures[0]:.1f}, shifted {figures[1]:.1f} MiB of 8")
+    assert max(figures) <= 8 * 1.1
 
 
 @linux

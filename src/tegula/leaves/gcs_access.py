@@ -199,7 +199,9 @@ class Access:
                 self._credentials, _ = google.auth.default(scopes=SCOPES)
             except google.auth.exceptions.DefaultCredentialsError as error:
                 if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-                    raise PermissionDenied(f"Failed to load credentials: {error}") from None
+                    raise _unusable(error) from None
+            except Exception as error:  # of a directory, a list, members that are not there
+                raise _unusable(error) from None
         self._ready = True
 
     def _refresh(self) -> None:
@@ -215,6 +217,12 @@ class Access:
         headers: dict[str, str] = {}
         self._credentials.apply(headers)
         self._headers, self._token = headers, self._credentials.token
+
+
+def _unusable(error: Exception) -> PermissionDenied:
+    """Return the error of credentials that cannot be loaded; what is in their file is not in it."""
+    said = [str(one) for one in error.args if isinstance(one, (str, Exception))]
+    return PermissionDenied(f"Failed to load credentials: {': '.join(said) or type(error).__name__}")
 
 
 def _reason(error: BaseException) -> str:

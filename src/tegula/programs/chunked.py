@@ -26,7 +26,7 @@ from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, Decoded, Loaded, Read, ReadColumns, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
-from tegula.kernels._jit import loaded
+from tegula.kernels._jit import loaded, sparing
 from tegula.kv.spec import StoreRef, describe, is_far
 from tegula.plan.blocks import EXPANDED_ROWS, FAR_BYTES, block_rows, far_pace, far_width, span_count
 from tegula.plan.budget import reading_bytes
@@ -581,7 +581,7 @@ def place_encoded(
         if slab is None and job.slab:
             slab = _decode_all(chain, names, values)
         if slab is not None:
-            if job.slab or boxes is None:
+            if job.slab or (boxes is None and not sparing()):
                 place_slab(job.table, block, slab.reshape(-1), slab.shape[1], job.memory)
             else:
                 for row in range(len(slab)):

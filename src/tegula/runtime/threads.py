@@ -93,21 +93,22 @@ class _Ended:
     __slots__ = ("end",)
 
     def __init__(self, end: Callable[[], Any]) -> None:
-        self.end = end
+        self.end: Any = end
 
 
 class _Admitted:
-    """A request that waited at a gate and is in."""
+    """A request that may be answered: it passes no gate yet, or has waited at one and is in."""
 
     __slots__ = ("effect", "gate")
 
-    def __init__(self, effect: Effect[Any], gate: Gate) -> None:
-        self.effect = effect
+    def __init__(self, effect: Effect[Any], gate: Gate | None = None) -> None:
+        self.effect: Effect[Any] | None = effect
         self.gate = gate
 
 
-# A job to start (no ticket), a request to answer, or one that had to wait.
-_Work: TypeAlias = "tuple[_Job, Task | None, Effect[Any] | _Answered | _Ended | _Admitted | None]"
+# A job to start (no ticket), a request to answer, or one that had to wait.  What is in these is taken out:
+# who drives a straight line holds its first item until the end, and must hold no bytes with it.
+_Work: TypeAlias = "tuple[_Job, Task | None, _Answered | _Ended | _Admitted | None]"
 
 
 class _Worker(threading.Thread):
@@ -251,24 +252,27 @@ class Pool:
         if ticket is None:
             requests = [] if job.finished else job.start()
         elif type(item) is _Answered:
-            requests = feed(ticket, item.value)
+            value, item.value = item.value, None
+            requests = feed(ticket, value)
+            del value
         elif type(item) is _Ended:
+            end, item.end = item.end, None
             try:
-                answer = item.end()
+                answer = end()
             except BaseException as error:
                 requests = feed(ticket, None, error)
             else:
                 requests = feed(ticket, answer)
                 del answer
-        elif type(item) is _Admitted:
-            requests, gate = [(ticket, item.effect)], item.gate
+            del end
         else:
-            requests = [(ticket, item)]
-        del item
+            requests, gate = [(ticket, item.effect)], item.gate
+            item.effect = None
         while requests:
             ticket, effect = requests[0]
             if len(requests) > 1:
-                self._enqueue([(job, other, wanted) for other, wanted in requests[1:]])
+                self._enqueue([(job, other, _Admitted(wanted)) for other, wanted in requests[1:]])
+            requests = []
             if job.abandoned:
                 if gate is not None:
                     gate.leave()
@@ -308,6 +312,7 @@ class Pool:
                     gate = None
                 requests = feed(ticket, None, error)
             else:
+                del effect  # what was written or decoded is let go before who waits for its room is let in
                 if gate is not None:
                     gate.leave()
                     gate = None

@@ -330,6 +330,13 @@ def index_array_cut_to_one_index(ts, folder):
     return told(lambda: tuple(x[ts.d[0].mark_bounds_implicit[True]].shape))
 
 
+@case("constant", "ValueError: Index array for output dimension 0 depends on in")
+def empty_index_array_over_implicit_bounds(ts, folder):
+    maps = [ts.OutputIndexMap(index_array=np.zeros((3, 0), np.int64))]
+    bounds = {"input_shape": [3, 0], "implicit_upper_bounds": [True, False]}
+    return told(lambda: ts.IndexTransform(**bounds, output=maps).output[0].method.name)
+
+
 @case([(2, 2, 6), "ok"], ["IndexError: OUT_OF_RANGE: In index array map for output dime", "ok"])
 def index_array_over_one_index_beside_another(ts, folder):
     x = ts.IndexTransform(input_shape=[5, 6])[[3, 4]][ts.newaxis]

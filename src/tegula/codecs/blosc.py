@@ -16,7 +16,6 @@ from struct import Struct
 from typing import Any
 
 from tegula import binding
-from tegula.codecs.blosc_streams import SNAPPY, from_snappy, to_snappy
 from tegula.codecs.codec import Buffer, destination, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition, InvalidArgument
@@ -31,6 +30,7 @@ _HEADER = Struct("<BBBBIII")
 _OVERHEAD = 16
 _MAXIMUM = 2**31 - 1 - _OVERHEAD
 _MEMCPYED = 0x2
+_SNAPPY = 2  # in the three highest bits of a header's flags
 _blosc: Any = None
 _images: Any = None
 
@@ -93,7 +93,11 @@ class Blosc(Record):
         result: bytes = blosc.compress(
             data, cname.encode(), self.clevel, self.shuffle, min(self.blocksize, _MAXIMUM), self.typesize
         )
-        return bytes(to_snappy(result)) if lacking else result
+        if lacking:
+            from tegula.codecs.blosc_streams import to_snappy
+
+            return bytes(to_snappy(result))
+        return result
 
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:
         """Return the bytes of one blosc buffer; see `ByteCodec.decode`."""
@@ -113,7 +117,9 @@ class Blosc(Record):
             if exact:
                 raise not_enough(size, nbytes, f"; at byte {nbytes}")
             size = nbytes
-        if flags >> 5 == SNAPPY and not flags & _MEMCPYED:
+        if flags >> 5 == _SNAPPY and not flags & _MEMCPYED:
+            from tegula.codecs.blosc_streams import from_snappy
+
             try:
                 data = from_snappy(data)
             except ValueError:

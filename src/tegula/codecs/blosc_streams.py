@@ -19,12 +19,12 @@ import numpy as np
 
 from tegula.codecs.codec import Buffer
 
-__all__ = ["SNAPPY", "from_snappy", "to_snappy"]
+__all__ = ["from_snappy", "to_snappy"]
 
 _HEADER = Struct("<BBBBIII")
 _LENGTH = Struct("<i")
 _MEMCPYED, _UNSPLIT, _SHUFFLES = 0x2, 0x10, 0x1F
-LZ4, SNAPPY = 1, 2
+_LZ4, _SNAPPY = 1, 2
 """The inner compressors as a header says them, in the three highest bits of its flags."""
 _SPLITS, _LEAST = 16, 128
 
@@ -100,7 +100,7 @@ def from_snappy(data: Buffer) -> Buffer:
         return found
 
     try:
-        return _replaced(data, LZ4, raw)
+        return _replaced(data, _LZ4, raw)
     except error as fault:
         raise ValueError("a stream is cut") from fault
 
@@ -114,7 +114,7 @@ def to_snappy(data: Buffer) -> Buffer:
         made = snappy_encode(found)
         return made if len(made) < size else found
 
-    return _replaced(data, SNAPPY, packed)
+    return _replaced(data, _SNAPPY, packed)
 
 
 def _announced(stream: memoryview) -> int:

@@ -52,8 +52,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def tegula_check(request: pytest.FixtureRequest) -> Callable[[Any], None]:
-    """One check of the suite: call it with a store that has nothing in it."""
-    return partial(_run, request.param)
+    """One check of the suite: call it with a store; it works below a path that nothing else uses."""
+    return partial(_run_below, request.param)
 
 
 @pytest.hookimpl(tryfirst=True)  # before others choose among the items
@@ -97,6 +97,17 @@ def _run(name: str, store: Any) -> None:
     getattr(StoreChecks(), name)(store)
 
 
+def _run_below(name: str, store: Any) -> None:
+    _run(name, _fresh(store))
+
+
+def _fresh(store: Any) -> Any:
+    """Return a store at a path that nothing else uses."""
+    from uuid import uuid4
+
+    return store / f"{uuid4().hex}/"
+
+
 class _Store(pytest.Collector):
     """The checks of one store."""
 
@@ -129,10 +140,9 @@ class _Check(pytest.Item):
 def _opened(spec: str, folder: str) -> Any:
     """Return the store that a URL or JSON names, at a path that nothing else uses."""
     from json import loads
-    from uuid import uuid4
 
     from tegula.api.kvstore import KvStore
 
     text = spec.replace("{tmp}", folder)
     store = KvStore.open(loads(text) if text.lstrip().startswith("{") else text).result()
-    return store / f"{uuid4().hex}/"
+    return _fresh(store)

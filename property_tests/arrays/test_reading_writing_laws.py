@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 
 import tegula as ts
 from property_tests.arrays.making import arrays, bits, data_for, picked, positions
+from property_tests.arrays.test_shard_laws import sharded_arrays
 from property_tests.strategies import follow, view_steps
-from tegula.programs import writing_few
+from tegula.plan import blocks
+from tegula.programs import reading, writing_few
+from tegula.runtime.session import submit
 
 
 @st.composite
@@ -121,6 +124,22 @@ def test_writing_piece_by_piece_is_writing_by_columns(data, made, options):
             follow(long, steps).write(mine).result()
         assert held_by(short) == held_by(long)
         assert bits(follow(short, steps).read().result()) == bits(follow(long, steps).read().result())
+
+
+@given(st.data(), st.one_of(arrays(), sharded_arrays()), options(), st.sampled_from([64, 1 << 20]))
+def test_reading_piece_by_piece_is_reading_by_columns(data, made, options, worth):
+    """Law: the short way of reading, by one task or several, gives what the long one does."""
+    store = ts.open({**made.on("memory://a/"), **options}, create=True).result()
+    part = follow(store, data.draw(view_steps(made.shape)))
+    part.write(np.random.default_rng(1).integers(0, 2, part.shape).astype(made.fill.dtype)).result()
+    for _ in range(2):
+        view = follow(store, data.draw(view_steps(made.shape)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(blocks, "TASK_BYTES", worth)
+            short = submit(reading.read(view._view, "C", 3)).result()
+            patch.setattr(reading, "few", lambda *_: None)
+            long = submit(reading.read(view._view, "C", 3)).result()
+        assert bits(short) == bits(long)
 
 
 def stored_chunks(store: Any) -> int:

@@ -19,10 +19,12 @@ from tegula.api.lately import several, started
 from tegula.api.newest import now
 from tegula.binding import as_json
 from tegula.errors import InvalidArgument, OutOfRange
+from tegula.plan.blocks import CODED
 from tegula.plan.gather import Pieces, Spot, locate
 from tegula.plan.grid import on_grid
-from tegula.programs.chunked import known, one, read_one
+from tegula.programs.chunked import one, read_one
 from tegula.programs.reading import blank, read
+from tegula.programs.reading_few import known
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
 from tegula.runtime.session import recall, recall_one, run, submit
@@ -185,7 +187,8 @@ def _light(view: View) -> bool:
     source = view.source
     if isinstance(source, Chunked):
         finest = source.layout.chain.finest
-        return _touched(view, finest.chunk_shape, finest.nbytes) <= LIGHT_BYTES and leaf(source.store).local
+        taken = finest.nbytes if finest.raw else CODED * finest.nbytes
+        return _touched(view, finest.chunk_shape, taken) <= LIGHT_BYTES and leaf(source.store).local
     if isinstance(source, InMemory):
         return prod(view.shape) * source.array.itemsize <= LIGHT_BYTES
     if isinstance(source, Whole):

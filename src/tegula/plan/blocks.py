@@ -25,14 +25,19 @@ __all__ = [
     "span_count",
     "tile_bytes",
     "tiles",
+    "work",
     "written_rows",
 ]
 
 SPAN_BYTES = 4 << 20
 ROW_BYTES = 32 << 10  # what is moved in the time that it takes to open and close a file
+TASK_BYTES = 1 << 20  # what is worth another task
+CODED = 4  # times longer takes decoding or encoding than copying, roughly
 BLOCK_BYTES = 2 << 20
 BLOCK_ROWS = 256
 EXPANDED_ROWS = 2048  # rows whose columns are made by one kernel call, and stay in a core's cache
+FEW, FEW_COLD = 128, 2048  # chunks that are taken one by one: with kernels, and where these are not loaded
+FEW_BYTES = 1 << 20  # and so much of them by one task
 TILE_BYTES = 16 << 20
 SHARD_FLIGHT = 256 << 20  # a shard is written at once: as many are made at a time as hold this together
 FAR_ROWS = 128  # a far store is asked for many chunks at once: what a request costs is waiting
@@ -89,15 +94,29 @@ def far_width(task_bytes: int) -> int:
     return max(4, min(32, FAR_FLIGHT // max(1, task_bytes)))
 
 
-def span_count(rows: int, chunk_bytes: int, width: int) -> int:
+def span_count(rows: int, chunk_bytes: int, width: int, coded: bool = False) -> int:
     """Return into how many spans to cut `rows` chunks for `width` tasks at a time.
 
+    `coded`: they are decoded or encoded, not only copied, which takes longer and need not be alike for each.
     A chunk costs what it holds, and as much again as `ROW_BYTES`.
 
     >>> span_count(10, 1024, 8), span_count(512, 1 << 19, 8), span_count(512, 8 << 10, 2)
     (1, 68, 5)
+    >>> span_count(2, 1 << 19, 2), span_count(8, 1 << 19, 2), span_count(8, 1 << 19, 2, coded=True)
+    (1, 4, 8)
     """
-    return max(1, min(32 * width, rows * (chunk_bytes + ROW_BYTES) // SPAN_BYTES))
+    some = min(rows, (8 if coded else 2) * width, rows * work(chunk_bytes, coded) // TASK_BYTES)
+    many = min(32 * width, rows * (chunk_bytes + ROW_BYTES) // SPAN_BYTES)
+    return max(1, some, many)
+
+
+def work(chunk_bytes: int, coded: bool) -> int:
+    """Return how many bytes are copied in the time that a chunk of so many takes.
+
+    >>> work(1 << 20, False) >> 10, work(1 << 20, True) >> 10
+    (1056, 4128)
+    """
+    return (CODED if coded else 1) * chunk_bytes + ROW_BYTES
 
 
 def shards_at_once(width: int, shard_bytes: int) -> int:

@@ -13,9 +13,9 @@ definition is `read_chunked` on the same view, and the two agree (tested).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,11 @@ from tegula.effects.control import All, Compute, Room
 from tegula.effects.effect import Call
 from tegula.effects.storage import UNCHANGED, Decoded, Loaded, Read, ReadColumns, ReadMany
 from tegula.errors import NotFound, TegulaError, annotated
-from tegula.kernels._jit import loaded, sparing
+from tegula.kernels._jit import sparing
 from tegula.kv.spec import StoreRef, describe, is_far
 from tegula.plan.blocks import EXPANDED_ROWS, FAR_BYTES, block_rows, far_pace, far_width, span_count
 from tegula.plan.budget import reading_bytes
-from tegula.plan.gather import Pieces, Spot, pieces
+from tegula.plan.gather import Spot
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import nest
 from tegula.plan.partition import partition
@@ -38,7 +38,6 @@ from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import (
     Memory,
     Stream,
-    empty,
     fill,
     memory,
     place,
@@ -56,13 +55,10 @@ __all__ = [
     "Names",
     "Naming",
     "Reading",
-    "Recall",
     "columns_of",
     "decoded",
-    "few",
     "fill_value",
     "fill_words",
-    "known",
     "load",
     "missing",
     "missing_place",
@@ -70,13 +66,10 @@ __all__ = [
     "place_decoded",
     "place_encoded",
     "read_chunked",
-    "read_few",
     "read_one",
+    "reading",
+    "words_of",
 ]
-
-Recall: TypeAlias = Callable[[NDArray[np.int64], bool], "list[Any] | None"]
-KNOWN_BYTES = 8 << 20  # more than this is better copied by several threads
-FEW, FEW_COLD, FEW_BYTES = 128, 2048, 1 << 20  # chunks read one by one: with kernels, without; and bytes
 
 
 async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: str = "C") -> NDArray[Any]:
@@ -197,7 +190,7 @@ async def load(source: Chunked, cells: NDArray[np.int64], known: Sequence[bytes]
     columns = await columns_of(source, keys, known)
     if all(value is None or value is UNCHANGED for value in columns.values):
         return Loaded(columns.values, columns.generations, columns.time)
-    words = await Compute(Call(_words, source, keys, cells, columns.values), source.compute)
+    words = await Compute(Call(words_of, source, keys, cells, columns.values), source.compute)
     return Loaded(words, columns.generations, columns.time)
 
 
@@ -214,7 +207,7 @@ async def columns_of(
         raise annotated(error, f"Error reading {where}: ") from None
 
 
-def _words(
+def words_of(
     source: Chunked, keys: Sequence[str], cells: NDArray[np.int64], values: Sequence[Any]
 ) -> list[Any]:
     """Return the words of stored values, not to be written to; an error names the key."""
@@ -306,48 +299,6 @@ class Names(Record, eq=False):
         return found
 
 
-def few(source: Chunked, view: View) -> Pieces | None:
-    """Return the pieces of a view that is better read chunk by chunk than by columns, else None."""
-    layout = source.layout
-    finest = layout.chain.finest
-    size = max(1, finest.nbytes)
-    most = min(FEW if loaded() else FEW_COLD, FEW_BYTES // size)
-    parts = pieces(on_grid(view), layout.shape, finest.chunk_shape, most) if most > 1 else None
-    if parts is not None and len(parts.cells) > FEW:
-        rows = len(parts.cells)
-        return None if slab_pays(rows, size) else parts  # the kernels, once that has been done often enough
-    return parts
-
-
-async def read_few(source: Chunked, parts: Pieces, out: NDArray[Any]) -> None:
-    """Read a view, taken apart, into `out`: `read_chunked` without columns."""
-    rank = len(source.layout.shape)
-    cells = np.array(parts.cells, np.int64).reshape(len(parts.cells), rank)
-    if source.chunks is not None:
-        chunks = await decoded(source, cells)
-    else:
-        keys = source.layout.keys.keys(cells, source.path)
-        values = (await columns_of(source, keys)).values
-        chunks = await Compute(Call(_words, source, keys, cells, values), source.compute)
-    shape = source.layout.chain.finest.array_of
-    _place_few(source, parts, [None if words is None else shape(words) for words in chunks], out)
-
-
-def _place_few(source: Chunked, parts: Pieces, chunks: Sequence[Any], out: NDArray[Any]) -> None:
-    axes = parts.axes
-    for cell, index, target, chunk in zip(parts.cells, parts.sources, parts.targets, chunks, strict=True):
-        if chunk is None:
-            value = missing(source, *missing_place(source, cell))
-            if not value.ndim:
-                out[target] = value
-                continue
-            chunk = source.layout.chain.finest.array_of(fill_words(source))
-        if axes is None:
-            out[target] = chunk[index]
-        else:
-            out[target] = chunk[index].transpose(axes)
-
-
 async def read_chunked(
     source: Chunked, view: View, out: NDArray[Any], width: int, counted: MemoryLimit | None = None
 ) -> None:
@@ -355,23 +306,16 @@ async def read_chunked(
 
     `counted`: the caller has counted what this needs (`plan.budget`) under that limit.
     """
-    layout = source.layout
-    alike = layout.clipped is None and layout.minishards is None
-    if source.memory is None and (alike or source.chunks is not None):
-        parts = few(source, view)
-        if parts is not None:
-            await read_few(source, parts, out)
-            return
     if not source.layout.chain.finest.raw:
         width = max(1, width - 1)  # decoding keeps the cores busy: no task to spare for waiting
-    job = _reading(source, view, out, counted)
+    job = reading(source, view, out, counted)
     size = job.chain.nbytes
-    count = span_count(len(job.table), size, width)
+    count = span_count(len(job.table), size, width, not job.chain.raw)
     spans: Sequence[Table] = ()
     if is_far(source.store):
         limit = counted or source.memory
         _, count, width = far_pace(len(job.table), size, limit and limit.size)
-        if layout.chain.levels and limit is None:
+        if source.layout.chain.levels and limit is None:
             job, spans = _by_shards(job, view)
             width = max(width, far_width(job.block_rows * size))
     spans = spans or job.table.spans(count)
@@ -381,7 +325,8 @@ async def read_chunked(
         await All([Call(_read_span, job, span) for span in spans], limit=width)
 
 
-def _reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimit | None = None) -> Reading:
+def reading(source: Chunked, view: View, out: NDArray[Any], counted: MemoryLimit | None = None) -> Reading:
+    """Return what the tasks share that read a view into `out`."""
     layout = source.layout
     chain = layout.chain.finest
     target = memory(out)
@@ -415,37 +360,6 @@ def _by_shards(job: Reading, view: View) -> tuple[Reading, Sequence[Table]]:
     if 2 * len(job.table) < inner * len(nested):
         return job, ()
     return replace(job, block_rows=inner), [nested.group(number) for number in range(len(nested))]
-
-
-def known(source: Chunked, view: View, order: str, recall: Recall) -> NDArray[Any] | None:
-    """Return the elements of a view if `recall` gives the words of all its chunks, else None.
-
-    `recall` gets cells, int64[n, rank], and whether to shape them.  It returns a list of words, or of arrays
-    of the chunk's shape (None: missing), or None.  None also where there is so much to copy that several
-    threads do it faster.
-    """
-    if not 0 < prod(view.shape) * source.dtype.numpy_dtype.itemsize <= KNOWN_BYTES:
-        return None
-    parts = few(source, view)
-    if parts is not None:
-        cells = np.array(parts.cells, np.int64).reshape(len(parts.cells), len(source.layout.shape))
-        found = recall(cells, True)
-        if found is None:
-            return None
-        out = empty(view.shape, source.dtype.numpy_dtype, order)
-        _place_few(source, parts, found, out)
-        return out
-    out = empty(view.shape, source.dtype.numpy_dtype, order)
-    job = _reading(source, view, out)
-    for rows in job.table.blocks(EXPANDED_ROWS):
-        columns = rows.expand()
-        for at in range(0, len(columns), job.block_rows):
-            block = columns[at : at + job.block_rows]
-            chunks = recall(block.cells, False)
-            if chunks is None:
-                return None
-            place_decoded(job, block, CellNames(source, block.cells), chunks, None)
-    return out
 
 
 async def _read_span(job: Reading, span: Table) -> None:

@@ -23,11 +23,10 @@ from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.errors import TegulaError, annotated
 from tegula.kv.spec import is_far
-from tegula.plan.blocks import FAR_BYTES, block_rows, far_pace
+from tegula.plan.blocks import FAR_BYTES, FEW, block_rows, far_pace
 from tegula.plan.gather import Spot, locate, pieces
 from tegula.plan.grid import on_grid
 from tegula.programs.chunked import (
-    FEW,
     Names,
     Naming,
     columns_of,

@@ -20,6 +20,7 @@ from tegula.plan.partition import partition
 from tegula.plan.table import bind
 from tegula.plan.transfer import empty, memory, place
 from tegula.programs.chunked import read_chunked, read_one
+from tegula.programs.reading_few import few, read_few
 from tegula.source import Cast, Chunked, Downsample, InMemory, MemoryLimit, Whole
 from tegula.view import View
 
@@ -73,12 +74,16 @@ async def read_into(
     if prod(view.shape) == 0:
         return
     match source:
-        case Chunked() if source.layout.chain.levels and source.chunks is None:
-            from tegula.programs.sharded import read_sharded
-
-            await read_sharded(source, view, out, width, counted)
         case Chunked():
-            await read_chunked(source, view, out, width, counted)
+            parts = few(source, view)
+            if parts is not None:
+                await read_few(source, parts, out, width)
+            elif source.layout.chain.levels and source.chunks is None:
+                from tegula.programs.sharded import read_sharded
+
+                await read_sharded(source, view, out, width, counted)
+            else:
+                await read_chunked(source, view, out, width, counted)
         case InMemory():
             await Compute(Call(_read_memory, view, out))
         case Whole():

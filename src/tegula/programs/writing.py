@@ -153,7 +153,7 @@ async def _write_chunked(
 
         await write_minishards(job, width)
         return
-    count = span_count(len(table), chunk_bytes, width)
+    count = span_count(len(table), chunk_bytes, width, not chain.raw)
     if is_far(source.store):
         _, count, width = far_pace(len(table), chunk_bytes, limit and limit.size)
     spans = table.spans(count)

@@ -23,11 +23,10 @@ from tegula.formats.layout import KeyRule
 from tegula.kernels._jit import loaded
 from tegula.kv.spec import describe
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import SPAN_BYTES
+from tegula.plan.blocks import FEW, FEW_BYTES, FEW_COLD, SPAN_BYTES
 from tegula.plan.gather import Pieces, pieces
 from tegula.plan.grid import on_grid
 from tegula.plan.transfer import slab_pays
-from tegula.programs.chunked import FEW, FEW_BYTES, FEW_COLD
 from tegula.programs.frontier import update_many
 from tegula.programs.writing import (
     Held,

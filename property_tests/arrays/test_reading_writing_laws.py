@@ -19,7 +19,7 @@ from property_tests.arrays.making import arrays, bits, data_for, picked, positio
 from property_tests.arrays.test_shard_laws import sharded_arrays
 from property_tests.strategies import follow, view_steps
 from tegula.plan import blocks
-from tegula.programs import reading, writing_few
+from tegula.programs import reading, writing, writing_few
 from tegula.runtime.session import submit
 
 
@@ -108,9 +108,9 @@ def held_by(store: Any) -> dict[bytes, bytes]:
     return {key: store.kvstore[key] for key in store.kvstore.list().result()}
 
 
-@given(st.data(), arrays(), options())
-def test_writing_piece_by_piece_is_writing_by_columns(data, made, options):
-    """Law: the short way of writing stores what the long one does, byte for byte, and reads as much."""
+@given(st.data(), arrays(), options(), st.booleans())
+def test_writing_piece_by_piece_is_writing_by_columns(data, made, options, several):
+    """Law: the short way of writing, by one task or several, stores what the long one does, byte for byte."""
     spec = {**made.on({"driver": "memory", "path": "a/"}), **options}
     spec["store_data_equal_to_fill_value"] = data.draw(st.booleans())
     short, long = (ts.open(spec, create=True, context=ts.Context()).result() for _ in "ab")
@@ -118,7 +118,13 @@ def test_writing_piece_by_piece_is_writing_by_columns(data, made, options):
         steps = data.draw(view_steps(made.shape))
         mine = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 2, follow(short, steps).shape)
         mine = mine.astype(made.fill.dtype)
-        follow(short, steps).write(mine).result()
+        with pytest.MonkeyPatch.context() as patch:
+            if several:
+                patch.setattr(blocks, "TASK_BYTES", 64)
+                patch.setattr(blocks, "SHORT", 0)
+            view = follow(short, steps)._view
+            aligned = np.ascontiguousarray(mine) if mine.ndim else mine
+            submit(writing.write(view, aligned, 3)).result()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(writing_few, "few_writes", lambda *_: None)
             follow(long, steps).write(mine).result()
@@ -136,6 +142,7 @@ def test_reading_piece_by_piece_is_reading_by_columns(data, made, options, worth
         view = follow(store, data.draw(view_steps(made.shape)))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(blocks, "TASK_BYTES", worth)
+            patch.setattr(blocks, "SHORT", 0)
             short = submit(reading.read(view._view, "C", 3)).result()
             patch.setattr(reading, "few", lambda *_: None)
             long = submit(reading.read(view._view, "C", 3)).result()

@@ -187,7 +187,7 @@ def _light(view: View) -> bool:
     source = view.source
     if isinstance(source, Chunked):
         finest = source.layout.chain.finest
-        taken = finest.nbytes if finest.raw else CODED * finest.nbytes
+        taken = finest.nbytes if finest.light else CODED * finest.nbytes
         return _touched(view, finest.chunk_shape, taken) <= LIGHT_BYTES and leaf(source.store).local
     if isinstance(source, InMemory):
         return prod(view.shape) * source.array.itemsize <= LIGHT_BYTES
@@ -275,7 +275,7 @@ def _writing(view: View, data: NDArray[Any], parts: Pieces | None) -> Any:
     from tegula.programs.writing_few import write_few
 
     assert isinstance(view.source, Chunked)
-    return write_few(view.source, parts, data)
+    return write_few(view.source, parts, data, WIDTH)
 
 
 def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
@@ -321,10 +321,14 @@ def _copying(source: TensorStore, store: TensorStore) -> Any:
 def _light_write(view: View, parts: Pieces | None) -> bool:
     source = view.source
     if isinstance(source, Chunked):
-        if parts is not None and len(parts.cells) * max(source.layout.chain.nbytes, 2048) <= LIGHT_BYTES:
-            return leaf(source.store).local_writes
-        touched = _touched(view, source.layout.chunk_shape, source.layout.chain.nbytes)
-        return touched <= LIGHT_BYTES and leaf(source.store).local_writes
+        chain = source.layout.chain
+        taken = chain.nbytes if chain.light else CODED * chain.nbytes
+        if parts is not None:
+            touched = len(parts.cells) * max(taken, 2048)
+            few = len(parts.cells) == 1 and chain.nbytes <= LIGHT_BYTES  # there is nothing to be shared
+        else:
+            touched, few = _touched(view, source.layout.chunk_shape, taken), False
+        return (few or touched <= LIGHT_BYTES) and leaf(source.store).local_writes
     if isinstance(source, Whole):
         return leaf(source.store).local_writes
     return isinstance(source, InMemory) and prod(view.shape) * source.array.itemsize <= LIGHT_BYTES

@@ -68,6 +68,11 @@ class Blosc(Record):
     typesize: int = 1
     blocksize: int = 0
 
+    @property
+    def light(self) -> bool:
+        """Whether decoding takes about as long as copying."""
+        return self.cname in ("blosclz", "lz4", "lz4hc", "snappy")
+
     def encoded_size(self, size: int) -> int | None:  # noqa: ARG002
         """Return None: it depends on the bytes."""
         return None

@@ -59,6 +59,7 @@ class CodecChain(Record):
     corner          how the chunk's lower corner is stored, where nothing else is; then there are no `steps`
     nbytes          size of the decoded chunk in bytes
     raw             neither byte codec, shard nor corner: the stored bytes are the elements
+    light           decoding takes about as long as copying
     swap            the stored byte order is not the native one
 
     >>> import numpy as np
@@ -78,6 +79,7 @@ class CodecChain(Record):
     corner: CodecChain | None = None
     nbytes: int = derived()
     raw: bool = derived()
+    light: bool = derived()
     swap: bool = derived()
     finest: CodecChain = derived()
     levels: tuple[Level, ...] = derived()
@@ -113,6 +115,11 @@ class CodecChain(Record):
             previous = sizes[-1]
             sizes.append(None if previous is None else step.encoded_size(previous))
         put(self, "_sizes", tuple(sizes))
+        quick = all(
+            size is not None or getattr(step, "light", False)
+            for step, size in zip(self.steps, sizes[1:], strict=True)
+        )
+        put(self, "light", quick and shard is None and (self.corner is None or self.corner.light))
         put(self, "_boolean", self.dtype == _BOOL)
 
     @property

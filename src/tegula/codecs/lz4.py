@@ -86,6 +86,11 @@ class Lz4(Record):
 
     acceleration: int = 1
 
+    @property
+    def light(self) -> bool:
+        """Whether decoding takes about as long as copying: it does."""
+        return True
+
     def encoded_size(self, size: int) -> int | None:  # noqa: ARG002
         """Return None: it depends on the bytes."""
         return None

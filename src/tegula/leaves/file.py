@@ -112,7 +112,8 @@ class FileLeaf(Single):
             if value is None:
                 return None
             size += value.nbytes if isinstance(value, memoryview) else len(value)
-        if not (pays(len(effect.keys), 1, size) and all(map(valid_key, effect.keys))):
+        # a file that is replaced takes several times the calls of one that is read
+        if not (pays(4 * len(effect.keys), 1, size) and all(map(valid_key, effect.keys))):
             return None
         from tegula.leaves.file_bulk import Commits
 

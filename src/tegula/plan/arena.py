@@ -15,6 +15,7 @@ from __future__ import annotations
 import mmap
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from math import prod
 from typing import Any, TypeAlias
 
@@ -26,6 +27,7 @@ __all__ = ["Arena", "array", "fresh", "give_back"]
 KEPT = 8
 KEPT_BYTES = 16 << 20
 MAPPED = 1 << 18  # from here on memory is mapped
+HUGE = 4 << 20  # and from here on in large pages, where there are any: a fault for each small one costs more
 Held: TypeAlias = "bytearray | mmap.mmap"
 
 
@@ -41,11 +43,16 @@ def fresh(size: int) -> Held:
     if size < MAPPED:
         return bytearray(size)
     try:
-        return mmap.mmap(-1, size, **_PRIVATE)
+        made = mmap.mmap(-1, size, **_PRIVATE)
     except OSError:  # too many pieces
         return bytearray(size)
+    if size >= HUGE and _LARGE_PAGES is not None:
+        with suppress(OSError):  # a system without them
+            made.madvise(_LARGE_PAGES)
+    return made
 
 
+_LARGE_PAGES: int | None = getattr(mmap, "MADV_HUGEPAGE", None)
 _PRIVATE: dict[str, int] = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
 )

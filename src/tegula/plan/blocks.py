@@ -38,6 +38,8 @@ BLOCK_ROWS = 256
 EXPANDED_ROWS = 2048  # rows whose columns are made by one kernel call, and stay in a core's cache
 FEW, FEW_COLD = 128, 2048  # chunks that are taken one by one: with kernels, and where these are not loaded
 FEW_BYTES = 1 << 20  # and so much of them by one task
+MANY_BYTES = 64 << 20  # and by several
+SHORT = 256 << 10  # less work a chunk than this is not worth another task in the interpreter
 TILE_BYTES = 16 << 20
 SHARD_FLIGHT = 256 << 20  # a shard is written at once: as many are made at a time as hold this together
 FAR_ROWS = 128  # a far store is asked for many chunks at once: what a request costs is waiting
@@ -97,7 +99,7 @@ def far_width(task_bytes: int) -> int:
 def span_count(rows: int, chunk_bytes: int, width: int, coded: bool = False) -> int:
     """Return into how many spans to cut `rows` chunks for `width` tasks at a time.
 
-    `coded`: they are decoded or encoded, not only copied, which takes longer and need not be alike for each.
+    `coded`: decoding and encoding them takes longer than copying, and need not be alike for each.
     A chunk costs what it holds, and as much again as `ROW_BYTES`.
 
     >>> span_count(10, 1024, 8), span_count(512, 1 << 19, 8), span_count(512, 8 << 10, 2)
@@ -108,6 +110,20 @@ def span_count(rows: int, chunk_bytes: int, width: int, coded: bool = False) -> 
     some = min(rows, (8 if coded else 2) * width, rows * work(chunk_bytes, coded) // TASK_BYTES)
     many = min(32 * width, rows * (chunk_bytes + ROW_BYTES) // SPAN_BYTES)
     return max(1, some, many)
+
+
+def few_tasks(rows: int, chunk_bytes: int, width: int, coded: bool, compiled: bool) -> int:
+    """Return into how many tasks to cut a few chunks that are taken one by one.
+
+    `compiled`: files are read and written without the interpreter.  Where they are not, tasks that mostly
+    wait for their turn in it are slower than one.
+
+    >>> few_tasks(64, 8 << 10, 2, False, False), few_tasks(64, 1 << 18, 2, False, False)
+    (1, 4)
+    """
+    if not compiled and work(chunk_bytes, coded) < SHORT:
+        return 1
+    return span_count(rows, chunk_bytes, width, coded)
 
 
 def work(chunk_bytes: int, coded: bool) -> int:

@@ -310,7 +310,7 @@ async def read_chunked(
         width = max(1, width - 1)  # decoding keeps the cores busy: no task to spare for waiting
     job = reading(source, view, out, counted)
     size = job.chain.nbytes
-    count = span_count(len(job.table), size, width, not job.chain.raw)
+    count = span_count(len(job.table), size, width, not job.chain.light)
     spans: Sequence[Table] = ()
     if is_far(source.store):
         limit = counted or source.memory

@@ -28,9 +28,10 @@ from tegula.plan.blocks import (
     FEW,
     FEW_BYTES,
     FEW_COLD,
+    MANY_BYTES,
     block_rows,
     far_pace,
-    span_count,
+    few_tasks,
 )
 from tegula.plan.gather import Pieces, pieces
 from tegula.plan.grid import on_grid
@@ -55,7 +56,6 @@ __all__ = ["Recall", "few", "known", "read_few"]
 
 Recall: TypeAlias = Callable[[NDArray[np.int64], bool], "list[Any] | None"]
 KNOWN_BYTES = 8 << 20  # more than this is better copied by several threads
-MANY_BYTES = 64 << 20  # of so much, the columns cost nothing
 
 
 def few(source: Chunked, view: View, tasks: bool = True) -> Pieces | None:
@@ -69,7 +69,7 @@ def few(source: Chunked, view: View, tasks: bool = True) -> Pieces | None:
         return None
     finest = layout.chain.finest
     size = max(1, finest.nbytes)
-    taken = size if source.chunks is not None or finest.raw else CODED * size
+    taken = size if source.chunks is not None or finest.light else CODED * size
     most = min(FEW if loaded() else FEW_COLD, FEW_BYTES // taken)
     if tasks and not is_far(source.store):
         most = max(most, min(FEW, MANY_BYTES // size))
@@ -85,7 +85,7 @@ async def read_few(source: Chunked, parts: Pieces, out: NDArray[Any], width: int
     cells = np.array(parts.cells, np.int64).reshape(len(parts.cells), len(source.layout.shape))
     chain = source.layout.chain.finest
     few = _Few(source, parts, cells, out, {})
-    count = span_count(len(cells), chain.nbytes, width, not chain.raw)
+    count = few_tasks(len(cells), chain.nbytes, width, not chain.light, loaded())
     if source.layout.chain.levels and source.chunks is None:
         await _read_entries(few, count, max(1, width - 1))
     elif count == 1 or is_far(source.store):

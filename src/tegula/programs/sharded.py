@@ -54,7 +54,7 @@ async def read_sharded(
     room = None
     if source.memory is not None and counted is None:
         room = Room(source.memory.pool, source.memory.size, reading_bytes(layout.chain, 1))
-    pace, count = Pace(), span_count(len(nested.table), size, width, not finest.raw)
+    pace, count = Pace(), span_count(len(nested.table), size, width, not finest.light)
     if is_far(source.store):
         rows, count, width = far_pace(len(nested.table), size)
         if room is None and counted is None:  # else what a task needs is counted by the block of a near store

@@ -140,7 +140,7 @@ async def _write_chunked(
 
         parts = few_writes(source, view)
         if parts is not None:
-            await write_few(source, parts, data)
+            await write_few(source, parts, data, width)
             return
     limit = counted or source.memory
     job = laid_out(source, view, data, limit)
@@ -153,7 +153,7 @@ async def _write_chunked(
 
         await write_minishards(job, width)
         return
-    count = span_count(len(table), chunk_bytes, width, not chain.raw)
+    count = span_count(len(table), chunk_bytes, width, not chain.light)
     if is_far(source.store):
         _, count, width = far_pace(len(table), chunk_bytes, limit and limit.size)
     spans = table.spans(count)

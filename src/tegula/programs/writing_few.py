@@ -9,6 +9,7 @@ Law: what is written is what `tegula.programs.writing` writes by columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -21,13 +22,23 @@ from tegula.effects.storage import DecodedColumns, WriteMany
 from tegula.errors import TegulaError
 from tegula.formats.layout import KeyRule
 from tegula.kernels._jit import loaded
-from tegula.kv.spec import describe
+from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import FEW, FEW_BYTES, FEW_COLD, SPAN_BYTES
+from tegula.plan.blocks import (
+    BLOCK_BYTES,
+    FEW,
+    FEW_BYTES,
+    FEW_COLD,
+    MANY_BYTES,
+    SPAN_BYTES,
+    block_rows,
+    few_tasks,
+)
 from tegula.plan.gather import Pieces, pieces
 from tegula.plan.grid import on_grid
 from tegula.plan.transfer import slab_pays
 from tegula.programs.frontier import update_many
+from tegula.programs.pace import at_pace
 from tegula.programs.writing import (
     Held,
     decoded_of,
@@ -58,33 +69,63 @@ def few_writes(source: Chunked, view: View) -> Pieces | None:
     if not 0 < chain.nbytes <= SPAN_BYTES:
         return None
     most = max(1, min(FEW if loaded() else FEW_COLD, FEW_BYTES // chain.nbytes))
+    if not is_far(source.store):
+        most = max(most, min(FEW, (MANY_BYTES >> 2 if loaded() else MANY_BYTES) // chain.nbytes))
     parts = pieces(on_grid(view), layout.shape, layout.chunk_shape, most)
     if parts is not None and len(parts.cells) > FEW and slab_pays(len(parts.cells), chain.nbytes):
         return None  # the kernels, once that has been done often enough
     return parts
 
 
-async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any]) -> None:
-    """Write `data` into a view that was taken apart: of its shape, or one element for all of it."""
-    layout = source.layout
-    shape, rule = layout.chunk_shape, layout.keys
-    keys = [source.path + rule.key(cell) for cell in parts.cells]
-    arena = _idle.pop() if _idle else Arena(2)
-    job = _Job(source, parts, data.view(layout.chain.word), arena)
-    whole = [row for row, index in enumerate(parts.sources) if _covers(index, shape)]
+async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any], width: int = 1) -> None:
+    """Write `data` into a view that was taken apart: of its shape, or one element for all of it.
+
+    At most about `width` tasks at a time, each a run of pieces.
+    """
+    chain, rows = source.layout.chain, len(parts.cells)
+    words = data.view(chain.word)
+    count = 1 if is_far(source.store) else few_tasks(rows, chain.nbytes, width, not chain.light, loaded())
+    if count == 1:
+        await _write_run(source, parts, words, range(rows))
+    else:
+        edges = [rows * part // count for part in range(count + 1)]
+        await at_pace(
+            [Call(_write_run, source, parts, words, range(a, b)) for a, b in pairwise(edges)], width
+        )
+
+
+async def _write_run(source: Chunked, parts: Pieces, data: NDArray[Any], run: range) -> bool:
+    """Write some pieces, block by block; return whether that was waiting, mostly."""
+    arena = _idle.pop() if _idle else Arena(most=2 * BLOCK_BYTES)
+    job = _Job(source, parts, data, arena)
+    step = len(run) if is_far(source.store) else block_rows(source.layout.chain.nbytes)
+    waited = False
+    for at in range(run.start, run.stop, step):
+        waited = await _write_block(job, range(at, min(at + step, run.stop)))
+    del job
+    _idle.append(arena)
+    return waited
+
+
+async def _write_block(job: _Job, block: range) -> bool:
+    source, cells = job.source, job.parts.cells
+    shape, rule = source.layout.chunk_shape, source.layout.keys
+    keys = {row: source.path + rule.key(cells[row]) for row in block}
+    whole = [row for row in block if _covers(job.parts.sources[row], shape)]
+    waited = False
     if whole:
         words: list[Any] | None = None if source.chunks is None else []
         values = await Compute(Call(_encode, job, whole, words), source.compute)
-        named = keys if len(whole) == len(keys) else [keys[row] for row in whole]
+        named = [keys[row] for row in whole]
         meant = None if words is None else decoded_of(source, job.cells(whole), words)
         try:
-            await WriteMany(source.store, named, values, decoded=meant)
+            waited = (await WriteMany(source.store, named, values, decoded=meant)).waited
         except TegulaError as error:
             raise placed(error, source, named) from error
         del values, meant
-    if len(whole) < len(keys):
+    if len(whole) < len(block):
         covered = set(whole)
-        rows = [row for row in range(len(keys)) if row not in covered]
+        rows = [row for row in block if row not in covered]
         named = [keys[row] for row in rows]
         held = await remembered(source, job.cells(rows)) if source.chunks is not None else None
         merge = _Merge(job, named, rows, held, {})
@@ -101,8 +142,7 @@ async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any]) -> None:
             )
         except TegulaError as error:
             raise placed(error, source, named) from error
-    del job
-    _idle.append(arena)
+    return waited
 
 
 def _covers(index: Sequence[Any], shape: Sequence[int]) -> bool:

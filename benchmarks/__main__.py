@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 from benchmarks import (
+    boxes,
     cached,
     downsample,
     full_read,
@@ -30,6 +31,7 @@ GROUPS = [
     full_read.GROUP,
     full_write.GROUP,
     *indexing.GROUPS,
+    *boxes.GROUPS,
     shards.GROUP,
     memory_chunks.GROUP,
     cached.GROUP,

@@ -126,7 +126,7 @@ def test_no_more_encodes_and_decodes_at_once_than_a_resource_allows(tmp_path, mo
 
     monkeypatch.setattr(chunked, "place_encoded", wrapped)
     context = tegula.Context({"data_copy_concurrency": {"limit": 1}})
-    store = array(tmp_path, "a", context, shape=(2048, 2048), chunk=(256, 256))
+    store = array(tmp_path, "a", context, shape=(2048, 2048), chunk=(128, 128))
     store.write(np.ones((2048, 2048), "int32")).result()
     for future in [store.read() for _ in range(6)]:
         future.result()

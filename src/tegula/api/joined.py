@@ -20,9 +20,10 @@ from tegula.runtime.together import Reader, jointly
 from tegula.source import Chunked
 from tegula.view import View
 
-__all__ = ["gathered", "start_jointly"]
+__all__ = ["gathered", "little", "piled", "start_jointly", "wanted_of"]
 
 WIDTH = max(2, os.cpu_count() or 1)
+LITTLE = 16 << 20  # what is read in a few hundredths of a second need not be stopped on the way
 
 
 def wanted_of(view: View, order: str) -> Want | None:
@@ -56,8 +57,12 @@ def gathered(view: View, source: Chunked, spot: Spot, order: str) -> Future[Any]
     """
     if not able(source):
         return None
+    return piled(view, source, want_spot(spot, view.transform.input_shape, order))
+
+
+def piled(view: View, source: Chunked, wanted: Want) -> Future[Any]:
+    """Return the future of a read that is done on the shared threads with those started meanwhile."""
     future: Future[Any] = pending()
-    wanted: Want = want_spot(spot, view.transform.input_shape, order)
     reader = Reader(view, wanted, future)
     with _lock:
         pile = _piles.get(id(source))
@@ -69,10 +74,34 @@ def gathered(view: View, source: Chunked, spot: Spot, order: str) -> Future[Any]
     return future
 
 
+def little(view: View, order: str) -> Want | None:
+    """Return a view taken apart that is worth joining with others, None where it is none."""
+    wanted = wanted_of(view, order)
+    if wanted is None or not isinstance(view.source, Chunked):
+        return None
+    return wanted if len(wanted.cells) * view.source.layout.chain.finest.nbytes <= LITTLE else None
+
+
 async def _drain(source: Chunked) -> None:
-    with _lock:
-        pile = _piles.pop(id(source), [])
-    await jointly(source, pile, WIDTH)
+    """Read what is on the pile of an array, then what has come meanwhile, until nothing has."""
+    over = False
+    try:
+        while not over:
+            with _lock:
+                pile = _piles[id(source)]
+                over = not pile
+                if over:
+                    del _piles[id(source)]
+                else:
+                    _piles[id(source)] = []
+            if not over:
+                await jointly(source, pile, WIDTH)
+    finally:
+        if not over:
+            with _lock:
+                pile = _piles.pop(id(source), [])
+            for reader in pile:
+                forget(reader.future, Aborted("the operation was abandoned"))
 
 
 def _after_fork() -> None:

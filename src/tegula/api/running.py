@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["failed", "resolve", "start", "start_write"]
 
 LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
+LIGHT_CHUNKS = 128
 HEAVY_BYTES = 16 << 10  # decoding so much takes longer than handing it to another thread
 WIDTH = max(2, (os.cpu_count() or 1) + 1)  # one more than computes, so that a disk does not idle
 
@@ -79,7 +80,12 @@ def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[A
                     return ready(run(read_one(source, spot, view.transform.input_shape, order)))
                 return _decoded_here(view, source, spot, order)
         _check(view)
-        if _light(view):
+        light = _light(view)
+        if isinstance(source, Chunked) and leaf(source.store).local:
+            future = _joined(view, source, order, light)
+            if future is not None:
+                return future
+        if light:
             return ready(run(read(view, order)))
     except ValueError as error:
         return failed(error)
@@ -88,6 +94,22 @@ def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[A
     except MemoryError as error:
         return failed(error)
     return submit(read(view, order, WIDTH, out), abandon=True)
+
+
+def _joined(view: View, source: Chunked, order: str, light: bool) -> Future[NDArray[Any]] | None:
+    """Start a read together with others of its array, None where it is better read alone."""
+    if light and not several():
+        future = ready(run(read(view, order)))
+        started(future)
+        return future
+    from tegula.api.joined import little, piled
+
+    wanted = little(view, order)
+    if wanted is None:
+        return None
+    future = piled(view, source, wanted)
+    started(future)
+    return future
 
 
 def _decoded_here(view: View, source: Chunked, spot: Spot, order: str) -> Future[NDArray[Any]]:
@@ -199,15 +221,18 @@ def _light(view: View) -> bool:
 
 def _touched(view: View, chunk_shape: tuple[int, ...], chunk_bytes: int) -> int:
     """Return an upper bound of the bytes of the chunks that a view touches."""
-    shape = view.transform.input_shape
+    origin, shape = view.transform.input_origin, view.transform.input_shape
     cells = 1
     for output, chunk in zip(view.transform.output, chunk_shape, strict=True):
         if output.index_array is not None:
             cells *= output.index_array.size
         elif output.input_dimension is not None:
-            extent = shape[output.input_dimension]
-            cells *= min(extent, (extent * abs(output.stride or 0) - 1) // chunk + 2)
-    if cells > 64:
+            dim = output.input_dimension
+            stride = output.stride or 0
+            first = output.offset + stride * origin[dim]
+            last = first + stride * (shape[dim] - 1)
+            cells *= min(shape[dim], abs(last // chunk - first // chunk) + 1)
+    if cells > LIGHT_CHUNKS:
         return LIGHT_BYTES + 1
     return cells * max(chunk_bytes, 2048)
 

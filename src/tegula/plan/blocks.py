@@ -39,7 +39,7 @@ EXPANDED_ROWS = 2048  # rows whose columns are made by one kernel call, and stay
 FEW, FEW_COLD = 128, 2048  # chunks that are taken one by one: with kernels, and where these are not loaded
 FEW_BYTES = 1 << 20  # and so much of them by one task
 MANY_BYTES = 64 << 20  # and by several
-SHORT = 256 << 10  # less work a chunk than this is not worth another task in the interpreter
+SHORT, SHORT_COMPILED = 256 << 10, 64 << 10  # less work a chunk than this is not worth another task
 TILE_BYTES = 16 << 20
 SHARD_FLIGHT = 256 << 20  # a shard is written at once: as many are made at a time as hold this together
 FAR_ROWS = 128  # a far store is asked for many chunks at once: what a request costs is waiting
@@ -115,13 +115,13 @@ def span_count(rows: int, chunk_bytes: int, width: int, coded: bool = False) -> 
 def few_tasks(rows: int, chunk_bytes: int, width: int, coded: bool, compiled: bool) -> int:
     """Return into how many tasks to cut a few chunks that are taken one by one.
 
-    `compiled`: files are read and written without the interpreter.  Where they are not, tasks that mostly
-    wait for their turn in it are slower than one.
+    Tasks that mostly wait for their turn in the interpreter are slower than one.  `compiled`: files are read
+    and written without it.
 
     >>> few_tasks(64, 8 << 10, 2, False, False), few_tasks(64, 1 << 18, 2, False, False)
     (1, 4)
     """
-    if not compiled and work(chunk_bytes, coded) < SHORT:
+    if work(chunk_bytes, coded) < (SHORT_COMPILED if compiled else SHORT):
         return 1
     return span_count(rows, chunk_bytes, width, coded)
 

@@ -29,9 +29,11 @@ from tegula.plan.blocks import (
     FEW_BYTES,
     FEW_COLD,
     MANY_BYTES,
+    SHORT,
     block_rows,
     far_pace,
     few_tasks,
+    work,
 )
 from tegula.plan.gather import Pieces, pieces
 from tegula.plan.grid import on_grid
@@ -71,6 +73,8 @@ def few(source: Chunked, view: View, tasks: bool = True) -> Pieces | None:
     size = max(1, finest.nbytes)
     taken = size if source.chunks is not None or finest.light else CODED * size
     most = min(FEW if loaded() else FEW_COLD, FEW_BYTES // taken)
+    if tasks and not loaded() and work(size, not finest.light) < SHORT:
+        most = FEW_COLD  # several tasks, which columns are for, would be no quicker
     if tasks and not is_far(source.store):
         most = max(most, min(FEW, MANY_BYTES // size))
     parts = pieces(on_grid(view), layout.shape, finest.chunk_shape, most) if most > 1 else None

@@ -48,6 +48,9 @@ async def jointly(source: Chunked, readers: Sequence[Reader], width: int) -> Non
     waiting = [reader for reader in readers if not reader.future.done()]
     if not waiting:
         return
+    if len(waiting) == 1 and len(waiting[0].want.cells) > 1:
+        await _alone(waiting[0], width + 1)
+        return
     _under_way[id(waiting)] = waiting
     try:
         served = _Served(waiting)

@@ -24,7 +24,7 @@ from tegula.space.compose import compose, indexing, propagated
 from tegula.space.dim import Frozen
 from tegula.space.dimterms import index_first, index_next
 from tegula.space.domain import IndexDomain
-from tegula.space.indexable import HasTransform, Operations
+from tegula.space.indexable import HasTransform, Operations, filled
 from tegula.space.interval import MAX_INT64, MIN_INT64
 from tegula.space.plain import indexed
 from tegula.space.selection import (
@@ -67,8 +67,6 @@ _OPERATIONS: dict[str, Any] = {
 _INDEXING = {"": "default", ".oindex": "oindex", ".vindex": "vindex"}
 _MODES = ("oindex", "vindex")
 _MOVING = {"translate_to", "translate_by", "translate_backward_by"}
-
-
 _new = object.__new__
 _INTEGERS = {int}
 _STRINGS = {str}
@@ -598,3 +596,4 @@ Operations.on_domain = on_domain
 Operations.over = nowhere
 Operations.transposed = transposed
 Operations.reversed = dimops.reversed_dimensions
+filled()

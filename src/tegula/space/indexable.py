@@ -63,6 +63,12 @@ class Operations(metaclass=_Filled):
     """The dimensions in reverse order."""
 
 
+def filled() -> None:
+    """Look for nothing more: a class whose metaclass looks answers in six times the time."""
+    if "__getattr__" in vars(_Filled):
+        del _Filled.__getattr__
+
+
 def _index(t: IndexTransform, key: Any) -> IndexTransform:
     """Return `t[key]` as long as `dims` is not loaded: for numbers and slices there is no need to."""
     if type(key) in _NUMBERS:

@@ -22,7 +22,7 @@ from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
 from tegula.errors import TegulaError
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import EXPANDED_ROWS, shards_at_once
+from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, shards_at_once, span_count
 from tegula.plan.budget import shard_size
 from tegula.plan.table import Block
 from tegula.programs.frontier import update_many
@@ -48,21 +48,34 @@ async def write_minishards(job: Writing, width: int) -> None:
     edges = [0, *(np.flatnonzero(sorted_[1:] != sorted_[:-1]) + 1).tolist(), len(order)]
     whole = covers_all(rule, every)
     calls = []
+    tasks = max(1, width // (len(edges) - 1)) if job.room is None else 1
     for first, last in pairwise(edges):
         part = every.rows(order[first:last])
         shard = int(sorted_[first])
         covers = whole or covers_shard(rule, shard, part)
-        calls.append(Call(within, job.room, Call(_write_part, source, shard, part, covers)))
+        calls.append(Call(within, job.room, Call(_write_part, source, shard, part, covers, tasks)))
     await All(calls, limit=shards_at_once(width, shard_size(source)))
 
 
-async def _write_part(source: Chunked, shard: int, part: Part, covers: bool) -> None:
+async def _write_part(source: Chunked, shard: int, part: Part, covers: bool, tasks: int) -> None:
+    """Write what is in one shard; `tasks`: how many may encode its chunks."""
+    chain = part.job.chain
+    count = 1 if tasks == 1 else span_count(len(part.numbers), chain.nbytes, tasks, not chain.light)
+    edges = [len(part.numbers) * each // count for each in range(count + 1)]
+    pieces: dict[int, Any] = {}
     try:
-        pieces = await Compute(Call(part.encoded), source.compute)
+        for some in await All(
+            [Call(_encode, part.rows(np.arange(a, b))) for a, b in pairwise(edges)], limit=tasks
+        ):
+            pieces.update(some)
     except TegulaError as error:
         raise placed(error, source, [source.shard_key(shard)]) from error
     rest = part.rest()
     await write_shard(source, shard, pieces, [] if rest is None else [rest], covers)
+
+
+async def _encode(part: Part) -> dict[int, Any]:
+    return await Compute(Call(part.encoded), part.job.source.compute)
 
 
 async def write_shard(
@@ -99,7 +112,7 @@ class Part(Record, eq=False):
 
     def encoded(self) -> dict[int, Any]:
         """Return the stored bytes of the chunks that are covered, by number; None for the fill value."""
-        arena = Arena()
+        arena = Arena(largest=2 * BLOCK_BYTES)
         found: dict[int, Any] = {}
         numbers = self.numbers.tolist()
         full = self.block.whole != 0

@@ -274,24 +274,22 @@ def encode_rows(
     chains = source.layout.chains_of(block.cells[whole]) if job.clipped else None
     if not job.slab or chains is not None:
         each = chains or [chain] * len(whole)
-        if job.axes is not None and keep is None:
-            which = np.array(whole, np.int64)
-            if side_by_side(job, block, which):
-                dtype, count = job.memory.words.dtype, prod(chain.chunk_shape)
-                slab = np.frombuffer(arena.take(len(whole) * count * dtype.itemsize), dtype)
-                slab = slab.reshape(len(whole), count)
-                collect_abreast(rows, block, which, slab, job.memory, job.axes)
-                return [encoded(source, chunk, of) for chunk, of in zip(slab, each, strict=True)]
-        return [
-            encoded(source, _gathered(job, rows, block, row, arena), of, keep)
-            for row, of in zip(whole, each, strict=True)
-        ]
+        values: list[Any] = []
+        for at in range(0, len(whole), job.block_rows):
+            some = np.array(whole[at : at + job.block_rows], np.int64)
+            if keep is None and side_by_side(job, block, some):
+                chunks = iter(_together(job, rows, block, some, arena))
+            else:
+                chunks = (_gathered(job, rows, block, row, arena) for row in some.tolist())
+            of = each[at : at + job.block_rows]
+            values += [encoded(source, chunk, one, keep) for chunk, one in zip(chunks, of, strict=True)]
+        return values
     slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
     collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
     if not (chain.raw and not chain.swap) or keep is not None:
         return [encoded(source, chunk, chain, keep) for chunk in slab]
     size, data = chain.nbytes, slab.tobytes()
-    values: list[Any] = [data[at : at + size] for at in range(0, len(data), size)]
+    values = [data[at : at + size] for at in range(0, len(data), size)]
     value = source.layout.fill_value
     if value is not None and not source.keep_fill:
         unit = value.tobytes()
@@ -307,6 +305,17 @@ def side_by_side(job: Writing, block: Block, rows: NDArray[np.int64]) -> bool:
     run = int(block.counts[rows[0], job.axes[-1]])
     adjacent = int(np.count_nonzero(np.diff(block.array_offsets[rows]) == run))
     return 2 * adjacent >= len(rows) and not (block.counts[rows] != block.counts[rows[0]]).any()
+
+
+def _together(
+    job: Writing, table: Table, block: Block, rows: NDArray[np.int64], arena: Arena
+) -> NDArray[Any]:
+    """Return the words of some whole chunks, which are collected side by side: shape (chunks, words)."""
+    assert job.axes is not None
+    dtype, count = job.memory.words.dtype, prod(job.chain.chunk_shape)
+    slab = np.frombuffer(arena.take(len(rows) * count * dtype.itemsize), dtype).reshape(len(rows), count)
+    collect_abreast(table, block, rows, slab, job.memory, job.axes)
+    return slab
 
 
 def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -> NDArray[Any]:

@@ -60,7 +60,7 @@ def _read_cases(options: Options) -> Iterator[Case]:
                     runs[peer] = attempt(
                         lambda peer=peer, box=box: _zarr(open_zarr(folder, zarrs=peer == "zarrs"), box)
                     )
-                yield Case(f"{kind} {side}^3, {name}", runs, number=20)
+                yield Case(f"{kind} {side}^3, {name}", runs, number=5)
 
 
 def _write_cases(options: Options) -> Iterator[Case]:

@@ -40,7 +40,7 @@ def start_jointly(readers: Sequence[Reader]) -> None:
     for several in of.values():
         source = several[0].view.source
         assert isinstance(source, Chunked)
-        submit(jointly(source, several, WIDTH))
+        submit(jointly(source, several, WIDTH, submit))
 
 
 # ---------------------------------------------------------------- reads that nobody waits for yet
@@ -95,7 +95,7 @@ async def _drain(source: Chunked) -> None:
                 else:
                     _piles[id(source)] = []
             if not over:
-                await jointly(source, pile, WIDTH)
+                await jointly(source, pile, WIDTH, submit)
     finally:
         if not over:
             with _lock:

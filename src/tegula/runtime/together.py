@@ -13,7 +13,7 @@ Law: every program ends as it would alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from tegula.effects.control import All, Wait
@@ -43,17 +43,24 @@ class Reader(NamedTuple):
     future: Future[Any]
 
 
-async def jointly(source: Chunked, readers: Sequence[Reader], width: int) -> None:
-    """Read views of one array together, and give each its own future its outcome."""
+Later = Callable[[Program[Any]], object]
+"""Has a program run by somebody else."""
+
+
+async def jointly(source: Chunked, readers: Sequence[Reader], width: int, later: Later) -> None:
+    """Read views of one array together, and give each its own future its outcome.
+
+    What users have written to be called with it may wait for any other read: it is called `later`.
+    """
     waiting = [reader for reader in readers if not reader.future.done()]
     if not waiting:
         return
     if len(waiting) == 1 and len(waiting[0].want.cells) > 1:
-        await _alone(waiting[0], width + 1)
+        await _alone(waiting[0], width + 1, later)
         return
     _under_way[id(waiting)] = waiting
     try:
-        served = _Served(waiting)
+        served = _Served(waiting, later)
         try:
             await read_jointly(source, [reader.want for reader in waiting], served, width)
         except GeneratorExit:
@@ -61,7 +68,7 @@ async def jointly(source: Chunked, readers: Sequence[Reader], width: int) -> Non
         except Exception:
             pass  # of one of them, perhaps: each asks for itself
         rest = [reader for reader in waiting if not reader.future.done()]
-        calls = [Call(_alone, reader, width) for reader in rest]
+        calls = [Call(_alone, reader, width, later) for reader in rest]
         if calls:
             await All(calls, limit=width)
     finally:
@@ -71,17 +78,28 @@ async def jointly(source: Chunked, readers: Sequence[Reader], width: int) -> Non
 class _Served:
     """Hands arrays to whoever waits for them."""
 
-    __slots__ = ("readers",)
+    __slots__ = ("later", "readers")
 
-    def __init__(self, readers: Sequence[Reader]) -> None:
+    def __init__(self, readers: Sequence[Reader], later: Later) -> None:
         self.readers = readers
+        self.later = later
 
     def __call__(self, number: int, array: Any, error: BaseException | None) -> None:
-        settle(self.readers[number].future, array, error)
+        _hand(self.readers[number].future, array, error, self.later)
 
 
-async def _alone(reader: Reader, width: int) -> None:
-    await _one(read(reader.view, reader.want.order, width), reader.future)
+async def _alone(reader: Reader, width: int, later: Later) -> None:
+    await _one(read(reader.view, reader.want.order, width), reader.future, later)
+
+
+def _hand(future: Future[Any], value: Any, error: BaseException | None, later: Later | None) -> None:
+    """Give a future its outcome: later, where that calls what a user has written."""
+    if settle(future, value, error, quickly=later is not None) is None and later is not None:
+        later(_handed(future, value, error))
+
+
+async def _handed(future: Future[Any], value: Any, error: BaseException | None) -> None:
+    settle(future, value, error)
 
 
 _under_way: dict[int, Sequence[Reader]] = {}
@@ -170,7 +188,7 @@ async def _all(programs: Sequence[tuple[Program[Any], Future[Any]]]) -> None:
     await All([Call(_one, program, future) for program, future in programs])
 
 
-async def _one(program: Program[Any], future: Future[Any]) -> None:
+async def _one(program: Program[Any], future: Future[Any], later: Later | None = None) -> None:
     if future.done():  # nobody wants it any more
         program.close()
         return
@@ -179,9 +197,9 @@ async def _one(program: Program[Any], future: Future[Any]) -> None:
     except GeneratorExit:
         raise
     except BaseException as error:
-        settle(future, None, error)
+        _hand(future, None, error, later)
     else:
-        settle(future, value)
+        _hand(future, value, None, later)
 
 
 async def _safely(effect: Effect[Any]) -> tuple[Any, BaseException | None]:

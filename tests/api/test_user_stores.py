@@ -151,7 +151,9 @@ def test_members_are_the_keywords_of_the_class():
 def test_the_keys_of_fsspec_are_those_that_were_written(place, tmp_path, monkeypatch):
     """File systems list their own paths: from the root on, or with a slash in front."""
     fsspec = pytest.importorskip("fsspec")
-    fsspec.filesystem("memory").store.clear()
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    memory.pseudo_dirs[:] = [""]  # another test may have made a folder where a key is written here
     monkeypatch.chdir(tmp_path)
     store = opened(f"fsspec:{place}")
     for key in (b"a", b"b/c", b"b/d/e"):

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tegula.leaves import gcs
 from tests.gcs.stores import GAPS, Running, fake_gcs_server, running
+
+
+@pytest.fixture(autouse=True)
+def _credentials_of_this_test() -> None:
+    """A server may have the port of one that is gone: its credentials are not that one's."""
+    gcs._accesses.clear()
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def way(request, monkeypatch):
     """Blocks go by one call, whatever was compiled before; the calls are counted."""
     monkeypatch.setattr(file, "worthwhile", lambda work, warm, cold: True)
     if request.param == "plain" or _jit.plain():
+        file_bulk.supported()  # asks the compiled ones, once a process
         for name in ("_read_rows", "_commit_rows"):
             monkeypatch.setattr(file_bulk, name, getattr(file_bulk, name).python)
     return request.param

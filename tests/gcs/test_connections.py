@@ -22,6 +22,7 @@ import tegula as ts
 from tegula.leaves.connections import submit
 from tegula.leaves.exchange import Exchange, Limit, NoReply, Origin, Pace
 from tegula.leaves.wire.http1 import Reply, head
+from tegula.plan.blocks import FAR_ROWS
 from tests.gcs.stores import Running, free_port, gcs, running
 
 CERTIFICATE = Path(__file__).parents[1] / "servers" / "loopback.pem"
@@ -47,7 +48,26 @@ def test_latency_is_answered_by_more_requests_at_once(server: Running, array: Ca
     opened = array()
     server.faults(delay=0.1)
     assert opened.read().result().tolist() == list(range(1, 301))
-    assert 32 < server.counts()["peak"] <= 256
+    assert 32 < server.counts()["peak"] <= 512
+
+
+def test_chunks_are_placed_while_others_are_under_way(
+    array: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was one block once, of which nothing was placed until the last chunk was there."""
+    from tegula.programs.reading_few import _Few
+
+    blocks: list[int] = []
+    place = _Few.place_stored
+
+    def placed(self: _Few, rows: Any, *more: Any) -> None:
+        blocks.append(len(rows))
+        place(self, rows, *more)
+
+    monkeypatch.setattr(_Few, "place_stored", placed)
+    assert array().read().result().tolist() == list(range(1, 301))
+    assert sum(blocks) in (0, 300)  # by columns, where the kernels are there
+    assert max(blocks, default=0) <= FAR_ROWS
 
 
 def test_a_limit_holds(server: Running, array: Callable[..., Any]) -> None:

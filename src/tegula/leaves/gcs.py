@@ -62,7 +62,7 @@ __all__ = ["GcsLeaf"]
 Answer: TypeAlias = "Reply | NoReply | TegulaError"
 
 BASE = 32  # requests at once before latency is considered: TensorStore's limit
-MOST = 256
+MOST = 512  # and half of the files that the process may have open
 QUICK_BYTES = 256 << 10  # so much is copied and checked in a moment
 QUICK_PAGE = 8 << 10  # so much of a listing is parsed in a moment
 _PLAIN = frozenset({200, 204, 206, 304, 404, 412})
@@ -93,8 +93,19 @@ def _shared_limit() -> Limit:
         asked = 0
     found = _shared.get(asked)
     if found is None:
-        found = _shared.setdefault(asked, Limit(asked) if asked > 0 else Limit(BASE, MOST))
+        made = Limit(asked) if asked > 0 else Limit(BASE, min(MOST, _files() // 2))
+        found = _shared.setdefault(asked, made)
     return found
+
+
+def _files() -> int:
+    """Return how many files the process may have open, connections among them."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return 2 * MOST
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 2 * MOST if soft == resource.RLIM_INFINITY else soft
 
 
 def limit_of(store: StoreRef) -> Limit:

@@ -89,21 +89,27 @@ async def read_few(source: Chunked, parts: Pieces, out: NDArray[Any], width: int
     cells = np.array(parts.cells, np.int64).reshape(len(parts.cells), len(source.layout.shape))
     chain = source.layout.chain.finest
     few = _Few(source, parts, cells, out, {})
+    step = block_rows(chain.nbytes)
     count = few_tasks(len(cells), chain.nbytes, width, not chain.light, loaded())
+    width = max(1, width - 1)
     if source.layout.chain.levels and source.chunks is None:
-        await _read_entries(few, count, max(1, width - 1))
-    elif count == 1 or is_far(source.store):
-        await _read_run(few, 0, len(cells))
+        await _read_entries(few, count, width)
+        return
+    if is_far(source.store):
+        step, count, width = far_pace(len(cells), chain.nbytes)
+        if source.layout.chain.levels:
+            step, count = len(cells), 1  # blocks would cut shards, whose chunks are asked for together
+    if count == 1:
+        await _read_run(few, 0, len(cells), step)
     else:
         edges = [len(cells) * part // count for part in range(count + 1)]
-        await All([Call(_read_run, few, a, b) for a, b in pairwise(edges)], limit=max(1, width - 1))
+        await All([Call(_read_run, few, a, b, step) for a, b in pairwise(edges)], limit=width)
 
 
-async def _read_run(few: _Few, first: int, stop: int) -> None:
-    """Read some pieces, block by block."""
+async def _read_run(few: _Few, first: int, stop: int, step: int) -> None:
+    """Read some pieces, so many at a time."""
     source = few.source
     scratch = few.scratch()
-    step = max(1, stop - first) if is_far(source.store) else block_rows(source.layout.chain.finest.nbytes)
     for at in range(first, stop, step):
         rows = range(at, min(at + step, stop))
         cells = few.cells[rows.start : rows.stop]

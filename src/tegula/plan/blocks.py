@@ -19,6 +19,7 @@ __all__ = [
     "Grain",
     "block_rows",
     "cut_line",
+    "even_rows",
     "far_pace",
     "far_width",
     "shards_at_once",
@@ -59,6 +60,16 @@ def block_rows(chunk_bytes: int, limit: int | None = None) -> int:
     """
     budget = BLOCK_BYTES if limit is None else min(BLOCK_BYTES, limit // 16)
     return max(1, min(BLOCK_ROWS, budget // max(1, chunk_bytes)))
+
+
+def even_rows(rows: int, most: int, width: int) -> int:
+    """Return how many of `rows` chunks, at most `most`, make a block, so that `width` tasks have alike much.
+
+    >>> even_rows(171, 32, 2), even_rows(10, 32, 1), even_rows(10, 32, 2), even_rows(0, 32, 2)
+    (29, 10, 5, 1)
+    """
+    blocks = -(-rows // (most * width)) * width
+    return max(1, -(-rows // max(1, blocks)))
 
 
 def written_rows(chunk_bytes: int, limit: int | None = None) -> int:

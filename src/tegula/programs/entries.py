@@ -29,7 +29,7 @@ from tegula.effects.storage import UNCHANGED, Loaded, ReadMany
 from tegula.effects.world import Now
 from tegula.errors import Aborted, DataLoss, FailedPrecondition, OutOfRange, TegulaError, annotated
 from tegula.kv.spec import ByteRange, describe, is_far
-from tegula.plan.blocks import BLOCK_BYTES, FAR_BYTES, block_rows, far_pace
+from tegula.plan.blocks import BLOCK_BYTES, FAR_BYTES, block_rows, even_rows, far_pace
 from tegula.plan.ranges import GAP, coalesce
 from tegula.plan.refine import Entries, RowError, index_ranges, refine
 from tegula.programs.shard_index import ANY, Index, Places, ShardNames, indices_of, inner_indices
@@ -387,8 +387,9 @@ async def _fetch_rows(job: _Job, lot: Lot, values: _Values, entries: Entries, to
         row = int((lengths > most).argmax())
         raise RowError(int(present[row]), too_long(int(lengths[row]), most))
     lot = lot.part(present)
-    blocks = _blocks(lengths, job.pace.rows or block_rows(finest.nbytes), job.pace.size or BLOCK_BYTES)
     width = job.pace.width
+    rows = job.pace.rows or even_rows(len(lengths), block_rows(finest.nbytes), width)
+    blocks = _blocks(lengths, rows, job.pace.size or BLOCK_BYTES)
     count = min(len(blocks), 4 * width) if width > 1 else 1
     if count > 1:
         edges = [len(blocks) * part // count for part in range(count + 1)]

@@ -6,6 +6,8 @@ import base64
 import datetime as dt
 import json
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -50,7 +52,7 @@ def test_a_token_for_tests(fresh: Running, monkeypatch: pytest.MonkeyPatch) -> N
     assert {entry["authorization"] for entry in fresh.log()} == {f"Bearer {TOKEN}"}
 
 
-def _key(folder: Path, server: Running) -> str:
+def _key(folder: Path, server: Running, query: str = "") -> str:
     """A key file of a service account whose tokens come from our server."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -64,7 +66,7 @@ def _key(folder: Path, server: Running) -> str:
         "private_key_id": "1",
         "private_key": private.decode(),
         "client_email": "a@b.example",
-        "token_uri": f"{server.url}/_token",
+        "token_uri": f"{server.url}/_token{query}",
     }
     path = folder / "key.json"
     path.write_text(json.dumps(account))
@@ -99,6 +101,50 @@ def test_a_token_that_expired_is_renewed_before_it_is_used(
         assert future.result().value == b"1"
     used = [entry["authorization"] for entry in fresh.log()]
     assert used == ["Bearer granted-1"] * 21 + ["Bearer granted-2"] * 20
+
+
+def _reading(store: ts.KvStore, seconds: float) -> None:
+    """Eight threads read without pause."""
+    end = time.monotonic() + seconds
+
+    def read() -> int:
+        done = 0
+        while time.monotonic() < end:
+            assert store.read("a").result().value == b"1"
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(f.result() for f in [threads.submit(read) for _ in range(8)]) > 100
+
+
+@pytest.mark.timeout(60)
+def test_a_run_that_is_longer_than_its_tokens(
+    fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """google-auth wants a new token 225 s before the old one ends: these are renewed each second."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", _key(tmp_path, fresh, "?lasts=226"))
+    store = ts.KvStore.open(gcs()).result()
+    store["a"] = b"1"
+    _reading(store, 4.0)
+    used = {entry["authorization"] for entry in fresh.log()}
+    assert 3 <= len(used) <= 6
+    assert used == {f"Bearer granted-{number}" for number in range(1, len(used) + 1)}
+
+
+@pytest.mark.timeout(60)
+def test_a_token_that_lasts_is_used_though_no_new_one_comes(
+    fresh: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who grants tokens is down for the last minutes of one; the next is asked for again and again."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", _key(tmp_path, fresh, "?lasts=226&most=1"))
+    store = ts.KvStore.open(gcs()).result()
+    store["a"] = b"1"
+    _reading(store, 2.5)
+    assert {entry["authorization"] for entry in fresh.log()} == {"Bearer granted-1"}
+    _accesses[fresh.url]._credentials.expiry -= dt.timedelta(seconds=226)
+    with pytest.raises(ValueError, match=r"^ABORTED: All 1 retry attempts failed: Failed to get a token"):
+        ts.KvStore.open(gcs(gcs_request_retries={"max_retries": 1})).result().read("a").result()
 
 
 def test_who_grants_tokens_cannot_be_reached(

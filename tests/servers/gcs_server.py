@@ -531,7 +531,10 @@ class Server:
             self.cloud.commits.clear()
         elif raw == "/_token":  # grants tokens as an OAuth server does
             self.tokens += 1
-            return web.json_response({"access_token": f"granted-{self.tokens}", "expires_in": 3600})
+            lasts = int(request.query.get("lasts", 3600))
+            if 0 <= int(request.query.get("most", -1)) < self.tokens:
+                return web.Response(status=503)
+            return web.json_response({"access_token": f"granted-{self.tokens}", "expires_in": lasts})
         elif raw == "/_bucket":
             self.cloud.buckets.setdefault(asked["name"], {})
         elif raw == "/_log":

@@ -16,15 +16,18 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tegula.errors import InvalidArgument, PermissionDenied, Unavailable
+from tegula.errors import InvalidArgument, PermissionDenied, TegulaError, Unavailable
 from tegula.leaves.exchange import Origin, Proxy
 
 __all__ = ["Access", "origin_of"]
 
 SERVICE = "https://storage.googleapis.com"
+PATIENCE = 5.0  # seconds from a token that did not come to the next try, while the old one lasts
 SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 
 
@@ -144,6 +147,7 @@ class Access:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
+        self._not_before = 0.0
         self._ready = False
         self._credentials: Any = None
         self._headers: dict[str, str] = {}
@@ -170,12 +174,38 @@ class Access:
         """
         if self.is_at_hand:
             return self._headers
+        if self._lasts():
+            return self._renewed_early()
         with self._lock:
             if not self._ready:
                 self._find()
             if self._credentials is not None and not self._credentials.valid:
                 self._refresh()
             return self._headers
+
+    def _lasts(self) -> bool:
+        """Whether the token still works: google-auth wants another one some minutes before it ends."""
+        credentials = self._credentials
+        if not self._ready or credentials is None or not self._token or credentials.token != self._token:
+            return False
+        expiry: datetime | None = credentials.expiry  # in UTC, which it does not say
+        return expiry is None or datetime.now(UTC).replace(tzinfo=None) < expiry
+
+    def _renewed_early(self) -> dict[str, str]:
+        """Return the headers of a new token if one comes, else those of the token that lasts a while.
+
+        One thread asks, and after a failure nobody does for some seconds.
+        """
+        if time.monotonic() < self._not_before or not self._lock.acquire(blocking=False):
+            return self._headers
+        try:
+            if not self._credentials.valid:
+                self._refresh()
+        except TegulaError:
+            self._not_before = time.monotonic() + PATIENCE
+        finally:
+            self._lock.release()
+        return self._headers
 
     def refused(self, used: dict[str, str]) -> bool:
         """Say that a request with these headers was refused; return whether others are worth a try."""
@@ -213,7 +243,8 @@ class Access:
         except google.auth.exceptions.TransportError as error:
             raise Unavailable(f"Failed to get a token: {type(error).__name__}") from None
         except google.auth.exceptions.GoogleAuthError as error:
-            raise PermissionDenied(f"Failed to get a token: {_reason(error)}") from None
+            kind = Unavailable if error.retryable else PermissionDenied
+            raise kind(f"Failed to get a token: {_reason(error)}") from None
         headers: dict[str, str] = {}
         self._credentials.apply(headers)
         self._headers, self._token = headers, self._credentials.token

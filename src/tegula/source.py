@@ -129,12 +129,14 @@ class Chunked(Record, eq=False):
 class InMemory(Record, eq=False):
     """A NumPy array, shared and not copied; its first element is at coordinate zero.
 
-    `units` are those of its dimensions, None where none is known.
+    `units` are those of its dimensions, None where none is known; `copying` is the context resource that
+    specifications of it name, None for the usual one.
     """
 
     array: NDArray[Any]
     dtype: DataType
     units: tuple[Unit | None, ...] | None = None
+    copying: object = None
 
     @property
     def bounds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -330,11 +330,48 @@ def index_array_cut_to_one_index(ts, folder):
     return told(lambda: tuple(x[ts.d[0].mark_bounds_implicit[True]].shape))
 
 
-@case("constant", "ValueError: Index array for output dimension 0 depends on in")
-def empty_index_array_over_implicit_bounds(ts, folder):
-    maps = [ts.OutputIndexMap(index_array=np.zeros((3, 0), np.int64))]
-    bounds = {"input_shape": [3, 0], "implicit_upper_bounds": [True, False]}
-    return told(lambda: ts.IndexTransform(**bounds, output=maps).output[0].method.name)
+@case("made", 'ValueError: NOT_FOUND: Error opening "zarr3" driver: Metadat')
+def neither_open_nor_create(ts, folder):
+    spec = {"driver": "zarr3", "kvstore": f"file://{folder}/a/", "open": False, "create": False}
+    return told(lambda: ts.open(spec, dtype="uint8", shape=[2]).result() and "made")
+
+
+@case(["", ".zarray"], ["/", "/.zarray"])
+def array_at_the_root_of_the_file_system(ts, folder):
+    spec = ts.Spec({"driver": "zarr", "kvstore": {"driver": "file", "path": "/"}})
+    with pytest.raises(ValueError, match="NOT_FOUND") as caught:
+        ts.open(spec).result()
+    return [spec.kvstore.path, str(caught.value).split('"')[3]]
+
+
+@case(
+    ["not detected"] * 2 + ["read"],
+    ["tiff", "webp", 'ValueError: DATA_LOSS: Error opening "webp" driver: Error re'],
+)
+def image_that_is_cut(ts, folder):
+    from PIL import Image
+
+    def opened(format_, size, **members):
+        Image.fromarray(np.arange(600, dtype=np.uint8).reshape(10, 20, 3)).save(folder / "i", format_)
+        (folder / "i").write_bytes((folder / "i").read_bytes()[:size])
+        return ts.open({"driver": "auto", "kvstore": f"file://{folder}/i", **members}).result()
+
+    def detected(format_, size):
+        try:
+            opened(format_, size)
+        except ValueError as error:
+            return "not detected" if "Failed to detect" in str(error) else str(error).split('"')[3]
+
+    whole = told(lambda: opened("webp", 60, driver="webp").read().result() is not None and "read")
+    return [detected("tiff", 30), detected("webp", 30), whole]
+
+
+@case("Ranks do not match", "Data type not supported: char")
+def new_array_of_characters(ts, folder):
+    with pytest.raises(ValueError, match="Cannot create") as caught:
+        made(ts, folder, dtype="char", shape=[2])
+    text = str(caught.value).split(" [tensorstore_spec")[0]
+    return text[text.rindex("Ranks" if "Ranks" in text else "Data type") :]
 
 
 @case([(2, 2, 6), "ok"], ["IndexError: OUT_OF_RANGE: In index array map for output dime", "ok"])

@@ -57,7 +57,7 @@ def array(
     Args:
         array: anything NumPy takes as an array; shared, not copied, where possible.
         dtype: the data type; the array's own by default.  Arrays are converted by NumPy's rule ``safe``.
-        context: accepted for compatibility.
+        context: what specifications of the array name.
         copy: True: always copy; False: never.
         write: whether writing through the handle is allowed; by default if the array is writable.
 
@@ -72,7 +72,7 @@ def array(
     >>> tegula.array([[1, 2], [3, 4]])[1].read().result()
     array([3, 4])
     """
-    del context
+    copying = None if context is None else context["data_copy_concurrency"]
     kind = None if dtype is None else to_dtype(dtype)
     if kind is not None and isinstance(array, np.ndarray):
         converted = array.astype(kind.array_dtype, casting="safe", copy=False)  # as what is written
@@ -92,7 +92,10 @@ def array(
     if writable and not data.flags.writeable:
         raise InvalidArgument("Unable to avoid copy while creating an array that can be written.")
     return TensorStore(
-        View(InMemory(data, kind), IndexTransform(IndexDomain(shape=data.shape))), None, True, writable
+        View(InMemory(data, kind, None, copying), IndexTransform(IndexDomain(shape=data.shape))),
+        None,
+        True,
+        writable,
     )
 
 
@@ -102,17 +105,18 @@ def array_of(
     seen: IndexTransform,
     readable: bool,
     writable: bool,
+    copying: object = None,
 ) -> TensorStore:
     """Return a handle of its own over the array of a specification, through the transform `seen`.
 
-    `units` are those of the array's dimensions, None where none is known.
+    `units` are those of the array's dimensions, None where none is known; `copying` is a context resource.
     """
     elements = np.array(body.elements, body.dtype.array_dtype)
     if not all(size > 1 for size in elements.shape):
         steps = [step * elements.itemsize for step in body.strides]
         elements = np.lib.stride_tricks.as_strided(elements, elements.shape, steps)
     bounds = IndexDomain(shape=elements.shape)
-    view = View(InMemory(elements, body.dtype, units), propagate_bounds(bounds, seen))
+    view = View(InMemory(elements, body.dtype, units, copying), propagate_bounds(bounds, seen))
     return TensorStore(view, None, readable, writable)
 
 

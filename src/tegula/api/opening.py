@@ -249,7 +249,8 @@ def _array(asked: Spec, access: Access) -> TensorStore:
             f"Mismatch between domain in schema {{ {schema.domain!r} }} and array "
             f"{{ {{origin={{{origin[:-2]}}}, shape={{{shape}}}}} }}"
         )
-    return array_of(body, schema.dimension_units, asked._seen, access.readable, access.writable)
+    copying = asked._resources.get("data_copy_concurrency")
+    return array_of(body, schema.dimension_units, asked._seen, access.readable, access.writable, copying)
 
 
 def _computed(asked: Spec, body: ComputedBody, access: Access) -> Future[TensorStore]:
@@ -406,7 +407,8 @@ async def _detected(body: ChunkedBody, kvstore: KvStore) -> ChunkedBody | WholeB
     assert body.kvstore is not None
     from tegula.programs.detect import detect
 
-    name = await detect(kvstore._ref, body.kvstore.path)
+    path = body.kvstore.path
+    name = await detect(kvstore._ref, path if path != "/" else directory(body.kvstore).path)
     if kind_of(name, "wholes") is not None:
         return parse_whole(lookup("wholes", name), {})._replace(kvstore=body.kvstore)
     form: Any = lookup("formats", name)
@@ -414,10 +416,14 @@ async def _detected(body: ChunkedBody, kvstore: KvStore) -> ChunkedBody | WholeB
 
 
 def _told(error: TegulaError, asked: Spec, level: int = 0) -> TegulaError:
-    """Return an error of opening with what was asked for, as bound."""
-    shown = compact(asked.to_json()).decode().replace('"', '\\"')
+    """Return an error of opening with what was asked for, as bound, where that can be said in JSON."""
     name = f"tensorstore_spec[{level}]" if level else "tensorstore_spec"
-    return annotated(error, f'Error opening "{asked._body.name}" driver: ', f" [{name}='{shown}']")
+    try:
+        shown = compact(asked.to_json()).decode().replace('"', '\\"')
+        asked_for = f" [{name}='{shown}']"
+    except TegulaError:  # a fill value that has no form in it
+        asked_for = ""
+    return annotated(error, f'Error opening "{asked._body.name}" driver: ', asked_for)
 
 
 async def reopened(store: TensorStore, fix_resizable_bounds: bool) -> TensorStore:

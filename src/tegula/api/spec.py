@@ -573,5 +573,5 @@ def _remade(
     seen: IndexTransform | None,
 ) -> Spec:
     if kind is ChunkedBody and state[0] is not None:
-        state = (state[0], state[0].parse_members(state[1]), *state[2:])
+        state = (state[0], state[0].parse_members(state[1], schema), *state[2:])
     return made_spec(kind(*state), schema, seen, resources, flags, context)

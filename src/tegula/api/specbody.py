@@ -53,8 +53,15 @@ def resource_kind(name: str) -> Kind:
 
 
 def directory(kvstore: KvStoreSpec) -> KvStoreSpec:
-    """Return a key-value store specification whose path is a prefix of an array: it ends in a slash."""
+    """Return a key-value store specification whose path is a prefix of an array: it ends in a slash.
+
+    A slash alone is the root: of a file system, else the empty prefix.
+    """
     path = kvstore.path
+    if path == "/" and kvstore._driver.name != "file":
+        root = kvstore.copy()
+        root.path = ""
+        return root
     return kvstore if not path or path.endswith("/") else kvstore + "/"
 
 
@@ -332,7 +339,7 @@ def parse_body(driver: str, rest: dict[str, Any], schema: Schema) -> Body:
     elif kind_of(driver, "wholes", "formats") == "wholes":
         body = parse_whole(lookup("wholes", driver), rest)
     else:
-        body = _chunked(driver, rest)
+        body = _chunked(driver, rest, schema)
     body.settle(schema)
     return body
 
@@ -377,13 +384,14 @@ def _computed(driver: str, rest: dict[str, Any], schema: Schema) -> ComputedBody
     return ComputedBody(base, tuple(factors), method)
 
 
-def _chunked(driver: str, rest: dict[str, Any]) -> ChunkedBody:
+def _chunked(driver: str, rest: dict[str, Any], schema: Schema) -> ChunkedBody:
     form: Any = None if driver == "auto" else lookup("formats", driver)
     kvstore = taken(rest)
     options = _options(rest)
     if kvstore is not None and form is not None:
         kvstore = directory(kvstore)
-    return ChunkedBody(form, None if form is None else form.parse_members(rest), kvstore, options)
+    members = None if form is None else form.parse_members(rest, schema)
+    return ChunkedBody(form, members, kvstore, options)
 
 
 def _options(rest: dict[str, Any]) -> Options:

@@ -195,7 +195,8 @@ def _in_memory(source: InMemory, transform: IndexTransform, dtype: Schema) -> Sp
         output = [OutputIndexMap(axis, -domain.inclusive_min[axis]) for axis in kept]
     else:
         shown, output = shown.reshape(-1), [OutputIndexMap()]
-    resources: dict[str, Any] = {"data_copy_concurrency": Context()["data_copy_concurrency"]}
+    copying = Context()["data_copy_concurrency"] if source.copying is None else source.copying
+    resources: dict[str, Any] = {"data_copy_concurrency": copying}
     return made_spec(
         ArrayBody(shown.copy(), source.dtype), dtype, IndexTransform(domain=domain, output=output), resources
     )

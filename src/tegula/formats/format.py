@@ -72,7 +72,8 @@ class Format(NamedTuple):
     name             the driver's name in a spec
     url_scheme       its name in a URL pipeline
     metadata_key     (members) -> key of the document, relative to the array's prefix
-    parse_members    (json) -> members; takes its own members out of the dict
+    parse_members    (json, schema=None) -> members; takes its own members out of the dict; `schema`: what the
+                     same JSON says beside them
     members_json     (members, every=False) -> what to put into a spec; nothing where all are unset; `every`:
                      also what goes without saying
     known            (members, schema) -> schema with what the members imply: dtype, rank and domain, as
@@ -105,7 +106,7 @@ class Format(NamedTuple):
     name: str
     url_scheme: str
     metadata_key: Callable[[Any], str]
-    parse_members: Callable[[dict[str, Any]], Any]
+    parse_members: Callable[..., Any]
     members_json: Callable[..., dict[str, Any]]
     known: Callable[[Any, Schema], Schema]
     wanted: Callable[[Any, Schema], Schema]

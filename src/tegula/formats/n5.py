@@ -51,22 +51,37 @@ def metadata_key(members: Members) -> str:  # noqa: ARG001
     return "attributes.json"
 
 
-def parse_members(json: dict[str, Any]) -> Members:
+def parse_members(json: dict[str, Any], schema: Schema | None = None) -> Members:
     """Take the driver's own members out of a spec.
 
     Raises:
-        InvalidArgument: one is malformed.
+        InvalidArgument: one is malformed, or is of another rank or data type than `schema`.
     """
+    if schema is not None:
+        _supported(schema)
     if "metadata" not in json:
         return Members()
     with binding.at_member("metadata"):
-        return Members(n5_document.constraints(json.pop("metadata")))
+        parts = n5_document.constraints(json.pop("metadata"))
+        if schema is not None:
+            beside = schema.copy()
+            if parts.dtype is not None:
+                beside.set_dtype(parts.dtype)
+            if parts.rank is not None:
+                beside.set_rank(parts.rank)
+        return Members(parts)
 
 
 def members_json(members: Members, every: bool = False) -> dict[str, Any]:  # noqa: ARG001
     """Return the members of a spec; those that are unset are left out."""
     metadata = n5_document.constraints_json(members.metadata)
     return {"metadata": metadata} if metadata else {}
+
+
+def _supported(schema: Schema) -> None:
+    """Raise InvalidArgument where a schema wants a data type that the format has no name for."""
+    if schema.dtype is not None and schema.dtype.name not in n5_document.NAMES:
+        raise n5_document.unsupported(schema.dtype.name)
 
 
 def _domain(parts: Constraints, schema: Schema) -> IndexDomain | None:
@@ -89,8 +104,7 @@ def known(members: Members, schema: Schema) -> Schema:
         InvalidArgument: they contradict each other, or the format has no such type.
     """
     parts = members.metadata
-    if schema.dtype is not None and schema.dtype.name not in n5_document.NAMES:
-        raise n5_document.unsupported(schema.dtype.name)
+    _supported(schema)
     if parts.dtype is not None and schema.dtype is not None:
         schema = schema.copy()
         schema.set_dtype(parts.dtype)  # a contradiction of types is told before one of domains

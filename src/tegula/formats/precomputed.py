@@ -64,11 +64,11 @@ def metadata_key(members: Members) -> str:  # noqa: ARG001
     return "info"
 
 
-def parse_members(json: dict[str, Any]) -> Members:
-    """Take the driver's own members out of a spec.
+def parse_members(json: dict[str, Any], schema: Schema | None = None) -> Members:
+    """Take the driver's own members out of a spec; the data type of `schema` is one of them.
 
     Raises:
-        InvalidArgument: one is malformed.
+        InvalidArgument: one is malformed, or the data types differ.
     """
     index = None
     if "scale_index" in json:
@@ -78,7 +78,8 @@ def parse_members(json: dict[str, Any]) -> Members:
                 index = binding.integer(value, 0, 2**63 - 1)
             except InvalidArgument:
                 raise binding.expected("64-bit unsigned integer", value) from None
-    parts = doc.constraints(json.pop("multiscale_metadata", None), json.pop("scale_metadata", None))
+    dtype = None if schema is None else schema.dtype
+    parts = doc.constraints(json.pop("multiscale_metadata", None), json.pop("scale_metadata", None), dtype)
     return Members(parts, index)
 
 
@@ -106,13 +107,6 @@ def known(members: Members, schema: Schema) -> Schema:
     parts = members.metadata
     made = schema.copy()
     if parts.dtype is not None:
-        if made.dtype is not None and made.dtype is not parts.dtype:
-            prefix = (
-                'Error parsing object member "multiscale_metadata": Error parsing object member "data_type": '
-            )
-            raise InvalidArgument(
-                f"{prefix}Expected data type of {made.dtype.name} but received: {parts.dtype.name}"
-            )
         made.set_dtype(parts.dtype)
     elif made.dtype is not None:
         doc.supported(made.dtype)

@@ -157,13 +157,20 @@ def supported(dtype: DataType) -> DataType:
     return dtype
 
 
-def _data_type(value: Any) -> DataType:
-    name = binding.text(value)
-    try:
-        found = data_type(name)
-    except (TypeError, ValueError):
-        raise InvalidArgument(f"Unsupported data type: {binding.quoted(name)}") from None
-    return supported(found)
+def _data_type(wanted: DataType | None = None) -> Callable[[Any], DataType]:
+    """Return the parser of a data type that the format has; `wanted`: which one, None for any."""
+
+    def parse(value: Any) -> DataType:
+        name = binding.text(value)
+        try:
+            found = data_type(name)
+        except (TypeError, ValueError):
+            raise InvalidArgument(f"Unsupported data type: {binding.quoted(name)}") from None
+        if wanted is not None and found is not wanted:
+            raise InvalidArgument(f"Expected data type of {wanted.name} but received: {found.name}")
+        return found if wanted is not None else supported(found)
+
+    return parse
 
 
 def _three(low: int, high: int) -> Callable[[Any], Three]:
@@ -282,22 +289,26 @@ def _region(size: Three, offset: Three) -> None:
 # ---------------------------------------------------------------- a spec's constraints
 
 
-def constraints(multiscale: Any, scale: Any) -> Constraints:
+def constraints(multiscale: Any, scale: Any, dtype: DataType | None = None) -> Constraints:
     """Return what the members `multiscale_metadata` and `scale_metadata` (None for none) say.
 
+    `dtype` is the data type that is given beside them.
+
     Raises:
-        InvalidArgument: they are malformed.
+        InvalidArgument: they are malformed, or name another data type.
     """
-    found = Constraints()
+    found = Constraints(dtype=dtype)
     if multiscale is not None:
         with binding.at_member("multiscale_metadata"):
             taking = _Taking(multiscale)
             found = Constraints(
                 taking.optional("type", binding.text),
-                taking.optional("data_type", _data_type),
+                taking.optional("data_type", _data_type(dtype)) or found.dtype,
                 taking.optional("num_channels", lambda value: binding.integer(value, 1, _CHANNELS)),
             )
             taking.end()
+    if found.dtype is not None:
+        supported(found.dtype)
     if scale is not None:
         with binding.at_member("scale_metadata"):
             found = _scale_constraints(scale, found)
@@ -347,7 +358,7 @@ def info(json: dict[str, Any]) -> Info:
     taking = _Taking(json)
     taking.optional("@type", _exactly(TYPE))
     kind = taking.required("type", "string", binding.text)
-    dtype = taking.required("data_type", "string", _data_type)
+    dtype = taking.required("data_type", "string", _data_type())
     channels = taking.integer("num_channels", 1, _CHANNELS)
     scales = taking.required("scales", "array", lambda value: document.sequence(value, None, _scale))
     for each in scales:

@@ -71,11 +71,13 @@ def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:
     return None if values is None else list(values)
 
 
-def members_json(members: Members, every: bool = False) -> dict[str, Any]:  # noqa: ARG001
+def members_json(members: Members, every: bool = False) -> dict[str, Any]:
     """Return the members of a spec; those that are unset are left out."""
     parts = members.metadata
     found: dict[str, Any] = {}
-    volume = {"num_channels": parts.channels, "type": parts.kind}
+    volume: dict[str, Any] = {"num_channels": parts.channels, "type": parts.kind}
+    if every and parts.dtype is not None:
+        volume["data_type"] = parts.dtype.name
     scale: dict[str, Any] = {
         "key": parts.key,
         "size": _listed(parts.size),

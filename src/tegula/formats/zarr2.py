@@ -50,7 +50,7 @@ def metadata_key(members: Members) -> str:
     return members.key
 
 
-def parse_members(json: dict[str, Any]) -> Members:
+def parse_members(json: dict[str, Any], schema: Schema | None = None) -> Members:  # noqa: ARG001
     """Take the driver's own members out of a spec.
 
     Raises:

@@ -53,17 +53,24 @@ def metadata_key(members: Members) -> str:  # noqa: ARG001
     return "zarr.json"
 
 
-def parse_members(json: dict[str, Any]) -> Members:
+def parse_members(json: dict[str, Any], schema: Schema | None = None) -> Members:
     """Take the driver's own members out of a spec.
 
     Raises:
-        InvalidArgument: one is malformed.
+        InvalidArgument: one is malformed, or its chunks are not of the rank of `schema`.
     """
     metadata = Constraints()
     if "metadata" in json:
         with binding.at_member("metadata"):
             metadata = zarr3_document.constraints(json.pop("metadata"))
-    return Members(metadata, *zarr2_item.asked(json))
+    made = Members(metadata, *zarr2_item.asked(json))
+    if schema is not None and schema.rank is not None and not _names_dimensions(metadata):
+        rank, field = metadata.rank, _field(made)
+        if rank is not None and (
+            rank > schema.rank if field is None else rank + len(field.inner) != schema.rank
+        ):
+            raise _incompatible(schema)
+    return made
 
 
 def members_json(members: Members, every: bool = False) -> dict[str, Any]:
@@ -81,18 +88,30 @@ def _field(members: Members) -> Field | None:
     return None if kind is None else kind.default(members)
 
 
-def _domain(parts: Constraints, schema: Schema, inner: tuple[int, ...]) -> IndexDomain | None:
+def _names_dimensions(parts: Constraints) -> bool:
+    """Tell whether a request says of each dimension what it is: so many there are."""
+    return parts.shape is not None or parts.names is not None
+
+
+def _incompatible(schema: Schema) -> InvalidArgument:
+    return InvalidArgument(f"Rank specified by schema ({schema.rank}) is not compatible with metadata")
+
+
+def _domain(
+    parts: Constraints, schema: Schema, total: int | None, inner: tuple[int, ...]
+) -> IndexDomain | None:
     """Return what is known of the domain: from 0, to the shape where that is known; None for nothing.
 
-    Names label it, those that repeat do not.  `inner` are the sizes of the elements' own dimensions.
+    Names label it, those that repeat do not.  `total` is its rank, where that is known; `inner` are the sizes
+    of the elements' own dimensions.
     """
-    rank = parts.rank
-    if rank is None:
-        rank = None if schema.rank is None else schema.rank - len(inner)
-    if rank is None or (rank and (parts.shape, parts.names, schema.domain) == (None, None, None)):
+    if total is None:
         return None
-    if rank < 0:
-        raise InvalidArgument(f"Rank specified by schema ({schema.rank}) is not compatible with metadata")
+    rank = max(total - len(inner), parts.rank or 0)
+    if rank and schema.domain is None and not _names_dimensions(parts):
+        return None
+    if total < len(inner):
+        raise _incompatible(schema)
     names = (*agreement.unique(parts.names or ()), *("",) * len(inner))
     sizes = parts.shape if parts.shape is not None else (2**63,) * rank
     mine = agreement.sizes_domain(sizes, names if any(names) else None, inner)
@@ -121,12 +140,14 @@ def known(members: Members, schema: Schema) -> Schema:
     if schema.dtype is not None and (field is None or field.dtype is not schema.dtype):
         _check_named(schema.dtype)
     inner = () if field is None else field.inner
-    if parts.shape is not None or parts.names is not None:
-        rank = None if parts.rank is None else parts.rank + len(inner)
-        if schema.rank not in (None, rank):
-            raise _other_rank(schema.rank, rank)
-    wanted = _domain(parts, schema, inner)
-    return agreement.known(schema, None if field is None else field.dtype, wanted, None, inner)
+    rank = schema.rank
+    settled = field is not None or _names_dimensions(parts)  # else elements may have dimensions of their own
+    if parts.rank is not None and settled:
+        rank = parts.rank + len(inner)
+    if _names_dimensions(parts) and schema.rank not in (None, rank):
+        raise _other_rank(schema.rank, rank)
+    wanted = _domain(parts, schema, rank, inner)
+    return agreement.known(schema, None if field is None else field.dtype, wanted, rank, inner)
 
 
 def _check_named(dtype: DataType) -> None:
@@ -223,6 +244,10 @@ def _created(members: Members, schema: Schema) -> Metadata:
     assert wanted is not None
     rank = len(shape) - len(inner)
     shape = shape[:rank]
+    if parts.chunk_shape is not None and len(parts.chunk_shape) != rank:
+        raise InvalidArgument(
+            f"Rank of constraints ({len(parts.chunk_shape)}) does not match rank of domain ({rank})"
+        )
     if parts.codecs is not None:
         parts.codecs.check_rank(rank)
     codecs = _requested(parts.codecs, schema.codec)

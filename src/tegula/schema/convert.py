@@ -153,6 +153,8 @@ def _through_objects(array: np.ndarray[Any, Any], source: DataType, target: Data
     flat = out.reshape(-1)
     for index, value in enumerate(_elements(array, source)):
         flat[index] = convert(value)
+    if target is dtypes.bfloat16:
+        out.view(np.uint16)[out != out] |= 0x20  # as `_upper` has them
     return out.view(target.array_dtype) if small else out
 
 

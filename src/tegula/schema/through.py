@@ -316,9 +316,22 @@ def _joint(picks: list[np.ndarray[Any, Any]], rank: int) -> tuple[int, ...]:
 
 
 def _cannot_pick(fill: Fill, transform: IndexTransform) -> InvalidArgument:
+    sizes = fill.array.shape
+    target: list[int] = []
+    for m, size in zip(
+        transform.maps, (2**63 - 1,) * (len(transform.maps) - len(sizes)) + sizes, strict=True
+    ):
+        d = m.input_dimension
+        if d is None and m.index_array is None:
+            target.append(1)
+        elif d is None or abs(m.stride or 0) != 1:
+            target.append(2**63 - 1)  # nothing is known of it
+        else:
+            bounds = transform.domain.dim(d)
+            target.append(bounds.size if bounds.finite else size)
     return InvalidArgument(
         f"Error transforming fill_value: Cannot broadcast array of shape {braced(fill.array.shape)} "
-        f"to a domain of which only the rank is known: {len(transform.maps)}"
+        f"to target shape {braced(target)}"
     )
 
 

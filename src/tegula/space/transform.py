@@ -509,8 +509,8 @@ def _fitted(domain: IndexDomain, i: int, m: OutputIndexMap, empty: bool) -> Outp
     shape = domain.shape
     implicit = domain.lower_mask | domain.upper_mask
     for k, extent in enumerate(array.shape):
-        if extent == 1:
-            continue
+        if extent == 1 or (extent and not array.size):
+            continue  # what has no elements is the same along all dimensions but those that are empty
         if extent != shape[k]:
             raise InvalidArgument(
                 f"Index array for output dimension {i} has shape {_braced(array.shape)} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import pickle
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -474,3 +476,20 @@ def test_what_waits_for_its_turn_can_be_cancelled(server: Running, path: str) ->
     other = ts.KvStore.open(gcs(path)).result()
     other["a"] = b"1"
     assert server.counts()["requests"] <= 4
+
+
+def test_what_came_before_a_connection_broke_is_let_go_at_once(server: Running, path: str) -> None:
+    """It was held by the traceback of the error until the garbage collector came."""
+    store = ts.KvStore.open(gcs(path)).result()
+    store["a"] = bytes(1 << 20)
+    gc.collect()
+    gc.disable()
+    try:
+        known = {id(each) for each in gc.get_objects() if isinstance(each, BytesIO)}
+        server.faults({"script": ["cut"] * 3})
+        assert len(store["a"]) == 1 << 20
+        assert [
+            each for each in gc.get_objects() if isinstance(each, BytesIO) and id(each) not in known
+        ] == []
+    finally:
+        gc.enable()

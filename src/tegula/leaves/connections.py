@@ -279,6 +279,7 @@ class _Connection:
             self.lock.release()
         if failed is not None:
             self.fail(failed)
+            failed = None  # its traceback knows this frame, and what was received
         elif ended is not None:
             self.poller.answer(*ended)
 

@@ -278,7 +278,10 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
                 done = failed(error)
         else:
             done = submit(program)
-    return WriteFutures(done, done)
+    try:
+        return WriteFutures(done, done)
+    finally:
+        del done  # the traceback of an error holds this frame
 
 
 def _few(view: View) -> Pieces | None:

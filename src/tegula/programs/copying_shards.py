@@ -28,7 +28,7 @@ from tegula.plan.reach import grains
 from tegula.programs.copying import Job, fetched
 from tegula.programs.minishard_writing import Part, part_of, write_shard
 from tegula.programs.room import within
-from tegula.programs.writing import laid_out, placed
+from tegula.programs.writing import laid_out, raise_placed
 from tegula.record import Record
 from tegula.source import Chunked
 from tegula.view import View
@@ -156,7 +156,7 @@ async def _gather(
     try:
         pieces.update(await Compute(Call(part.encoded), source.compute))
     except TegulaError as error:
-        raise placed(error, source, [source.shard_key(lot.shard)]) from error
+        raise_placed(error, source, [source.shard_key(lot.shard)])
     rest = part.rest()
     if rest is None:
         give_back(job.spare, held)

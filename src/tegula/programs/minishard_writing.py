@@ -28,7 +28,7 @@ from tegula.plan.table import Block
 from tegula.programs.frontier import update_many
 from tegula.programs.minishards import about_index, where
 from tegula.programs.room import within
-from tegula.programs.writing import Writing, encode_rows, merge_row, placed
+from tegula.programs.writing import Writing, encode_rows, merge_row, raise_placed
 from tegula.record import Record, replace
 from tegula.source import Chunked
 
@@ -69,7 +69,7 @@ async def _write_part(source: Chunked, shard: int, part: Part, covers: bool, tas
         ):
             pieces.update(some)
     except TegulaError as error:
-        raise placed(error, source, [source.shard_key(shard)]) from error
+        raise_placed(error, source, [source.shard_key(shard)])
     rest = part.rest()
     await write_shard(source, shard, pieces, [] if rest is None else [rest], covers)
 
@@ -96,7 +96,7 @@ async def write_shard(
         else:
             await update_many(source.store, [key], edit, within=source.compute)
     except TegulaError as error:
-        raise placed(error, source, [key]) from error
+        raise_placed(error, source, [key])
 
 
 class Part(Record, eq=False):

@@ -38,7 +38,7 @@ from tegula.plan.table import Block, Table, c_strides
 from tegula.plan.transfer import abreast, collect, collect_abreast, collect_slab, memory, slab_pays
 from tegula.programs.frontier import update_many
 from tegula.programs.room import within
-from tegula.programs.writing import Writing, encode_rows, merge_row, placed, side_by_side
+from tegula.programs.writing import Writing, encode_rows, merge_row, raise_placed, side_by_side
 from tegula.record import Record
 from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
@@ -110,7 +110,7 @@ async def _write_span(
             else:
                 await update_many(source.store, keys, edit, within=source.compute)
         except TegulaError as error:
-            raise placed(error, source, keys) from error
+            raise_placed(error, source, keys)
     idle.append((arena, shards))
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ __all__ = [
     "known_words",
     "laid_out",
     "merge_row",
-    "placed",
+    "raise_placed",
     "remembered",
     "side_by_side",
     "stored_words",
@@ -204,7 +204,7 @@ async def _write_rows(job: Writing, span: Table) -> bool:
             try:
                 waited = (await WriteMany(source.store, named, values, decoded=decoded)).waited
             except TegulaError as error:
-                raise placed(error, source, named) from error
+                raise_placed(error, source, named)
             del values, words, decoded  # what they look at is the arena's again
         if len(whole) != len(block):
             partial = np.flatnonzero(covered == 0).tolist()
@@ -222,17 +222,20 @@ async def _write_rows(job: Writing, span: Table) -> bool:
                     unread=True,
                 )
             except TegulaError as error:
-                raise placed(error, source, named) from error
+                raise_placed(error, source, named)
     job.arenas.append(arena)
     return waited
 
 
-def placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> TegulaError:
-    """Return an error of writing chunks with the name of the chunk, where it is known and not yet said."""
-    row = 0 if len(keys) == 1 else error.row
-    if row is None or error.message.startswith("Error ") or isinstance(error, Aborted | Indeterminate):
-        return error
-    return annotated(error, f"Error writing {describe(source.store, keys[row])}: ")
+def raise_placed(error: TegulaError, source: Chunked, keys: Sequence[str]) -> NoReturn:
+    """Raise an error of writing chunks, with the name of the chunk where it is known and not yet said."""
+    try:
+        row = 0 if len(keys) == 1 else error.row
+        if row is None or error.message.startswith("Error ") or isinstance(error, Aborted | Indeterminate):
+            raise error
+        raise annotated(error, f"Error writing {describe(source.store, keys[row])}: ") from error
+    finally:
+        del error  # the traceback holds this frame
 
 
 async def remembered(source: Chunked, cells: NDArray[np.int64]) -> Held | None:

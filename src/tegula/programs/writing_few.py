@@ -45,7 +45,7 @@ from tegula.programs.writing import (
     encoded,
     generations_of,
     known_words,
-    placed,
+    raise_placed,
     remembered,
     stored_words,
 )
@@ -121,7 +121,7 @@ async def _write_block(job: _Job, block: range) -> bool:
         try:
             waited = (await WriteMany(source.store, named, values, decoded=meant)).waited
         except TegulaError as error:
-            raise placed(error, source, named) from error
+            raise_placed(error, source, named)
         del values, meant
     if len(whole) < len(block):
         covered = set(whole)
@@ -141,7 +141,7 @@ async def _write_block(job: _Job, block: range) -> bool:
                 unread=True,
             )
         except TegulaError as error:
-            raise placed(error, source, named) from error
+            raise_placed(error, source, named)
     return waited
 
 

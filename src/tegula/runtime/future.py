@@ -259,7 +259,10 @@ class Future(Generic[T]):
         """
         if self._state == _PENDING:
             yield from self._awaited()
-        return self.result()
+        try:
+            return self.result()
+        finally:
+            del self  # the traceback of an error holds this frame
 
     def _awaited(self) -> Generator[object, None, None]:
         import asyncio

@@ -172,57 +172,63 @@ class Machine:
         requests: Requests = []
         waiting: list[_Join] = []  # joins that may have room for one more child, innermost last
         task = ticket
-        while True:
-            # Step one task: to its next request, to a fork, or to its end.
-            try:
-                if self.abandoned:
-                    task.program.close()
-                    raise GeneratorExit("abandoned")
-                effect = task.program.send(value) if error is None else task.program.throw(error)
-            except StopIteration as stop:
-                value, error = stop.value, None
-            except BaseException as caught:
-                value, error = None, caught
-            else:
-                if isinstance(effect, All):
-                    value, error = None, None
-                    if effect.limit is not None and effect.limit < 1:
-                        error = InvalidArgument(f"limit must be at least 1, not {effect.limit}")
-                        continue
-                    if not effect.calls:
-                        value = []
-                        continue
-                    limit = min(effect.limit or len(effect.calls), self.width or len(effect.calls))
-                    waiting.append(_Join(task, effect.calls, limit))
-                elif isinstance(effect, Effect):
-                    requests.append((task, effect))
-                    if not waiting:
-                        return requests
+        join: _Join | None = None
+        following: tuple[Task, Any, BaseException | None] | None = None
+        try:
+            while True:
+                # Step one task: to its next request, to a fork, or to its end.
+                try:
+                    if self.abandoned:
+                        task.program.close()
+                        raise GeneratorExit("abandoned")
+                    effect = task.program.send(value) if error is None else task.program.throw(error)
+                except StopIteration as stop:
+                    value, error = stop.value, None
+                except BaseException as caught:
+                    value, error = None, caught
                 else:
-                    value, error = None, foreign(effect)
+                    if isinstance(effect, All):
+                        value, error = None, None
+                        if effect.limit is not None and effect.limit < 1:
+                            error = InvalidArgument(f"limit must be at least 1, not {effect.limit}")
+                            continue
+                        if not effect.calls:
+                            value = []
+                            continue
+                        limit = min(effect.limit or len(effect.calls), self.width or len(effect.calls))
+                        waiting.append(_Join(task, effect.calls, limit))
+                    elif isinstance(effect, Effect):
+                        requests.append((task, effect))
+                        if not waiting:
+                            return requests
+                    else:
+                        value, error = None, foreign(effect)
+                        continue
+                    following = self._next(waiting)
+                    if following is None:
+                        return requests
+                    task, value, error = following
                     continue
+                # The task has ended: tell its join, or the world.
+                join = task.join
+                if join is None:
+                    self.value, self.error = value, error
+                    self.finished = True
+                    return requests
+                if join.finish(task.number, value, error):
+                    if waiting and waiting[-1] is join:
+                        waiting.pop()
+                    task, value, error = join.parent, join.value, join.error
+                    continue
+                if not (waiting and waiting[-1] is join):
+                    waiting.append(join)
                 following = self._next(waiting)
                 if following is None:
                     return requests
                 task, value, error = following
-                continue
-            # The task has ended: tell its join, or the world.
-            join = task.join
-            if join is None:
-                self.value, self.error = value, error
-                self.finished = True
-                return requests
-            if join.finish(task.number, value, error):
-                if waiting and waiting[-1] is join:
-                    waiting.pop()
-                task, value, error = join.parent, join.value, join.error
-                continue
-            if not (waiting and waiting[-1] is join):
-                waiting.append(join)
-            following = self._next(waiting)
-            if following is None:
-                return requests
-            task, value, error = following
+        finally:
+            error = join = following = None  # or the traceback of an error, which holds this frame, would
+            del task, ticket  # keep itself alive
 
     def _next(self, waiting: list[_Join]) -> tuple[Task, Any, BaseException | None] | None:
         """Return the next step to take for the joins in `waiting`: a child's first, or a parent's next."""

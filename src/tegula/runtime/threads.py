@@ -71,7 +71,8 @@ class _Job(Machine):
         )
         self.droppable = droppable
         self.hosted = hosted  # whether it is run, as long as it is quick, by who serves its connections
-        self.future: Future[Any] = pending(self.abandon if droppable else None)
+        # None once it has its outcome: the traceback of an error holds frames that hold the job
+        self.future: Future[Any] | None = pending(self.abandon if droppable else None)
 
     def dropped(self) -> bool:
         """Whether nobody waits for the program any more."""
@@ -174,12 +175,14 @@ class Pool:
             program.close()
             raise InvalidArgument("the pool is closed")
         job = _Job(program, perform, abandon, here)
+        future = job.future
+        assert future is not None
         self._jobs.add(job)
         if here:
             self._drive(None, job, None, None)
         else:
             self._enqueue([(job, None, None)])
-        return job.future
+        return future
 
     def _enqueue(self, work: list[_Work]) -> None:
         self._work.extend(work)
@@ -351,10 +354,13 @@ class Pool:
 
     def _finish(self, job: _Job, quickly: bool) -> None:
         # Two workers may come here at once, each after feeding its last ticket: only the first settles.
-        if settle(job.future, job.value, job.error, quickly=quickly) is None:
+        future = job.future
+        if future is None:
+            return
+        if settle(future, job.value, job.error, quickly=quickly) is None:
             self._enqueue([(job, None, None)])  # a user's callback is for a worker
             return
-        job.error = job.value = None
+        job.error = job.value = job.future = None
         self._jobs.discard(job)
 
     def drain(self) -> None:
@@ -364,8 +370,8 @@ class Pool:
         not for ever, where somebody never stops.
         """
         for job in tuple(self._jobs):
-            if job.droppable:
-                job.future.cancel()
+            if job.droppable and (future := job.future) is not None:
+                future.cancel()
         for _ in range(ROUNDS):
             accepted = {job for job in tuple(self._jobs) if not job.droppable}
             pause = 0.0005
@@ -388,7 +394,8 @@ class Pool:
         self._reset()
         _orphans.extend(jobs)  # their suspended programs are the parent's: never closed here
         for job in jobs:
-            forget(job.future, Aborted("the operation runs in the process that this one was forked from"))
+            if (future := job.future) is not None:
+                forget(future, Aborted("the operation runs in the process that this one was forked from"))
 
 
 _pools: WeakSet[Pool] = WeakSet()

@@ -76,7 +76,10 @@ class WriteFutures:
         >>> store.read().result()
         array([0, 7])
         """
-        return self._commit.result(timeout, deadline)
+        try:
+            return self._commit.result(timeout, deadline)
+        finally:
+            del self  # the traceback of an error holds this frame
 
     def exception(
         self,

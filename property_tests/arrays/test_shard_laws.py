@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from property_tests.arrays.test_disk_both_ways import _plain, in_zarr, zarr_can
 from property_tests.strategies import follow, view_steps
 from tegula.codecs.shard import MISSING
 from tegula.errors import TegulaError
-from tegula.programs import entries
+from tegula.programs import entries, splicing
 
 SOAK = int(os.environ.get("TEGULA_SOAK", "0"))
 MANY = settings(max_examples=max(SOAK, 60) if SOAK else 60, deadline=None)
@@ -71,20 +73,56 @@ def test_reading_by_ranges_is_decoding_whole_shards(data, made, small):
     assert bits(decoded[tuple(map(slice, made.shape))]) == bits(values)
 
 
+@contextmanager
+def spliced(large: int) -> Iterator[None]:
+    """Splice shards from `large` decoded bytes on."""
+    before, splicing.LARGE = splicing.LARGE, large
+    try:
+        yield
+    finally:
+        splicing.LARGE = before
+
+
 @MANY
-@given(st.data(), sharded_arrays())
-def test_what_a_write_does_not_touch_keeps_its_bytes(data, made):
+@given(st.data(), sharded_arrays(), st.sampled_from([0, 1 << 60]))
+def test_what_a_write_does_not_touch_keeps_its_bytes(data, made, large):
     """Law: after a write to part of an array every inner chunk outside it has the bytes it had."""
     store = opened(made)
     store.write(data.draw(data_for(made))).result()
     before = entries_of(store)
     view = follow(store, data.draw(view_steps(made.shape)))
     touched = cells_of(store, view)
-    view.write(filled(data.draw, made.fill.dtype, tuple(view.shape))).result()
+    with spliced(large):
+        view.write(filled(data.draw, made.fill.dtype, tuple(view.shape))).result()
     after = entries_of(store)
     for cell in before.keys() | after.keys():
         if cell not in touched:
             assert before.get(cell) == after.get(cell)
+
+
+@MANY
+@given(st.data(), sharded_arrays(), st.booleans())
+def test_what_is_spliced_is_what_is_merged(data, made, files):
+    """Law: a shard that is changed without being read has the bytes of one that is read and merged."""
+    with tempfile.TemporaryDirectory() as root:
+        stores = [
+            ts.open({**made.spec, "kvstore": where}, create=True).result()
+            for where in (f"file://{root}/a/" if files else "memory://", "memory://")
+        ]
+        if data.draw(st.booleans()):
+            values = data.draw(data_for(made))
+            for store in stores:
+                store.write(values).result()
+        for _ in range(3):
+            steps = data.draw(view_steps(made.shape))
+            shape = follow(stores[0], steps).shape
+            values = filled(data.draw, made.fill.dtype, tuple(shape))
+            if data.draw(st.integers(0, 3)) == 0:
+                values = np.full(values.shape, made.fill)
+            for store, large in zip(stores, (0, 1 << 60), strict=True):
+                with spliced(large):
+                    follow(store, steps).write(values).result()
+            assert shards_of(stores[0]) == shards_of(stores[1])
 
 
 def cells_of(store: Any, view: Any) -> set[Any]:
@@ -124,7 +162,7 @@ def test_all_libraries_write_into_the_same_shards(data, made, small):
     model = np.full(made.shape, made.fill, made.fill.dtype)
     before, entries.SMALL = entries.SMALL, small
     try:
-        with tempfile.TemporaryDirectory() as root:
+        with tempfile.TemporaryDirectory() as root, spliced(small and 1 << 60):
             spec = made.on({"driver": "file", "path": f"{root}/a/"})
             pool = ts.Context({"cache_pool": {"total_bytes_limit": 1 << 20}})
             stores = [

@@ -1,7 +1,8 @@
 """Law: native equals expanded, for every effect that has a definition; here is the list, and who holds each.
 
-Stores answer blocks, children, pages and origins by themselves: those laws are part of the public suite of
-stores (`tegula.testing.native`), which every leaf passes, Google Cloud Storage too.  What is left is here.
+Stores answer blocks, splices, children, pages and origins by themselves: those laws are part of the public
+suite of stores (`tegula.testing.native`), which every leaf passes, Google Cloud Storage too.  What is left is
+here.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tegula.effects.storage import (
     Origin,
     ReadMany,
     Remembered,
+    Splice,
     Tried,
     WriteMany,
 )
@@ -43,6 +45,7 @@ HERE = "property_tests/effects/test_native_laws.py"
 HELD = {
     ReadMany: (PUBLIC, "test_a_block_of_parts"),
     WriteMany: (PUBLIC, "test_a_block_of_writes_on_conditions"),
+    Splice: (PUBLIC, "test_a_splice_is_a_read_and_a_write"),
     Children: (PUBLIC, "test_folders_of_pages_are_the_children"),
     Tried: (PUBLIC, "test_a_block_that_is_tried_is_its_rows_tried"),
     ListPage: (PUBLIC, "test_the_pages_of_a_listing_are_the_listing"),

@@ -1,11 +1,11 @@
 """Laws: of elements written into one shard by several processes none is lost, and no reader sees a torn one.
 
 Writers of different inner chunks, and of different elements of one, share shards whose inner chunks are
-compressed, so that every write moves its neighbours; readers fetch indices and entries by byte range
-while that happens: with no memory, with indices that are remembered, and with a pool of decoded inner chunks.
-Then the condition is taken from the writes, the generation from the reads, the second question from what an
-old index says is not there, and each must be found within the same seeds.  ``TEGULA_SOAK=1``: all seeds for
-every law.
+compressed, so that every write moves its neighbours; readers fetch indices and entries by byte range while
+that happens: with no memory, with indices that are remembered, and with a pool of decoded inner chunks.
+Shards are merged as a whole, and spliced. Then the condition is taken from the writes, and from splices,
+the generation from the reads, the second question from what an old index says is not there, and each must
+be found within the same seeds. ``TEGULA_SOAK=1``: all seeds for every law.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import pytest
 import tegula as ts
 from tegula.effects.effect import Call
 from tegula.effects.handler import decode_each, handled, stacked
-from tegula.effects.storage import Decoded, Read, ReadMany
+from tegula.effects.storage import Decoded, Read, ReadMany, Splice
 from tegula.errors import DataLoss, FailedPrecondition
-from tegula.kv.spec import StoreRef
-from tegula.programs import entries, entry, shard_index
+from tegula.kv.spec import ByteRange, StoreRef
+from tegula.programs import entries, entry, shard_index, splicing
 from tegula.programs.reading import read
 from tegula.programs.retry import Retry
 from tegula.programs.writing import write
@@ -117,7 +117,11 @@ def unconditional(effect: Any) -> Any:
     """The planted bug: writes lose their condition."""
     from property_tests.simulated.test_array_protocols import bare
 
-    return bare(effect)
+    async def splice() -> Any:
+        now = await Read(effect.store, effect.key, ByteRange(0, 0))
+        return await Splice(effect.store, effect.key, effect.parts, now.generation)
+
+    return splice() if isinstance(effect, Splice) else bare(effect)
 
 
 class Resource:
@@ -179,6 +183,9 @@ def judge(world: World, reader: Any, writers: list[tuple[View, Any, list[int]]],
     for number, (part, run, (low,)) in enumerate(writers):
         mine = after.spawn(read(part))
         after.run()
+        if mine.error is not None:
+            wrong.append(f"writer {number} ({run.state}) acknowledged {low}, found {mine.error}")
+            continue
         rounds = range(low, low + 1) if run.state == "returned" else range(low, ROUNDS + 1)
         size = part.shape[0]
         if not any((mine.value == (pattern(n, size) if n else 0)).all() for n in rounds):
@@ -194,6 +201,25 @@ def test_no_element_of_a_shard_is_lost_and_no_reader_sees_a_torn_one(
     for seed in SEEDS[: 200 if SOAK else 30 if native else 12]:
         world, wrong = attack(seeded(seed), faults=faults, native=native, memory=memory)
         assert wrong == [], f"seed {seed}\n{world.script()}"
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("faults", [Faults(latency=20), UNKIND], ids=["kind", "unkind"])
+def test_no_element_of_a_spliced_shard_is_lost_and_no_reader_sees_a_torn_one(
+    faults: Faults, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splicing, "LARGE", 0)
+    for seed in SEEDS[: 200 if SOAK else 30 if native else 12]:
+        world, wrong = attack(seeded(seed), faults=faults, native=native, memory="indices")
+        assert wrong == [], f"seed {seed}\n{world.script()}"
+        assert not native or " asks Splice(" in world.script()
+
+
+def test_planted_splices_without_condition_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splicing, "LARGE", 0)
+    assert any(
+        attack(seeded(s), faults=Faults(latency=20), writers=unconditional, native=True)[1] for s in SEEDS
+    )
 
 
 def test_planted_partial_writes_of_shards_without_condition_are_found() -> None:

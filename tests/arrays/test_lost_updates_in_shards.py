@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tegula as ts
+from tegula.programs import splicing
 
 ROUNDS = 500 if os.environ.get("TEGULA_SOAK") else 6
 THREADS, INNER = 4, 16
@@ -22,7 +23,11 @@ THREADS, INNER = 4, 16
 
 @pytest.mark.timeout(0 if ROUNDS > 6 else 120)
 @pytest.mark.parametrize("where", ["memory", "file"])
-def test_no_update_of_an_element_in_a_shard_is_lost(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("large", [0, 1 << 60], ids=["spliced", "merged"])
+def test_no_update_of_an_element_in_a_shard_is_lost(
+    tmp_path: Path, where: str, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splicing, "LARGE", large)
     sharding = {"chunk_shape": [THREADS], "codecs": [{"name": "bytes"}, {"name": "zstd"}]}
     spec: dict[str, Any] = {
         "driver": "zarr3",

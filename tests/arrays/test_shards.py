@@ -178,6 +178,37 @@ def test_a_full_write_holds_no_more_than_the_shards_in_flight(tmp_path: Path) ->
     assert grown[1] < grown[0] + 2 * shard
 
 
+PART = """
+import sys, tracemalloc, numpy as np, tegula as ts
+inner = {"chunk_shape": [64, 64, 64], "codecs": [{"name": "bytes"}]}
+store = ts.open({"driver": "zarr3", "kvstore": f"file://{sys.argv[1]}/a/", "metadata": {
+    "shape": [256, 256, 512], "data_type": "uint16",
+    "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [256, 256, 512]}},
+    "codecs": [{"name": "sharding_indexed", "configuration": inner}]}}, create=True).result()
+store.write(np.arange(1, 513, dtype=np.uint16)).result()
+import mmap
+made = []
+real = mmap.mmap
+mmap.mmap = lambda *a, **k: made.append(a[1]) or real(*a, **k)
+tracemalloc.start()
+store[5:9, 5:100, 5:9].write(7).result()
+store[64:128, 64:128, 64:128].write(8).result()
+print(tracemalloc.get_traced_memory()[1] + sum(made))
+"""
+
+
+def test_a_part_of_a_shard_is_written_without_holding_the_rest(tmp_path: Path) -> None:
+    """Counted are all large pieces of memory that were ever asked for."""
+    done = subprocess.run(
+        [sys.executable, "-c", PART, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 16 << 20 < (tmp_path / "a" / "c" / "0" / "0" / "0").stat().st_size // 3
+    model = np.broadcast_to(np.arange(1, 513, dtype=np.uint16), (256, 256, 512)).copy()
+    model[5:9, 5:100, 5:9], model[64:128, 64:128, 64:128] = 7, 8
+    store = ts.open({"driver": "zarr3", "kvstore": f"file://{tmp_path}/a/"}).result()
+    np.testing.assert_array_equal(store.read().result(), model)
+
+
 def test_the_document_of_a_sharded_array_is_as_the_wheel_writes_it(tmp_path: Path) -> None:
     store = sharded(tmp_path, [8], [4], [2], configuration={"index_location": "end"})
     document = json.loads((tmp_path / "a" / "zarr.json").read_bytes())

@@ -268,34 +268,50 @@ class Sharding(Record):
         """
         spans = self.none() if value is None else self.spans_of(value)
         starts, stops = self.checked(spans, None, None if value is None else len(value))
-        lengths = np.where(starts < 0, np.uint64(MISSING), spans[:, 1])
+        parts = self.edited(starts, stops, numbers, pieces)
+        if parts is None:
+            return None
+        view = memoryview(b"" if value is None else value)
+        return b"".join([view[part] if isinstance(part, slice) else part for part in parts])
+
+    def edited(
+        self,
+        starts: NDArray[np.int64],
+        stops: NDArray[np.int64],
+        numbers: Sequence[int],
+        pieces: Sequence[Buffer | None],
+    ) -> list[Buffer | slice] | None:
+        """Return of what a shard consists in which some entries, ascending, are replaced; None for nothing.
+
+        `starts` and `stops` are where all its entries are, as `checked` returns them.  What stays as it is
+        is a slice of the shard: neighbours that are to stay neighbours are one.
+        """
+        lengths = np.where(starts < 0, np.uint64(MISSING), (stops - starts).astype(np.uint64))
         changed = np.array(numbers, np.int64)
         lengths[changed] = [MISSING if piece is None else len(piece) for piece in pieces]
         if not (lengths != np.uint64(MISSING)).any():
             return None
         kept = starts >= 0
         kept[changed] = False
-        parts: list[Buffer] = []
-        if value is not None and kept.any():
-            view = memoryview(value)
-            rows = np.flatnonzero(kept)
-            # neighbours that are neighbours in the old shard, too, are copied as one
+        rows = np.flatnonzero(kept)
+        runs: list[tuple[int, int, int]] = []
+        if len(rows):
             breaks = (stops[rows[:-1]] != starts[rows[1:]]) | (np.diff(np.searchsorted(changed, rows)) != 0)
             firsts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
             lasts = np.concatenate([firsts[1:], [len(rows)]]) - 1
             at = rows[firsts]
             runs = list(zip(at.tolist(), starts[at].tolist(), stops[rows[lasts]].tolist(), strict=True))
-        else:
-            runs = []
+        parts: list[Buffer | slice] = []
         turn = 0
         for number, piece in zip(numbers, pieces, strict=True):
             while turn < len(runs) and runs[turn][0] < number:
-                parts.append(view[runs[turn][1] : runs[turn][2]])
+                parts.append(slice(*runs[turn][1:]))
                 turn += 1
             if piece is not None:
                 parts.append(piece)
-        parts += [view[first:last] for _, first, last in runs[turn:]]
-        return self._joined(lengths, parts)
+        parts += [slice(first, last) for _, first, last in runs[turn:]]
+        stored = self._index(lengths)
+        return [stored, *parts] if self.start else [*parts, stored]
 
     def pieces(self, value: Buffer, numbers: NDArray[np.int64] | None = None) -> list[memoryview | None]:
         """Return the stored bytes of some inner chunks (None: of all) of a whole shard, None where missing.

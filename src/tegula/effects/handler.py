@@ -1,10 +1,9 @@
 """Handlers: effects answered by programs over other effects; and the definition of every fast path.
 
-`expansion` says what each optimisation effect *means*: `ReadMany` is all of its `Read`s, `WriteMany`
-all of its `Write`s, `Children` a `List`, `Decoded` is loading, nothing is `Remembered`, `Compute` and `Memo`
-are calls.  An
-interpreter, leaf or cache may answer them natively; the law "native equals expanded" is tested for
-each that does.
+`expansion` says what each optimisation effect *means*: `ReadMany` is all of its `Read`s, `WriteMany` all of
+its `Write`s, `Splice` a `Read` and a `Write`, `Children` a `List`, `Decoded` is loading, nothing is
+`Remembered`, `Compute` and `Memo` are calls. An interpreter, leaf or cache may answer them natively; the
+law "native equals expanded" is tested for each that does.
 
 A handler is a function: effect -> program that answers it, or None where the effect is not its
 concern.  `handled` runs a program under a handler; the effects that the handler's own programs await
@@ -38,6 +37,7 @@ from tegula.effects.storage import (
     ReadMany,
     ReadOutcome,
     Remembered,
+    Splice,
     Tried,
     TriedColumns,
     Unchanged,
@@ -45,9 +45,11 @@ from tegula.effects.storage import (
     WriteColumns,
     WriteMany,
     WriteOutcome,
+    spliced,
 )
 from tegula.effects.world import Now
 from tegula.errors import TegulaError
+from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, from_key
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "page_of",
     "read_each",
     "remember_nothing",
+    "splice_of",
     "stacked",
     "try_each",
     "write_each",
@@ -169,6 +172,14 @@ async def write_each(effect: WriteMany) -> WriteColumns:
     return WriteColumns([outcome.generation for outcome in outcomes], time)
 
 
+async def splice_of(effect: Splice) -> WriteOutcome:
+    """What `Splice` means: read the value that is meant, and write the new one if it still is that one."""
+    seen = await Read(effect.store, effect.key, if_equal=effect.if_equal)
+    if seen.state != "value":
+        return WriteOutcome(UNKNOWN, seen.time)
+    return await Write(effect.store, effect.key, spliced(effect.parts, seen.value), effect.if_equal)
+
+
 async def children_of(effect: Children) -> list[str]:
     """What `Children` means: every key below the prefix, cut behind its next slash."""
     listing = await List(effect.store, KeyRange.prefix(effect.prefix))
@@ -254,6 +265,7 @@ async def _room(effect: Room) -> Held:
 _DEFINITIONS: dict[type[Effect[Any]], Callable[[Any], Program[Any]]] = {
     ReadMany: read_each,
     WriteMany: write_each,
+    Splice: splice_of,
     Children: children_of,
     Decoded: decode_each,
     Remembered: remember_nothing,

@@ -3,9 +3,9 @@
 `Origin`, `ListPage` and `Tried` are for stores that are far away: they let a program settle a write whose
 answer was lost, list by pages, and ask again for the rows of a block that failed.
 
-`ReadMany` and `WriteMany` mean *all of the single effects, in any order*; a leaf may answer them
-natively, and the law "native equals expanded" is tested for each that does.  Expected outcomes are
-values: a missing key, an unchanged value and a refused condition are answers, not exceptions.
+`ReadMany` and `WriteMany` mean *all of the single effects, in any order*, `Splice` a `Read` and a `Write`;
+a leaf may answer them natively, and the law "native equals expanded" is tested for each that does. Expected
+outcomes are values: a missing key, an unchanged value and a refused condition are answers, not exceptions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from tegula.effects.effect import Call, Effect, Program
-from tegula.errors import TegulaError
+from tegula.errors import OutOfRange, TegulaError
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange, StoreRef
 from tegula.record import Record
@@ -39,6 +39,7 @@ __all__ = [
     "ReadMany",
     "ReadOutcome",
     "Remembered",
+    "Splice",
     "Tried",
     "TriedColumns",
     "Unchanged",
@@ -47,6 +48,8 @@ __all__ = [
     "WriteMany",
     "WriteOutcome",
     "outcome",
+    "outside",
+    "spliced",
 ]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -160,6 +163,47 @@ class Write(Effect[WriteOutcome]):
     value: Buffer | None
     if_equal: bytes = UNKNOWN
     stamp: bytes = b""
+
+
+class Splice(Effect[WriteOutcome]):
+    """Write a value made of bytes and of ranges of the one that the key has now, of generation `if_equal`.
+
+    Refused where the key has another by now.  `parts` follow each other; a `ByteRange` has both ends and
+    lies in the value.  Nobody need hold what is only moved.
+    """
+
+    store: StoreRef
+    key: str
+    parts: Sequence[Buffer | ByteRange]
+    if_equal: bytes
+
+
+def spliced(parts: Sequence[Buffer | ByteRange], value: Buffer) -> bytes:
+    """Return the value that a `Splice` writes over `value`.
+
+    Raises:
+        OutOfRange: a range does not lie in it.
+
+    >>> spliced([b"<", ByteRange(1, 3), b">"], b"0123")
+    b'<12>'
+    """
+    view = memoryview(value)
+    found: list[Buffer] = []
+    for part in parts:
+        if isinstance(part, ByteRange):
+            start, stop = part
+            if stop is None or not 0 <= start <= stop <= len(view):
+                raise outside(part, len(view))
+            found.append(view[start:stop])
+        else:
+            found.append(part)
+    return b"".join(found)
+
+
+def outside(wanted: ByteRange, size: int) -> OutOfRange:
+    """Return the error of a range that does not fit a value of `size` bytes."""
+    shown = "?" if wanted.stop is None else str(wanted.stop)
+    return OutOfRange(f"Requested byte range [{wanted.start}, {shown}) is not valid for value of size {size}")
 
 
 class Provenance(Record):

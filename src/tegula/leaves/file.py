@@ -28,6 +28,7 @@ from tegula.effects.storage import (
     ReadColumns,
     ReadMany,
     ReadOutcome,
+    Splice,
     Tried,
     TriedColumns,
     Unchanged,
@@ -45,6 +46,7 @@ from tegula.kv.spec import ByteRange, KeyRange, StoreRef, from_key, to_key
 from tegula.leaves.buffers import LARGE, buffer
 from tegula.leaves.file_commit import Locking, commit, generation_of, sweep
 from tegula.leaves.file_errors import os_error
+from tegula.leaves.file_splice import Parts
 from tegula.leaves.leaf import Single, span
 from tegula.plan.blocks import ROW_BYTES
 
@@ -89,6 +91,8 @@ class FileLeaf(Single):
         self._how = Locking(mode, float(timeout) if isinstance(timeout, (int, float)) else 60.0, sync)
         self._cost = 0.0 if not sync else SLOW  # seconds that a write has taken of late, smoothed
         self.conditional_writes = mode in ("os", "lockfile")
+        if mode == "non_atomic":  # a file that is overwritten is nothing to copy from
+            self.splice = None  # type: ignore[method-assign, assignment]
 
     @property
     def local_writes(self) -> bool:
@@ -131,6 +135,14 @@ class FileLeaf(Single):
         check_key(effect.key)
         now, start = time.time(), time.perf_counter()
         generation = commit(effect.key, effect.value, effect.if_equal, self._how)
+        self._timed(time.perf_counter() - start, 1)
+        return WriteOutcome(generation, now)
+
+    def splice(self, effect: Splice) -> WriteOutcome:
+        """Answer a `Splice` without reading what is only moved."""
+        check_key(effect.key)
+        now, start = time.time(), time.perf_counter()
+        generation = commit(effect.key, Parts(effect.parts), effect.if_equal, self._how)
         self._timed(time.perf_counter() - start, 1)
         return WriteOutcome(generation, now)
 

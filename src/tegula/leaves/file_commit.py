@@ -31,6 +31,7 @@ from tegula.errors import Indeterminate, InvalidArgument, ResourceExhausted
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.paths import LOCK_SUFFIX, quoted
 from tegula.leaves.file_errors import os_error
+from tegula.leaves.file_splice import Parts, splice
 from tegula.row import NamedTuple
 
 __all__ = ["Locking", "commit", "generation_of", "sweep"]
@@ -92,13 +93,15 @@ def generation_of(status: os.stat_result) -> bytes:
     return _GENERATION.pack(0, status.st_dev & _MASK, status.st_ino & _MASK, status.st_mtime_ns & _MASK)
 
 
-def commit(path: str, value: Buffer | None, if_equal: bytes, how: Locking) -> bytes:
+def commit(path: str, value: Buffer | Parts | None, if_equal: bytes, how: Locking) -> bytes:
     """Replace the file at `path` by `value`, or remove it (None), if its generation is `if_equal`.
 
-    Returns the new generation, `NO_VALUE` after a removal, or `UNKNOWN` where the condition was refused.
+    `Parts` are of the file with that generation, and not for the mode ``non_atomic``.  Returns the new
+    generation, `NO_VALUE` after a removal, or `UNKNOWN` where the condition was refused.
 
     Raises:
         TegulaError: the file system refuses; the old value is as it was.
+        OutOfRange: a part does not lie in the old value, which is as it was.
         Indeterminate: the new value is in place but the directory could not be synced.
     """
     for _ in range(_TRIES):
@@ -107,6 +110,7 @@ def commit(path: str, value: Buffer | None, if_equal: bytes, how: Locking) -> by
             return NO_VALUE if if_equal in (UNKNOWN, NO_VALUE) else UNKNOWN
         try:
             if how.mode == "non_atomic" or (how.mode == "none" and value is None):
+                assert not isinstance(value, Parts)
                 return _in_place(path, value, if_equal, how, directory)
             return _replace(path, value, if_equal, how, directory)
         except _DirectoryVanished:
@@ -132,7 +136,7 @@ class _DirectoryVanished(Exception):
     """Someone removed the directory between our opening it and our making the lock file: begin again."""
 
 
-def _replace(path: str, value: Buffer | None, if_equal: bytes, how: Locking, directory: int) -> bytes:
+def _replace(path: str, value: Buffer | Parts | None, if_equal: bytes, how: Locking, directory: int) -> bytes:
     lock_path, fd = _acquire(path, how)
     ours = True
     try:
@@ -148,6 +152,10 @@ def _replace(path: str, value: Buffer | None, if_equal: bytes, how: Locking, dir
                 raise os_error(f"Failed to delete: {quoted(path)}", error) from None
             generation = NO_VALUE
         else:
+            if isinstance(value, Parts):
+                if not splice(fd, lock_path, path, value, lambda seen: generation_of(seen) == if_equal):
+                    return UNKNOWN
+                value = b""
             generation = _fill(fd, lock_path, value, current, how.sync)
             try:
                 if sys.platform == "win32":

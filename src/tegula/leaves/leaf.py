@@ -27,8 +27,8 @@ from tegula.effects.storage import (
     WriteColumns,
     WriteMany,
     WriteOutcome,
+    outside,
 )
-from tegula.errors import OutOfRange
 from tegula.kv.spec import ByteRange, KeyRange
 
 __all__ = ["Leaf", "Single", "reads_many", "span", "writes_many"]
@@ -120,5 +120,4 @@ def span(wanted: ByteRange, size: int) -> tuple[int, int]:
     last = size if stop is None else stop
     if 0 <= first <= last <= size:
         return first, last
-    shown = "?" if stop is None else str(stop)
-    raise OutOfRange(f"Requested byte range [{start}, {shown}) is not valid for value of size {size}")
+    raise outside(wanted, size)

@@ -43,6 +43,7 @@ __all__ = [
     "Places",
     "ShardNames",
     "entry_place",
+    "index_range",
     "indices_of",
     "inner_indices",
     "innermost",
@@ -83,7 +84,8 @@ def indices_of(source: Chunked, corners: Ints, bound: float, asker: object = Non
     return Decoded(source.indices, corners, Call(load_indices, source, asker), source.shelf, bound)
 
 
-def _index_range(sharding: Sharding) -> ByteRange:
+def index_range(sharding: Sharding) -> ByteRange:
+    """Return where in a shard its index lies."""
     size = sharding.index_bytes
     return ByteRange(0, size) if sharding.start else ByteRange(-size)
 
@@ -93,7 +95,7 @@ async def load_indices(source: Chunked, asker: object, cells: Ints, known: Seque
     sharding = source.layout.chain.levels[0].sharding
     sharding.admit()
     keys = source.layout.keys.keys(cells, source.path)
-    wanted = _index_range(sharding)
+    wanted = index_range(sharding)
     try:
         found = await ReadMany(source.store, keys, [wanted] * len(keys), known)
     except OutOfRange:
@@ -114,7 +116,7 @@ async def _load_each(
     for row, key in enumerate(keys):
         had = b"" if known is None else known[row]
         try:
-            found = await ReadMany(source.store, [key], [_index_range(sharding)], [had])
+            found = await ReadMany(source.store, [key], [index_range(sharding)], [had])
             values: list[Any] = list(found.values)
         except OutOfRange:
             found = await ReadMany(source.store, [key])

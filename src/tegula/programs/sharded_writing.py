@@ -38,12 +38,14 @@ from tegula.plan.table import Block, Table, c_strides
 from tegula.plan.transfer import abreast, collect, collect_abreast, collect_slab, memory, slab_pays
 from tegula.programs.frontier import update_many
 from tegula.programs.room import within
+from tegula.programs.splicing import is_spliced, splice_shard
 from tegula.programs.writing import Writing, encode_rows, merge_row, raise_placed, side_by_side
 from tegula.record import Record
+from tegula.row import NamedTuple
 from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
 
-__all__ = ["write_sharded"]
+__all__ = ["Edit", "Touched", "write_sharded"]
 
 MOST_KEPT = 256 << 20
 """Bytes of a shard up to which its memory is used for the next one, too."""
@@ -95,7 +97,7 @@ async def _write_span(
         block = table.expand()
         corner = block.cells[:1] // np.array(top.within, np.int64)
         keys = source.layout.keys.keys(corner, source.path)
-        edit = _Edit(job, steps, table, block, describe(source.store, keys[0]))
+        edit = Edit(job, steps, table, block, describe(source.store, keys[0]))
         try:
             if job.chain.field is None and len(block) == inner and bool(block.whole.all()):
                 parts = edit.parts(shared)
@@ -107,6 +109,8 @@ async def _write_span(
                     value = await Compute(Call(edit.whole, arena, shards), source.compute)
                 await WriteMany(source.store, keys, [value])
                 del value  # what it looks at is the next shard's
+            elif is_spliced(source):
+                await splice_shard(edit, keys[0], max(1, shared))
             else:
                 await update_many(source.store, keys, edit, within=source.compute)
         except TegulaError as error:
@@ -114,11 +118,31 @@ async def _write_span(
     idle.append((arena, shards))
 
 
-async def _encode(edit: _Edit, rows: NDArray[np.int64]) -> list[Any]:
+async def _encode(edit: Edit, rows: NDArray[np.int64]) -> list[Any]:
     return await Compute(Call(edit.pieces, rows), edit.job.source.compute)
 
 
-class _Edit(Record, eq=False):
+class Touched(NamedTuple):
+    """Entries of a shard, ascending, and the rows that lie in them.
+
+    Entry ``numbers[i]`` has ``rows[edges[i]:edges[i + 1]]``.
+    """
+
+    rows: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    edges: list[int]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def part(self, first: int, stop: int) -> Touched:
+        """Return some of the entries."""
+        low = self.edges[first]
+        edges = [edge - low for edge in self.edges[first : stop + 1]]
+        return Touched(self.rows[low : self.edges[stop]], self.numbers[first:stop], edges)
+
+
+class Edit(Record, eq=False):
     """Replace inner chunks of one shard: the pure half of read-modify-write."""
 
     job: Writing
@@ -211,32 +235,47 @@ class _Edit(Record, eq=False):
     def _replaced(self, depth: int, value: Any, rows: NDArray[np.int64], where: str, arena: Arena) -> Any:
         """Return the new value of a shard `depth` levels down, for the rows that lie in it."""
         sharding = self.levels[depth].sharding
-        numbers = self.levels[depth].numbers(self.block.cells[rows])
-        order = np.argsort(numbers, kind="stable")
-        rows, numbers = rows[order], numbers[order]
-        distinct, first = np.unique(numbers, return_index=True)
+        touched = self.touched(depth, rows)
         try:
-            stored = [None] * len(distinct) if value is None else sharding.pieces(value, distinct)
-            if depth + 1 == len(self.levels):
-                pieces = self._inner(rows, stored, distinct, where, arena)
-            else:
-                edges = [*first.tolist(), len(rows)]
-                pieces = [
-                    self._replaced(
-                        depth + 1,
-                        piece,
-                        rows[edges[i] : edges[i + 1]],
-                        f"{sharding.name(int(distinct[i]))} in {where}",
-                        arena,
-                    )
-                    for i, piece in enumerate(stored)
-                ]
-            return sharding.replaced(value, distinct.tolist(), pieces)
+            stored = [None] * len(touched) if value is None else sharding.pieces(value, touched.numbers)
+            pieces = self.changed(depth, touched, stored, where, arena)
+            return sharding.replaced(value, touched.numbers.tolist(), pieces)
         except TegulaError as error:
             if error.message.startswith("Error reading"):
                 raise
-            name = sharding.name(int(distinct[0]))
+            name = sharding.name(int(touched.numbers[0]))
             raise annotated(error, f"Error reading {name} in {where}: Error reading {where}: ") from None
+
+    def touched(self, depth: int, rows: NDArray[np.int64]) -> Touched:
+        """Return the entries of a shard `depth` levels down in which the rows lie that lie in it."""
+        numbers = self.levels[depth].numbers(self.block.cells[rows])
+        order = np.argsort(numbers, kind="stable")
+        distinct, first = np.unique(numbers[order], return_index=True)
+        return Touched(rows[order], distinct, [*first.tolist(), len(rows)])
+
+    def partial(self, touched: Touched) -> NDArray[np.bool_]:
+        """Return of which entries of the outermost shard what is stored must be known, a row each."""
+        if len(self.levels) > 1 or self.job.chain.field is not None:
+            return np.ones(len(touched), bool)
+        return np.equal(self.block.whole[touched.rows], 0)
+
+    def changed(
+        self, depth: int, touched: Touched, stored: Sequence[Any], where: str, arena: Arena
+    ) -> list[Any]:
+        """Return the new bytes of entries of a shard `depth` levels down, given what is stored of them."""
+        if depth + 1 == len(self.levels):
+            return self._inner(touched.rows, stored, touched.numbers, where, arena)
+        sharding = self.levels[depth].sharding
+        return [
+            self._replaced(
+                depth + 1,
+                piece,
+                touched.rows[touched.edges[i] : touched.edges[i + 1]],
+                f"{sharding.name(int(touched.numbers[i]))} in {where}",
+                arena,
+            )
+            for i, piece in enumerate(stored)
+        ]
 
     def _inner(
         self,

@@ -17,7 +17,16 @@ import numpy as np
 from tegula.effects.control import Wait
 from tegula.effects.effect import Effect, Program
 from tegula.effects.handler import handled
-from tegula.effects.storage import UNCHANGED, Decoded, DeleteRange, Loaded, Remembered, Write, WriteMany
+from tegula.effects.storage import (
+    UNCHANGED,
+    Decoded,
+    DeleteRange,
+    Loaded,
+    Remembered,
+    Splice,
+    Write,
+    WriteMany,
+)
 from tegula.effects.world import Now
 from tegula.kv.generation import UNKNOWN
 from tegula.runtime.cache import ChunkPool, Entry, Flight, Kept, Marks
@@ -121,7 +130,7 @@ def hearing(
         for pool in pools:
             pool.forget(effect.store, effect.range)
         return _Deleted(pools, effect)
-    keys: Sequence[str] = (effect.key,) if isinstance(effect, Write) else effect.keys
+    keys: Sequence[str] = (effect.key,) if isinstance(effect, Write | Splice) else effect.keys
     decoded: Any = getattr(effect, "decoded", None)
     keeper: ChunkPool | None = None
     numbers: list[int] = []
@@ -151,7 +160,7 @@ class _Deleted:
 
 
 class _Written:
-    """The end of a `Write` or `WriteMany`."""
+    """The end of a `Write`, `WriteMany` or `Splice`."""
 
     __slots__ = ("effect", "keeper", "keys", "marks", "numbers")
 
@@ -198,7 +207,7 @@ class _Handler:
             return handled(self, answered(self.pool, effect))  # what is loaded may need what is kept, too
         if isinstance(effect, Remembered):
             return _told(self.pool, effect)
-        if isinstance(effect, (Write, WriteMany, DeleteRange)):
+        if isinstance(effect, (Write, WriteMany, Splice, DeleteRange)):
             return self._write(effect)
         return None
 

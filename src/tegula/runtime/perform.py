@@ -3,8 +3,8 @@
 Knows which part of the world each type of effect asks: a store's leaf, the clock, the source of
 randomness, or just a function to call.  Must not know programs, except that a `Memo` runs one.
 
-Law: native equals expanded: a leaf's own `read_many` and `write_many` answer as the loop over single
-effects does.  A block whose rows fail raises the error of the lowest row.
+Law: native equals expanded: a leaf's own `read_many`, `write_many` and `splice` answer as the single effects
+do that they mean.  A block whose rows fail raises the error of the lowest row.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tegula.effects.handler import (
     origin_of,
     page_of,
     read_each,
+    splice_of,
     try_each,
     write_each,
 )
@@ -36,11 +37,13 @@ from tegula.effects.storage import (
     Read,
     ReadColumns,
     ReadMany,
+    Splice,
     Tried,
     TriedColumns,
     Write,
     WriteColumns,
     WriteMany,
+    WriteOutcome,
 )
 from tegula.effects.world import Entropy, Now, Sleep
 from tegula.errors import Internal
@@ -52,7 +55,7 @@ from tegula.runtime.limits import Gate, compute_gate, room, store_gate, wait
 __all__ = ["Performer"]
 
 
-_STORAGE = frozenset((Read, Write, List, Children, DeleteRange, ReadMany, WriteMany))
+_STORAGE = frozenset((Read, Write, List, Children, DeleteRange, ReadMany, WriteMany, Splice))
 
 
 class Answering(Protocol):
@@ -82,6 +85,7 @@ class Performer:
             DeleteRange: self._single,
             ReadMany: self._read_many,
             WriteMany: self._write_many,
+            Splice: self._splice,
             Children: self._children,
             Tried: self._tried,
             Origin: self._origin,
@@ -147,6 +151,13 @@ class Performer:
         if native is not None:
             return native(effect)
         return run(write_each(effect), self.answer)
+
+    def _splice(self, effect: Splice) -> WriteOutcome:
+        leaf = self._leaf_of(effect.store)
+        native: Callable[[Splice], WriteOutcome] | None = getattr(leaf, "splice", None)
+        if native is not None:
+            return native(effect)
+        return run(splice_of(effect), self.answer)
 
     def _children(self, effect: Children) -> list[str]:
         native: Callable[[Children], list[str]] | None = getattr(

@@ -30,6 +30,7 @@ from tegula.effects.storage import (
     Read,
     ReadMany,
     Remembered,
+    Splice,
     Tried,
     Write,
     WriteMany,
@@ -103,8 +104,8 @@ class Session(Performer):
         self.programs[Decoded] = _shared
         self._table[Decoded] = self._run_answer
         self._table[Remembered] = _remembered
-        for kind in (Write, WriteMany, DeleteRange):
-            self._table[kind] = _Heard(self._table[kind])
+        for heard in (Write, WriteMany, Splice, DeleteRange):
+            self._table[heard] = _Heard(self._table[heard])
 
     def _run_answer(self, effect: Any) -> Any:
         return inline.run(_answered(effect), self)

@@ -31,6 +31,8 @@ from tegula.effects.storage import (
     DeleteRange,
     ListPage,
     ReadColumns,
+    ReadMany,
+    Splice,
     Tried,
     TriedColumns,
     Write,
@@ -48,6 +50,9 @@ from tegula.runtime.model_store import ModelStore
 __all__ = ["Draw", "Event", "Faults", "Run", "World", "seeded"]
 
 Draw: TypeAlias = Callable[[int], int]
+
+
+_NATIVE: Mapping[type, str] = {ReadMany: "read_many", WriteMany: "write_many", Splice: "splice"}
 
 
 def seeded(seed: int) -> Draw:
@@ -263,14 +268,14 @@ class World:
                 return bytes(self.draw(256) for _ in range(effect.size))
         if self._chance(self.faults.before):
             raise Unavailable("simulated: the store did not act")
-        if isinstance(effect, (Write, WriteMany, DeleteRange)) and self._chance(self.faults.lost):
+        if isinstance(effect, (Write, WriteMany, Splice, DeleteRange)) and self._chance(self.faults.lost):
             self._meet_fate(one)
             raise Indeterminate("simulated: the answer was lost")
         return self._apply(effect)
 
     def _apply(self, effect: Any) -> Any:
         store = self.store(effect.store)
-        name = {"ReadMany": "read_many", "WriteMany": "write_many"}.get(type(effect).__name__, "perform")
+        name = _NATIVE.get(type(effect), "perform")
         native = getattr(store, name, None)
         if native is not None:
             return native(effect)
@@ -313,7 +318,7 @@ class World:
                 flying = [one for one in self._pending if one.run is run]
                 self._stop(run)
                 for one in flying:
-                    if isinstance(one.effect, (Write, WriteMany, DeleteRange)):
+                    if isinstance(one.effect, (Write, WriteMany, Splice, DeleteRange)):
                         self._meet_fate(one)
 
     def _stop(self, run: Run) -> None:

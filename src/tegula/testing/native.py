@@ -1,5 +1,5 @@
-"""Checks of the law that native equals expanded: a block means all of its rows, children and pages a listing,
-an origin the generation that a reading tells, whatever the store does by itself.
+"""Checks of the law that native equals expanded: a block means all of its rows, a splice a read and a write,
+children and pages a listing, an origin the generation that a reading tells, whatever the store does itself.
 """
 
 from __future__ import annotations
@@ -8,7 +8,17 @@ from typing import Any
 
 from tegula.effects.effect import Program
 from tegula.effects.handler import expanded
-from tegula.effects.storage import UNCHANGED, Children, List, ListPage, Origin, ReadMany, Tried, WriteMany
+from tegula.effects.storage import (
+    UNCHANGED,
+    Children,
+    List,
+    ListPage,
+    Origin,
+    ReadMany,
+    Splice,
+    Tried,
+    WriteMany,
+)
 from tegula.errors import OutOfRange
 from tegula.kv.generation import NO_VALUE, UNKNOWN
 from tegula.kv.spec import ByteRange, KeyRange
@@ -191,6 +201,28 @@ class NativeChecks:
             assert [below[key] for key in ("now", "old", "made", "there", "any")] == (
                 [b"3", b"2", b"3", b"1", b"3"]
             )
+
+    def test_a_splice_is_a_read_and_a_write(self, store: Any) -> None:
+        old = bytes(range(256)) * 4096  # large enough to be moved in pieces
+        for name, answer in (("native", _as_it_is), ("defined", expanded)):
+            below = store / f"{name}/"
+            first = below.write("a", old).result().generation
+            parts: list[Any] = [ByteRange(7, 7), b"<", ByteRange(300_000, 900_001), bytearray(b"-")]
+            parts += [ByteRange(5, 9), memoryview(b"|"), ByteRange(0, 70_000), b""]
+            key = self._key(below, "a")
+            done = run(answer(_ask(Splice(store._ref, key, parts, first))))
+            new = b"<" + old[300_000:900_001] + b"-" + old[5:9] + b"|" + old[:70_000]
+            assert below["a"] == new
+            assert below.read("a").result().stamp.generation == done.generation
+            for condition in (first, NO_VALUE):
+                refused = run(answer(_ask(Splice(store._ref, key, [b"other"], condition))))
+                assert refused.generation == UNKNOWN
+            missing = Splice(store._ref, self._key(below, "b"), [ByteRange(0, 1)], first)
+            assert run(answer(_ask(missing))).generation == UNKNOWN
+            outside = Splice(store._ref, key, [b"x", ByteRange(1, len(new) + 1)], done.generation)
+            error = raises(OutOfRange, lambda answer=answer, outside=outside: run(answer(_ask(outside))))
+            assert f"[1, {len(new) + 1})" in str(error)
+            assert (below["a"], "b" in below) == (new, False)
 
     def test_an_origin_tells_which_write_it_was_or_nothing(self, store: Any) -> None:
         keys = [self._key(store, key) for key in ("a", "b")]

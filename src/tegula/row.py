@@ -9,6 +9,7 @@ Law: what one can do with a value is what one can with a `typing.NamedTuple` of 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ else:
     __all__ = ["NamedTuple"]
 
     _new = tuple.__new__
+    _UNEXPECTED = TypeError if sys.version_info >= (3, 13) else ValueError
 
     class _Naming(type):
         """Turns annotations into fields, and the first call of a class into its constructor."""
@@ -88,7 +90,7 @@ else:
         def _replace(self, /, **changes: Any) -> Any:
             made = self._make(map(changes.pop, self._fields, self))
             if changes:
-                raise ValueError(f"Got unexpected field names: {list(changes)!r}")
+                raise _UNEXPECTED(f"Got unexpected field names: {list(changes)!r}")
             return made
 
         def _asdict(self) -> dict[str, Any]:

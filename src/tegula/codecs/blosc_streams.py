@@ -109,9 +109,14 @@ def to_snappy(data: Buffer) -> Buffer:
     """Return a buffer whose streams are snappy's, of one of LZ4 that the library has made."""
     from imagecodecs import lz4_decode, snappy_encode
 
+    encode: Callable[..., bytes] = snappy_encode
+
     def packed(given: memoryview, size: int) -> Buffer:
         found = bytes(given) if len(given) == size else lz4_decode(bytes(given), out=size)
-        made = snappy_encode(found)
+        try:
+            made = encode(found)
+        except TypeError:  # imagecodecs 2026.10 wants the second argument, earlier ones refuse it
+            made = encode(found, None)
         return made if len(made) < size else found
 
     return _replaced(data, _SNAPPY, packed)

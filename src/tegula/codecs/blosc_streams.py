@@ -13,6 +13,7 @@ Law: `from_snappy(to_snappy(b))` decodes to what `b` does, for every buffer `b` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 from struct import Struct, error
 
 import numpy as np
@@ -109,7 +110,7 @@ def to_snappy(data: Buffer) -> Buffer:
     """Return a buffer whose streams are snappy's, of one of LZ4 that the library has made."""
     from imagecodecs import lz4_decode, snappy_encode
 
-    encode: Callable[..., bytes] = snappy_encode
+    encode: Callable[..., Any] = snappy_encode
 
     def packed(given: memoryview, size: int) -> Buffer:
         found = bytes(given) if len(given) == size else lz4_decode(bytes(given), out=size)

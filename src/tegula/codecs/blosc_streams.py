@@ -13,8 +13,8 @@ Law: `from_snappy(to_snappy(b))` decodes to what `b` does, for every buffer `b` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 from struct import Struct, error
+from typing import Any
 
 import numpy as np
 

@@ -85,6 +85,7 @@ def test_reads_and_writes_leave_no_garbage(made: tuple[ts.TensorStore, Path]) ->
     assert left_by(lambda: store[5, 6].read().result()) == []
     assert left_by(lambda: [each.result() for each in [store[row:].read() for row in range(9)]]) == []
     assert left_by(lambda: [store[row:].read().cancel() for row in range(9)]) == []
+    assert left_by(lambda: [each.result() for each in [store[row].write(1) for row in range(40)]]) == []
     assert left_by(in_a_batch) == []
     assert left_by(lambda: asyncio.run(at_once())) == []
 
@@ -102,6 +103,7 @@ def test_errors_leave_no_garbage(made: tuple[ts.TensorStore, Path]) -> None:
     assert left_by(lambda: store[5, 6].read().result()) == []
     assert left_by(lambda: store[3:120, 10:70].read().result()) == []
     assert left_by(lambda: store[3:40, 3:40].write(DATA[3:40, 3:40]).result()) == []
+    assert left_by(lambda: [each.exception() for each in [store[row].write(1) for row in range(40)]]) == []
 
 
 def test_errors_awaited_leave_no_garbage(made: tuple[ts.TensorStore, Path]) -> None:

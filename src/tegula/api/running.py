@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.api.lately import several, started
+from tegula.api.lately import queued, queues, several, several_written, started, written
 from tegula.api.newest import now
 from tegula.binding import as_json
 from tegula.errors import InvalidArgument, OutOfRange
@@ -42,6 +42,7 @@ __all__ = ["failed", "resolve", "start", "start_write"]
 
 LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
 LIGHT_CHUNKS = 128
+COPIED_BYTES = 64 << 10  # what is copied in less time than it would take to say when it has been
 HEAVY_BYTES = 16 << 10  # decoding so much takes longer than handing it to another thread
 WIDTH = max(2, (os.cpu_count() or 1) + 1)  # one more than computes, so that a disk does not idle
 
@@ -265,23 +266,74 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
         parts = None if data is None else _few(view)
         if parts is None:
             _check(view)
+        light = False
+        if parts is not None:
+            light = not (id(view.source) in queues or several_written()) and _light_write(view, parts)
+            found = None if light else _joined_write(view, parts, data, _theirs(source, data))
+            if found is not None:
+                return found
+        if data is not None and not light:
+            light = _light_write(view, parts)
         program = _copying(source, store) if data is None else _writing(view, data, parts)
     except ValueError as error:
         done = failed(error)
     else:
         if collected is not None:
             done = collected._defer(program, alone=True)
-        elif data is not None and _light_write(view, parts):
-            try:
-                done = ready(run(program))
-            except ValueError as error:
-                done = failed(error)
         else:
-            done = submit(program)
+            done = _begun(view, program, light)
     try:
         return WriteFutures(done, done)
     finally:
         del done  # the traceback of an error holds this frame
+
+
+def _joined_write(view: View, parts: Pieces, data: NDArray[Any], theirs: bool) -> WriteFutures | None:
+    """Start a write together with others to its array, None where that is too large.
+
+    `theirs`: the caller may change `data` once it was copied.
+    """
+    source = view.source
+    assert isinstance(source, Chunked)
+    from tegula.api.joined_writes import little, piled
+    from tegula.runtime.writefutures import WriteFutures
+
+    if not little(source, parts):
+        return None
+    if theirs and data.nbytes <= COPIED_BYTES:
+        data, theirs = data.copy("K"), False
+    if data.ndim and data.shape != view.transform.input_shape:
+        data = _broadcast(view, data)
+    done = piled(view, source, parts, data)
+    queued(done)
+    return WriteFutures(done if theirs else ready(None), done)
+
+
+def _theirs(source: Any, data: NDArray[Any]) -> bool:
+    """Whether an array made of `source` may share its memory."""
+    if isinstance(source, np.ndarray | np.generic):
+        return data is source
+    return hasattr(source, "__array__")
+
+
+def _begun(view: View, program: Any, light: bool) -> Future[None]:
+    """Start a program that writes into a view: now, or when those are done that write there before it."""
+    target = view
+    while isinstance(target.source, Cast):
+        target = View(target.source.base.source, target.source.base.transform[target.transform])
+    source = target.source
+    if isinstance(source, Chunked) and not (light and id(source) not in queues):
+        from tegula.api.joined_writes import in_turn
+
+        return in_turn(source, target, program)
+    if not light:
+        return submit(program)
+    try:
+        found = ready(run(program))
+    except ValueError as error:
+        return failed(error)
+    written(found)
+    return found
 
 
 def _few(view: View) -> Pieces | None:

@@ -74,7 +74,7 @@ async def update_many(
     generations = [UNKNOWN] * len(keys)
     rows = list(range(len(keys)))
     doubts: Doubts = {}
-    time = 0.0
+    time, waited = 0.0, False
     for attempt in range(attempts):
         if not rows:
             break
@@ -120,7 +120,7 @@ async def update_many(
             if error.row is not None:
                 error.row = rows[error.row]
             raise
-        time = done.time
+        time, waited = done.time, done.waited
         refused = []
         for row, generation in zip(rows, done.generations, strict=True):
             if generation == UNKNOWN:
@@ -133,7 +133,7 @@ async def update_many(
         raise _in_doubt(keys, doubts)
     if rows:
         raise Aborted(f"updating {len(rows)} keys lost the race against other writers {attempts} times")
-    return WriteColumns(generations, time)
+    return WriteColumns(generations, time, waited)
 
 
 class _Block(NamedTuple):

@@ -2,6 +2,7 @@
 
 Planning columns costs as much as writing a small chunk.  Knows: how a piece of an array becomes the words of
 its chunk.  What is then encoded, written, merged and told to a cache is decided in `tegula.programs.writing`.
+A block of chunks (`write_block`) is that of one write, or of several (`tegula.programs.writing_jointly`).
 
 Law: what is written is what `tegula.programs.writing` writes by columns.
 """
@@ -34,7 +35,7 @@ from tegula.plan.blocks import (
     block_rows,
     few_tasks,
 )
-from tegula.plan.gather import Pieces, pieces
+from tegula.plan.gather import Pieces, locate, pieces
 from tegula.plan.grid import on_grid
 from tegula.plan.transfer import slab_pays
 from tegula.programs.frontier import update_many
@@ -53,7 +54,7 @@ from tegula.record import Record
 from tegula.source import Chunked
 from tegula.view import View
 
-__all__ = ["few_writes", "write_few"]
+__all__ = ["Job", "borrowed", "covers", "few_writes", "given_back", "write_block", "write_few"]
 
 _idle: list[Arena] = []  # each is somebody's while it is not in here; after a fork both processes have copies
 
@@ -68,10 +69,14 @@ def few_writes(source: Chunked, view: View) -> Pieces | None:
         return None
     if not 0 < chain.nbytes <= SPAN_BYTES:
         return None
+    view_on_grid = on_grid(view)
+    spot = locate(view_on_grid, layout.shape, layout.chunk_shape)
+    if spot is not None:
+        return Pieces([spot.cell], [spot.index], [(...,)], spot.axes)
     most = max(1, min(FEW if loaded() else FEW_COLD, FEW_BYTES // chain.nbytes))
     if not is_far(source.store):
         most = max(most, min(FEW, (MANY_BYTES >> 2 if loaded() else MANY_BYTES) // chain.nbytes))
-    parts = pieces(on_grid(view), layout.shape, layout.chunk_shape, most)
+    parts = pieces(view_on_grid, layout.shape, layout.chunk_shape, most)
     if parts is not None and len(parts.cells) > FEW and slab_pays(len(parts.cells), chain.nbytes):
         return None  # the kernels, once that has been done often enough
     return parts
@@ -96,28 +101,45 @@ async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any], width: i
 
 async def _write_run(source: Chunked, parts: Pieces, data: NDArray[Any], run: range) -> bool:
     """Write some pieces, block by block; return whether that was waiting, mostly."""
-    arena = _idle.pop() if _idle else Arena(most=2 * BLOCK_BYTES)
-    job = _Job(source, parts, data, arena)
+    arena = borrowed()
+    job = _Alone(source, parts.cells, arena, parts, data)
     step = len(run) if is_far(source.store) else block_rows(source.layout.chain.nbytes)
     waited = False
     for at in range(run.start, run.stop, step):
-        waited = await _write_block(job, range(at, min(at + step, run.stop)))
+        waited = await write_block(job, range(at, min(at + step, run.stop)))
     del job
-    _idle.append(arena)
+    given_back(arena)
     return waited
 
 
-async def _write_block(job: _Job, block: range) -> bool:
-    source, cells = job.source, job.parts.cells
-    shape, rule = source.layout.chunk_shape, source.layout.keys
+def borrowed() -> Arena:
+    """Return memory to work in, the caller's until it is given back."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        return Arena(most=2 * BLOCK_BYTES)
+
+
+def given_back(arena: Arena) -> None:
+    """Keep memory for the next to work in."""
+    _idle.append(arena)
+
+
+async def write_block(job: Job, block: Sequence[int]) -> bool:
+    """Write some chunks of a job; return whether that was waiting, mostly.
+
+    Raises:
+        TegulaError: one of them could not be written; of the others some are.
+    """
+    source, cells, rule = job.source, job.cells, job.source.layout.keys
     keys = {row: source.path + rule.key(cells[row]) for row in block}
-    whole = [row for row in block if _covers(job.parts.sources[row], shape)]
+    whole = [row for row in block if job.whole(row)]
     waited = False
     if whole:
         words: list[Any] | None = None if source.chunks is None else []
         values = await Compute(Call(_encode, job, whole, words), source.compute)
         named = [keys[row] for row in whole]
-        meant = None if words is None else decoded_of(source, job.cells(whole), words)
+        meant = None if words is None else decoded_of(source, job.columns(whole), words)
         try:
             waited = (await WriteMany(source.store, named, values, decoded=meant)).waited
         except TegulaError as error:
@@ -127,11 +149,11 @@ async def _write_block(job: _Job, block: range) -> bool:
         covered = set(whole)
         rows = [row for row in block if row not in covered]
         named = [keys[row] for row in rows]
-        held = await remembered(source, job.cells(rows)) if source.chunks is not None else None
+        held = await remembered(source, job.columns(rows)) if source.chunks is not None else None
         merge = _Merge(job, named, rows, held, {})
         known = generations_of(held)
         try:
-            await update_many(
+            done = await update_many(
                 source.store,
                 named,
                 merge,
@@ -140,12 +162,13 @@ async def _write_block(job: _Job, block: range) -> bool:
                 within=source.compute,
                 unread=True,
             )
+            waited = done.waited or waited
         except TegulaError as error:
             raise_placed(error, source, named)
     return waited
 
 
-def _covers(index: Sequence[Any], shape: Sequence[int]) -> bool:
+def covers(index: Sequence[Any], shape: Sequence[int]) -> bool:
     """Whether a piece is all of its chunk."""
     for one, extent in zip(index, shape, strict=False):  # behind them is an ellipsis
         if isinstance(one, slice):
@@ -160,23 +183,39 @@ def _covers(index: Sequence[Any], shape: Sequence[int]) -> bool:
     return True
 
 
-class _Job(Record, eq=False):
-    """A write: `data` as words, taken apart, and the memory to work in."""
+class Job(Record, eq=False):
+    """Chunks to be written, by their cells, and the memory to work in."""
 
     source: Chunked
-    parts: Pieces
-    data: NDArray[Any]
+    cells: Sequence[tuple[int, ...]]
     arena: Arena
 
-    def cells(self, rows: Sequence[int]) -> NDArray[np.int64]:
-        """Return the cells of some pieces, int64[n, rank]."""
-        cells = self.parts.cells
+    def columns(self, rows: Sequence[int]) -> NDArray[np.int64]:
+        """Return the cells of some chunks, int64[n, rank]."""
+        cells = self.cells
         return np.array([cells[row] for row in rows], np.int64).reshape(
             len(rows), len(self.source.layout.chunk_shape)
         )
 
+    def whole(self, row: int) -> bool:
+        """Whether all of a chunk is written, so that it need not be read."""
+        raise NotImplementedError
+
     def put(self, row: int, chunk: NDArray[Any]) -> None:
-        """Copy one piece into the words of its chunk."""
+        """Copy what is written of a chunk into its words."""
+        raise NotImplementedError
+
+
+class _Alone(Job, eq=False):
+    """A write: `data` as words, taken apart."""
+
+    parts: Pieces
+    data: NDArray[Any]
+
+    def whole(self, row: int) -> bool:
+        return covers(self.parts.sources[row], self.source.layout.chunk_shape)
+
+    def put(self, row: int, chunk: NDArray[Any]) -> None:
         parts, chain = self.parts, self.source.layout.chain
         place = chain.array_of(chunk).view(chain.word)[parts.sources[row]]
         if parts.axes is not None:
@@ -184,7 +223,7 @@ class _Job(Record, eq=False):
         place[...] = self.data[parts.targets[row]] if self.data.ndim else self.data
 
 
-def _encode(job: _Job, rows: Sequence[int], words: list[Any] | None) -> list[Any]:
+def _encode(job: Job, rows: Sequence[int], words: list[Any] | None) -> list[Any]:
     """Return the encoded values of chunks that are covered; `words` is filled with theirs."""
     chain = job.source.layout.chain
     values = []
@@ -205,7 +244,7 @@ class _Merge(Record, eq=False):
     last merged for each, for it.
     """
 
-    job: _Job
+    job: Job
     keys: Sequence[str]
     rows: Sequence[int]
     held: Held | None
@@ -216,7 +255,7 @@ class _Merge(Record, eq=False):
         source = self.job.source
         if source.chunks is None:
             return None
-        cells = self.job.cells([self.rows[row] for row in rows])
+        cells = self.job.columns([self.rows[row] for row in rows])
         return decoded_of(source, cells, [self.words.get(row) for row in rows])
 
     def __call__(self, rows: Sequence[int], values: Sequence[Any]) -> list[Any]:

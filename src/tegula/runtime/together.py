@@ -32,7 +32,7 @@ from tegula.runtime.machine import Machine, Task
 from tegula.source import Chunked
 from tegula.view import View
 
-__all__ = ["Reader", "jointly", "together"]
+__all__ = ["Reader", "hand", "jointly", "together"]
 
 
 class Reader(NamedTuple):
@@ -85,14 +85,14 @@ class _Served:
         self.later = later
 
     def __call__(self, number: int, array: Any, error: BaseException | None) -> None:
-        _hand(self.readers[number].future, array, error, self.later)
+        hand(self.readers[number].future, array, error, self.later)
 
 
 async def _alone(reader: Reader, width: int, later: Later) -> None:
     await _one(read(reader.view, reader.want.order, width), reader.future, later)
 
 
-def _hand(future: Future[Any], value: Any, error: BaseException | None, later: Later | None) -> None:
+def hand(future: Future[Any], value: Any, error: BaseException | None, later: Later | None) -> None:
     """Give a future its outcome: later, where that calls what a user has written."""
     if settle(future, value, error, quickly=later is not None) is None and later is not None:
         later(_handed(future, value, error))
@@ -197,9 +197,9 @@ async def _one(program: Program[Any], future: Future[Any], later: Later | None =
     except GeneratorExit:
         raise
     except BaseException as error:
-        _hand(future, None, error, later)
+        hand(future, None, error, later)
     else:
-        _hand(future, value, None, later)
+        hand(future, value, None, later)
 
 
 async def _safely(effect: Effect[Any]) -> tuple[Any, BaseException | None]:

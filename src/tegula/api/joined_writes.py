@@ -1,7 +1,7 @@
 """Start writes to one array of which the caller does not wait for each: in order, and small ones jointly.
 
-Knows which writes to an array were accepted and are not done.  A write waits for those before it that write to
-the same elements, and for no others; so of two to one element the one that was started last stays.  Small
+Knows which writes to an array were accepted and are not done.  A write waits for those before it that write
+to the same elements, and for no others; so of two to one element the one that was started last stays.  Small
 writes that wait are then done jointly (`programs.writing_jointly`), and while one is under way to a chunk no
 other is: none of a process has to ask whether another of it was faster.  A large one is a program of its own.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from operator import floordiv, le
 from typing import Any
 
 from numpy.typing import NDArray
@@ -22,9 +23,10 @@ from tegula.api.lately import queues
 from tegula.effects.control import Wait
 from tegula.effects.effect import Program
 from tegula.errors import Aborted
+from tegula.plan.blocks import Box
 from tegula.plan.gather import Pieces
 from tegula.plan.grid import on_grid
-from tegula.plan.reach import Reach, meet, reach
+from tegula.plan.reach import meet, reached
 from tegula.programs.writing_few import write_few
 from tegula.programs.writing_jointly import Patch, write_jointly
 from tegula.row import NamedTuple
@@ -56,7 +58,7 @@ class _Large(NamedTuple):
     """A write that is a program: its number, its box, what it waits for, and the signal to begin."""
 
     number: int
-    box: Reach
+    box: Box
     waits: set[int]
     signal: Future[None]
 
@@ -87,19 +89,22 @@ class _Queue:
         """Accept a small write."""
         waits: set[int] = set()
         if self.large:
-            box = reach(on_grid(view)) or []
+            box = reached(on_grid(view))
             waits = {number for number, each in self.large.items() if meet(box, each.box)}
         self.number += 1
         self.held.append(_Writer(patch, future, self.number, waits))
         self.size += patch.data.nbytes
 
-    def add_large(self, box: Reach) -> _Large:
+    def add_large(self, box: Box) -> _Large:
         """Accept a large write: it has begun if it waits for none."""
         sides = self.source.layout.chunk_shape
-        chunks = [(low // side, high // side) for (low, high), side in zip(box, sides, strict=True)]
+        first = tuple(map(floordiv, box[0], sides))
+        last = tuple(map(floordiv, [end - 1 for end in box[1]], sides))
         waits = {number for number, each in self.large.items() if meet(box, each.box)}
         for writer in (*self.under_way.values(), *self.held):
-            if any(meet([(at, at) for at in cell], chunks) for cell in writer.patch.parts.cells):
+            if any(
+                all(map(le, first, cell)) and all(map(le, cell, last)) for cell in writer.patch.parts.cells
+            ):
                 waits.add(writer.number)
         self.number += 1
         large = self.large[self.number] = _Large(self.number, box, waits, pending())
@@ -260,9 +265,9 @@ class _Told:
 
 def in_turn(source: Chunked, target: View, program: Program[Any]) -> Future[Any]:
     """Return the future of a program that writes into a view, when it may."""
-    box = reach(on_grid(target))
-    if box is None:
+    if 0 in target.shape:
         return submit(program)
+    box = reached(on_grid(target))
     with _lock:
         queue = _of(source)
         large = queue.add_large(box)

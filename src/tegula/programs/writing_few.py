@@ -72,7 +72,7 @@ def few_writes(source: Chunked, view: View) -> Pieces | None:
     view_on_grid = on_grid(view)
     spot = locate(view_on_grid, layout.shape, layout.chunk_shape)
     if spot is not None:
-        return Pieces([spot.cell], [spot.index], [(...,)], spot.axes)
+        return Pieces([spot.cell], [spot.index], [(...,)], spot.axes)  # type: ignore[list-item]
     most = max(1, min(FEW if loaded() else FEW_COLD, FEW_BYTES // chain.nbytes))
     if not is_far(source.store):
         most = max(most, min(FEW, (MANY_BYTES >> 2 if loaded() else MANY_BYTES) // chain.nbytes))

@@ -48,10 +48,15 @@ def by_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entries, "BLOCK_BYTES", 64)
 
 
-def whole() -> View:
-    """The view of an array of two shards, each of three shards of two inner chunks of four elements."""
+def whole(flat: bool = False) -> View:
+    """The view of an array of two shards, each of three shards of two inner chunks of four elements.
+
+    `flat`: each of six inner chunks.
+    """
     inner = {"chunk_shape": [4], "codecs": [{"name": "bytes"}, {"name": "gzip"}, {"name": "crc32c"}]}
     middle = {"chunk_shape": [8], "codecs": [{"name": "sharding_indexed", "configuration": inner}]}
+    if flat:
+        middle = inner
     store = ts.open(
         {
             "driver": "zarr3",
@@ -81,15 +86,25 @@ async def put(view: View, done: list[int]) -> None:
 
 
 async def look(view: View, done: list[list[int]], parts: list[View], wrong: list[str]) -> None:
-    """Read all parts again and again; each must be what some round wrote, none older than acknowledged."""
+    """Read all parts again and again, the third and the fourth together, too.
+
+    Each must be what some round wrote, none older than acknowledged.
+    """
     for _ in range(4):
+        low = [number[0] for number in done]
+        both = await read(view[12:24])
+        judge_part(2, low[2], both[:4], wrong)
+        judge_part(3, low[3], both[8:], wrong)
         for number, part in enumerate(parts):
-            low = done[number][0]
-            found = await read(part)
-            size = part.shape[0]
-            fits = [bool((found == pattern(n, size)).all()) for n in range(1, ROUNDS + 1)]
-            if not any(fits[max(0, low - 1) :]) and (low or found.any()):
-                wrong.append(f"part {number} after {low}: {found.tolist()}")
+            low_now = done[number][0]
+            judge_part(number, low_now, await read(part), wrong)
+
+
+def judge_part(number: int, low: int, found: Any, wrong: list[str]) -> None:
+    """Add to `wrong` what was read of a part if no round from `low` on wrote it."""
+    fits = [bool((found == pattern(n, len(found))).all()) for n in range(1, ROUNDS + 1)]
+    if not any(fits[max(0, low - 1) :]) and (low or found.any()):
+        wrong.append(f"part {number} after {low}: {found.tolist()}")
 
 
 def forgetful(effect: Any) -> Any:
@@ -139,12 +154,13 @@ def attack(
     native: bool = False,
     memory: str = "none",
     pool_type: type[ChunkPool] = ChunkPool,
+    flat: bool = False,
 ) -> Any:
     """Return the world, and how it broke the laws.
 
     `memory`: what the reader has, "none", "indices" or "chunks"; with "chunks" three writers share its pool.
     """
-    view = whole()
+    view = whole(flat)
     if memory == "chunks":
         view = replace(view, source=replace(view.source, cache=Resource()))
     pool = handler(pool_type(1 << 20))
@@ -213,6 +229,23 @@ def test_no_element_of_a_spliced_shard_is_lost_and_no_reader_sees_a_torn_one(
         world, wrong = attack(seeded(seed), faults=faults, native=native, memory="indices")
         assert wrong == [], f"seed {seed}\n{world.script()}"
         assert not native or " asks Splice(" in world.script()
+
+
+@pytest.mark.parametrize("memory", ["none", "indices"])
+@pytest.mark.parametrize("faults", [Faults(latency=20), UNKIND], ids=["kind", "unkind"])
+def test_no_reader_sees_a_torn_shard_of_inner_chunks(faults: Faults, memory: str) -> None:
+    for seed in SEEDS[: 200 if SOAK else 30]:
+        world, wrong = attack(seeded(seed), faults=faults, native=True, memory=memory, flat=True)
+        assert wrong == [], f"seed {seed}\n{world.script()}"
+
+
+@pytest.mark.parametrize("memory", ["none", "indices"])
+def test_planted_trust_in_an_old_index_of_inner_chunks_is_found(memory: str) -> None:
+    kind = Faults(latency=20)
+    assert any(
+        attack(seeded(s), faults=kind, readers=forgetful, native=True, memory=memory, flat=True)[1]
+        for s in SEEDS
+    )
 
 
 def test_planted_splices_without_condition_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,11 +165,18 @@ async def fetch_entries(
     keys = layout.keys.keys(corners, source.path)
     lot = Lot(np.arange(len(cells)), cells, owners, keys, corners)
     levels[0].sharding.admit()
-    count = np.bincount(owners, minlength=len(keys)).tolist()
     pace = pace or Pace()
+    count = np.bincount(owners, minlength=len(keys)).tolist()
     most = pace.size or BLOCK_BYTES
     finest = prod(levels[0].within)
     whole = [_whole(layout.chain.nbytes, each, finest, most) for each in count]
+    if whole == [False] and len(levels) == 1 and len(cells) and not is_far(source.store):
+        from tegula.programs.one_shard import fetch_from_one
+
+        left = await fetch_from_one(source, cells, corners, keys[0], sink, pace)
+        if left is None:
+            return
+        lot = lot.part(left)
     await _fetch_lot(_Job(source, levels, sink, pace), lot, whole, ANY)
 
 
@@ -509,6 +516,8 @@ class _Words(Record, eq=False):
 def shards_of(source: Chunked, cells: Ints) -> tuple[Ints, Ints]:
     """Return where the shards of inner chunks are, int64[k, rank], and in which of them each row is."""
     corners = cells // np.array(source.layout.chain.levels[0].within, np.int64)
+    if len(corners) and (corners == corners[0]).all():
+        return corners[:1], np.zeros(len(corners), np.int64)
     assert source.indices is not None
     numbers = np.array(source.indices.numbers(corners))
     _, first, owners = np.unique(numbers, return_index=True, return_inverse=True)

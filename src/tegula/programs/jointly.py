@@ -23,7 +23,7 @@ from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.errors import TegulaError, annotated
 from tegula.kv.spec import is_far
-from tegula.plan.blocks import FAR_BYTES, FEW, block_rows, far_pace
+from tegula.plan.blocks import FAR_BYTES, FEW, block_rows, far_pace, work
 from tegula.plan.gather import Spot, locate, pieces
 from tegula.plan.grid import on_grid
 from tegula.programs.chunked import (
@@ -102,7 +102,7 @@ async def read_jointly(source: Chunked, wants: Sequence[Want], deliver: Deliver,
     left = [len(each.cells) for each in wants]
     serving = _Serving(source, chain, wants, uses, outs, [[None] * count for count in left], deliver, {})
     size = max(1, chain.nbytes)
-    tasks = max(1, min(width, len(cells) * size // TASK_BYTES))
+    tasks = max(1, min(width, len(cells) * work(size, not chain.light) // TASK_BYTES))
     if source.layout.chain.levels and source.chunks is None:
         from tegula.programs.entries import Pace, fetch_entries, shards_of
 

@@ -148,6 +148,40 @@ looked([0, 3], implicit_upper_bounds=[False, True])
 ts.IndexTransform(json={"input_shape": [[3], 0], "output": [{"index_array": [[], [], []]}]}).to_json()
 """
 
+WRITING_WHERE_IT_IS_NOT_ALLOWED = """
+store = made(dtype="int32", shape=[3])
+views = (ts.downsample(store, [2], "max"), ts.cast(store, "string"))
+def tried(view, value):
+    try:
+        return view.write(value).result()
+    except (ValueError, TypeError) as error:
+        return type(error).__mro__[-3] is TypeError or isinstance(error, TypeError), str(error)
+[tried(view, value) for view in views for value in (1, "x", [1, 2], b"x", None, np.zeros(9), store)]
+written = made(read=False, write=True)
+ts.downsample(written, [2, 2], "mean")
+ts.downsample(written, [2], "mean")
+ts.downsample(written, [2, 2], "x")
+written.mode, ts.cast(written, "json").mode
+"""
+
+TOO_MANY_DIMENSIONS = """
+ts.Schema(shape=[1] * 33)
+made(shape=[1] * 33)
+ts.array(np.zeros((1,) * 33))
+ts.Schema(fill_value=np.zeros((1,) * 33))
+ts.Schema(fill_value=np.zeros((1,) * 32)).fill_value, ts.array(np.zeros((1,) * 32)).rank
+"""
+
+IMAGES_OF_A_DOMAIN = """
+from PIL import Image
+Image.fromarray(np.zeros((12, 10, 3), np.uint8)).save(folder + "/a.png")
+image = {"driver": "png", "kvstore": f"file://{folder}/a.png"}
+[told(lambda: ts.open(image, **k).result().domain) for k in ({"shape": [12, 10, 3]}, {"shape": [12, 10]}, {"rank": 2}, {"dtype": "int8"})]
+[told(lambda: ts.open({**image, "schema": {"domain": {"shape": s}}}).result().domain) for s in ([12, 10, 3], [1, 1, 1], [12, 10])]
+domains = (ts.IndexDomain(labels=["y", "x", "c"]), ts.IndexDomain(inclusive_min=[1, 1, 1], shape=[5, 5, 2]))
+[told(lambda: ts.open(image, domain=d).result().domain) for d in domains]
+"""
+
 PROGRAMS = {name: text for name, text in globals().items() if name.isupper() and name != "TOLD"}
 
 

@@ -8,6 +8,7 @@ its own.
 from __future__ import annotations
 
 import copy
+import json
 import os
 import signal
 import subprocess
@@ -364,6 +365,92 @@ def image_that_is_cut(ts, folder):
 
     whole = told(lambda: opened("webp", 60, driver="webp").read().result() is not None and "read")
     return [detected("tiff", 30), detected("webp", 30), whole]
+
+
+@case(("[-1, 4]", "cannot be opened"), ("[0, 4]", "opened"))
+def resized_below_nothing(ts, folder):
+    store = made(ts, folder, dtype="uint8", shape=[3, 4])
+    store.resize(exclusive_max=[-1, None]).result()
+    told_again = told(lambda: ts.open(f"file://{folder}/a/").result() and "opened")
+    shape = json.loads((folder / "a" / "zarr.json").read_bytes())["shape"]
+    return str(shape), told_again if told_again == "opened" else "cannot be opened"
+
+
+@case("{ [0, 12), [0, 10), [0, 3) }", "does not match image domain")
+def image_of_another_shape(ts, folder):
+    from PIL import Image
+
+    Image.fromarray(np.zeros((12, 10, 3), np.uint8)).save(folder / "i.png")
+    spec = {"driver": "png", "kvstore": f"file://{folder}/i.png"}
+    try:
+        return str(ts.open(spec, shape=[1, 1, 1]).result().domain)
+    except ValueError as error:
+        return "does not match image domain" if "does not match image domain" in str(error) else str(error)
+
+
+@case("(None,)", '(Unit(4, "nm"),)')
+def units_of_an_open_n5_array(ts, folder):
+    store = made(ts, folder, "n5", dtype="uint8", shape=[3], dimension_units=["4nm"])
+    assert str(store.dimension_units) == '(Unit(4, "nm"),)'
+    return str(store.spec().dimension_units)
+
+
+@case(("a/b", "/x/a\\b"), ("a\\b", "/x/a\\b"))
+def backslash_in_a_path(ts, folder):
+    spec = ts.KvStore.Spec({"driver": "file", "path": "a\\b"})
+    return spec.path, (ts.KvStore.Spec({"driver": "file", "path": "/x/"}) / "a\\b").path
+
+
+@case([50, 7], [1, 1])
+def array_that_is_changed_afterwards(ts, folder):
+    values, indices = np.array([1, 2], np.uint8), np.array([1, 2])
+    schema, lookup = ts.Schema(rank=2, fill_value=values), ts.OutputIndexMap(index_array=indices)
+    values[0], indices[0] = 50, 7
+    return [int(schema.fill_value[0]), int(lookup.index_array[0])]
+
+
+@case(["between", "read"], ["read", "between"])
+def awaiting_what_is_done(ts, folder):
+    import asyncio
+
+    done, order = ts.Future(5), []
+
+    async def waiting():
+        await done
+        order.append("read")
+
+    async def other():
+        order.append("between")
+
+    async def main():
+        await asyncio.gather(waiting(), other())
+
+    asyncio.run(main())
+    return order
+
+
+@case("refused", ((4, 6), (2, 3)))
+def shards_that_do_not_divide_the_array(ts, folder):
+    codecs = [{"name": "sharding_indexed", "configuration": {"chunk_shape": [2, 3]}}]
+    try:
+        store = made(ts, folder, dtype="uint8", shape=[5, 7], metadata={"codecs": codecs})
+    except ValueError as error:
+        return "refused" if "does not evenly divide" in str(error) else str(error)
+    return store.chunk_layout.write_chunk.shape, store.chunk_layout.read_chunk.shape
+
+
+@case([True, True], [False, False])
+def printed_as_an_object(ts, folder):
+    return ["object at" in repr(value) for value in (ts.ChunkLayout.Grid(shape=[1]), ts.d)]
+
+
+@case(["refused", "refused"], ["written", "read"])
+def array_that_was_deleted(ts, folder):
+    store = made(ts, folder, dtype="uint8", shape=[3])
+    (folder / "a" / "zarr.json").unlink()
+    assert told(lambda: store.resize(exclusive_max=[4]).result()).startswith("ValueError")
+    calls = (lambda: store.write(1).result() or "written", lambda: store.read().result().size and "read")
+    return ["refused" if told(call).startswith("ValueError") else told(call) for call in calls]
 
 
 @case("Ranks do not match", "Data type not supported: char")

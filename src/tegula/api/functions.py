@@ -21,6 +21,7 @@ from tegula.errors import InvalidArgument
 from tegula.schema.dtypes import DataType, can_convert
 from tegula.schema.dtypes import dtype as to_dtype
 from tegula.schema.dtypes import json as json_
+from tegula.schema.fill import check_rank, checked
 from tegula.schema.schema import Schema
 from tegula.source import InMemory
 from tegula.space.bounds import propagate_bounds
@@ -81,9 +82,8 @@ def array(
     if kind is None:
         kind = json_ if data.dtype == object else to_dtype(data.dtype)
     if kind.kind == "o":
-        from tegula.schema.fill import checked
-
         data = checked(data, kind)
+    check_rank(data)
     if not data.dtype.isnative:
         data = data.astype(data.dtype.newbyteorder("="))
     if copy or (write and copy is None and not data.flags.writeable):
@@ -163,7 +163,8 @@ def downsample(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
         method: ``"stride" "mean" "median" "mode" "min" "max"``.
 
     Raises:
-        InvalidArgument: wrong factors, an unknown method, or one that does not support the data type.
+        InvalidArgument: wrong factors, an unknown method, one that does not support the data type, or a base
+            that is only written.
 
     >>> import tegula
     >>> tegula.downsample(tegula.array([1.0, 3.0, 5.0]), [2], "mean").read().result()
@@ -178,6 +179,8 @@ def downsample(*arguments: Any, **options: Any) -> TensorStore | Spec | Applied:
     if not isinstance(store, TensorStore):
         return downsampled_spec(store, given["factors"], given["method"])
     made = views.downsample(store._view, given["factors"], given["method"])
+    if not store.readable:
+        raise InvalidArgument("Cannot downsample write-only TensorStore")
     return TensorStore(made, store, store.readable, False, -1)
 
 

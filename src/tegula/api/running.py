@@ -252,12 +252,12 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
             raise InvalidArgument(
                 "Invalid batch: batch can only be specified when copying from a TensorStore source"
             )
-    if not store._writable:
-        done: Future[None] = failed(InvalidArgument("Destination does not support writing."))
-        return WriteFutures(done, done)
     data: Any = None
     if not isinstance(source, TensorStore):
         data = _array(source, store.dtype, store.rank)
+    if not store._writable:
+        done: Future[None] = failed(InvalidArgument("Destination does not support writing."))
+        return WriteFutures(done, done)
     try:
         store = now(store)
         view = store._view

@@ -365,8 +365,8 @@ class Spec(SpecFacts, Late, Indexable):
 
             wanted = schema_back(wanted, self._seen)
         merged = self._schema.copy()
-        if isinstance(self._body, WholeBody) and wanted.dtype is not None:
-            wanted.copy().set_dtype(self._body.form.dtype)  # the error says first what the driver has
+        if isinstance(self._body, WholeBody):
+            self._body.check(wanted)
         merged.set_schema(wanted)
         if isinstance(self._body, WholeBody):
             self._body.settle(merged)

@@ -73,6 +73,13 @@ class WholeBody(_Whole, Alone):
         rank = self.form.rank
         return IndexDomain(inclusive_min=[0] * rank, implicit_upper_bounds=[True] * rank)
 
+    def check(self, wanted: Schema) -> None:
+        """Raise InvalidArgument where the data type or the origin of what is wanted cannot be: told first."""
+        if wanted.dtype is not None:
+            wanted.copy().set_dtype(self.form.dtype)
+        if wanted.domain is not None and wanted.rank == self.form.rank and any(wanted.domain.inclusive_min):
+            raise InvalidArgument("image domain must have 0-origin")
+
     def settle(self, schema: Schema) -> None:
         """Merge data type, rank and domain into `schema`; raise for what these drivers do not have."""
         schema.set_dtype(self.form.dtype)

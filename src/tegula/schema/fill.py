@@ -24,11 +24,13 @@ from tegula.schema.constraint import braced
 from tegula.schema.convert import cast
 from tegula.schema.dtypes import DataType
 from tegula.space.domain import IndexDomain
+from tegula.space.interval import MAX_RANK
 
 __all__ = [
     "Fill",
     "array_of_json",
     "check_fits",
+    "check_rank",
     "checked",
     "fill_of",
     "fill_of_json",
@@ -47,9 +49,16 @@ class Fill(NamedTuple):
     given: tuple[int, ...] | None = None
 
 
+def check_rank(array: np.ndarray[Any, Any]) -> None:
+    """Raise InvalidArgument for an array of more dimensions than there may be."""
+    if array.ndim > MAX_RANK:
+        raise InvalidArgument(f"Array of rank {array.ndim} is not supported by tegula")
+
+
 def unbroadcast(array: np.ndarray[Any, Any], dtype: DataType) -> Fill:
     """Return the fill value of an array, without what broadcasting would bring back."""
     given = array.shape
+    check_rank(array)
     if array.ndim:
         repeated = [stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)]
         array = array[tuple([slice(0, 1) if again else slice(None) for again in repeated])]

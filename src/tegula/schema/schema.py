@@ -524,7 +524,10 @@ def units_text(units: Iterable[Unit | None]) -> str:
 
 
 def _set_shape(schema: Schema, value: Any) -> None:
-    schema.set_domain(IndexDomain(shape=sequence(value)), "shape")
+    sizes = sequence(value)
+    if len(sizes) > MAX_RANK:
+        raise InvalidArgument(f"Rank {len(sizes)} is outside valid range [0, {MAX_RANK}]")
+    schema.set_domain(IndexDomain(shape=sizes), "shape")
 
 
 def _typed(kind: type, value: Any) -> Any:

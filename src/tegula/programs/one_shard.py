@@ -53,7 +53,8 @@ async def fetch_from_one(
         return np.arange(count)
     order = starts.argsort()
     job = _Job(source, cells, [key], corner, [index.generation], sink, starts, stops, [])
-    step = pace.rows or even_rows(count, block_rows(chain.finest.nbytes), pace.width)
+    most = block_rows(chain.finest.nbytes)
+    step = min(most, pace.rows or even_rows(count, most, pace.width))
     blocks = [order[at : at + step] for at in range(0, count, step)]
     tasks = min(len(blocks), 4 * pace.width) if pace.width > 1 else 1
     if tasks == 1:

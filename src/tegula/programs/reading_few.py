@@ -129,6 +129,7 @@ async def _read_entries(few: _Few, count: int, width: int) -> None:
     from tegula.programs.entries import Pace, fetch_entries, shards_of
 
     source, cells = few.source, few.cells
+    count = min(count, 4 * width)
     pace = Pace() if count == 1 else Pace(-(-len(cells) // count), None, width)
     if is_far(source.store):
         most, _, far = far_pace(len(cells), source.layout.chain.finest.nbytes)

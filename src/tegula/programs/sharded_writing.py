@@ -77,7 +77,12 @@ async def write_sharded(
     if is_far(source.store):
         width = far_width(layout.chain.nbytes)
     spans = nested.spans(max(width, len(nested) // 4))
-    shared = 1 if room is not None or is_far(source.store) else width // len(spans)
+    shared = 1
+    if room is None and not is_far(source.store):
+        # who encodes keeps a processor busy; shards that a view cuts are not alike, the largest is the last
+        shared = max(1, (width if finest.light else width - 1) // len(spans))
+        if 1 < len(nested) < 2 * width:
+            shared = max(2, shared)
     if len(spans) == 1:
         await within(room, Call(_write_span, job, steps, spans[0], idle, shared))
     else:
@@ -110,7 +115,7 @@ async def _write_span(
                 await WriteMany(source.store, keys, [value])
                 del value  # what it looks at is the next shard's
             elif is_spliced(source):
-                await splice_shard(edit, keys[0], max(1, shared))
+                await splice_shard(edit, keys[0], shared)
             else:
                 await update_many(source.store, keys, edit, within=source.compute)
         except TegulaError as error:

@@ -23,7 +23,7 @@ from tegula.runtime.threads import shared_pool
 from tests.gcs.stores import Running, gcs
 
 SOAK = bool(os.environ.get("TEGULA_SOAK"))
-CHUNKS = 400
+CHUNKS = 1500
 
 pytestmark = pytest.mark.timeout(0 if SOAK else 120)
 

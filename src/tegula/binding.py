@@ -90,6 +90,8 @@ def as_json(value: Any) -> Any:
         return [as_json(item) for item in value]
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, type):  # what its values can do, it cannot
+        raise TypeError(f"Object '{kind.__name__}' does not support conversion to JSON")
     if hasattr(value, "to_json"):
         return as_json(value.to_json())
     if hasattr(value, "dtype") and hasattr(value, "tolist"):

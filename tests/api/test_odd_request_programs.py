@@ -148,6 +148,39 @@ looked([0, 3], implicit_upper_bounds=[False, True])
 ts.IndexTransform(json={"input_shape": [[3], 0], "output": [{"index_array": [[], [], []]}]}).to_json()
 """
 
+VALUES_WITHIN_JSON = """
+kv=ts.KvStore.Spec("file://"+folder+"/x.json")
+ts.open(dict(driver="json",kvstore=kv),context=ts.Context()).result().write({"a":[1,"b",None]}).result()
+ts.open(dict(driver="json",kvstore=kv)).result().read().result()
+str(ts.open(dict(driver="json",kvstore=kv)).result().read().result())
+ts.open({"driver":"array","dtype":"uint8","array":np.zeros((2,3),"uint8")}).result().spec()
+ts.open({"driver":"array","dtype":"float32","array":np.zeros((2,3),"float32")}).result().spec()
+ts.open({"driver":"array","dtype":str(np.dtype("int64")),"array":np.arange(3)}).result().read().result()
+ts.Spec({"driver":"zarr3","kvstore":ts.KvStore.Spec("memory://a/"),"metadata":{"shape":np.array([2,3]),"data_type":"uint8"}}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","schema":ts.Schema(dtype="uint8",shape=[2])}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","schema":{"domain":ts.IndexDomain(shape=[2,3])}}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","schema":{"chunk_layout":ts.ChunkLayout(chunk_shape=[2,3])}}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","schema":{"codec":ts.CodecSpec({"driver":"zarr3"})}}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","transform":ts.IndexTransform(input_shape=[2,3])}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","dtype":ts.uint8}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","dtype":np.uint8}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","dtype":np.dtype("uint8")}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","context":ts.Context.Spec({"cache_pool":{"total_bytes_limit":5}})}).to_json()
+ts.Spec({"driver":"cast","base":ts.Spec("memory://a/|zarr3:"),"dtype":"int8"}).to_json()
+ts.Spec({"driver":"cast","base":"memory://a/|zarr3:","dtype":"int8"}).to_json()
+ts.Spec({"driver":"downsample","base":ts.Spec("memory://a/|zarr3:"),"downsample_factors":np.array([2,2]),"downsample_method":"mean"}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","rank":np.int64(3)}).to_json()
+ts.Spec({"driver":"zarr","kvstore":"memory://a/","metadata":{"shape":[np.int32(3)],"fill_value":np.float32(1.5),"dtype":"<f4"}}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","schema":{"dimension_units":[ts.Unit("4nm"),None]}}).to_json()
+ts.Spec({"driver":"zarr3","kvstore":"memory://a/","recheck_cached_data":np.float64(5)}).to_json()
+import collections
+ts.Spec(collections.OrderedDict(driver="zarr3",kvstore="memory://a/")).to_json()
+ts.Schema({"dtype":ts.uint8,"domain":ts.IndexDomain(shape=[2])}).to_json()
+ts.Context({"cache_pool":{"total_bytes_limit":np.int64(5)}}).spec
+ts.KvStore.Spec({"driver":"file","path":np.str_("x")}).to_json()
+ts.IndexTransform(json={"input_shape":(2,np.int64(3))}).to_json()
+"""
+
 WRITING_WHERE_IT_IS_NOT_ALLOWED = """
 store = made(dtype="int32", shape=[3])
 views = (ts.downsample(store, [2], "max"), ts.cast(store, "string"))

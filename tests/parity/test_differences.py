@@ -444,6 +444,20 @@ def printed_as_an_object(ts, folder):
     return ["object at" in repr(value) for value in (ts.ChunkLayout.Grid(shape=[1]), ts.d)]
 
 
+@case(["refused"] * 3, ["taken"] * 3)
+def json_of_other_types(ts, folder):
+    import collections
+    import types
+
+    plain = {"driver": "zarr3", "kvstore": "memory://"}
+    given = (
+        {**plain, "create": np.bool_(True)},
+        types.MappingProxyType(plain),
+        collections.UserDict(plain),
+    )
+    return ["refused" if isinstance(told(lambda s=s: ts.Spec(s)), str) else "taken" for s in given]
+
+
 @case(["refused", "refused"], ["written", "read"])
 def array_that_was_deleted(ts, folder):
     store = made(ts, folder, dtype="uint8", shape=[3])

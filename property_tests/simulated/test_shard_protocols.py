@@ -225,6 +225,7 @@ def test_no_element_of_a_spliced_shard_is_lost_and_no_reader_sees_a_torn_one(
     faults: Faults, native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(splicing, "LARGE", 0)
+    monkeypatch.setattr(splicing, "NEAR", {STORE.driver})
     for seed in SEEDS[: 200 if SOAK else 30 if native else 12]:
         world, wrong = attack(seeded(seed), faults=faults, native=native, memory="indices")
         assert wrong == [], f"seed {seed}\n{world.script()}"
@@ -250,6 +251,7 @@ def test_planted_trust_in_an_old_index_of_inner_chunks_is_found(memory: str) -> 
 
 def test_planted_splices_without_condition_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splicing, "LARGE", 0)
+    monkeypatch.setattr(splicing, "NEAR", {STORE.driver})
     assert any(
         attack(seeded(s), faults=Faults(latency=20), writers=unconditional, native=True)[1] for s in SEEDS
     )

@@ -212,6 +212,41 @@ def test_an_exception_within_a_block_is_the_one_that_is_seen(shelf):
         made.read().result()
 
 
+def test_a_part_of_a_large_shard_is_written_with_few_questions(shelf):
+    """What asks a server for each answer is not asked several times, as files are."""
+    asked: list[str] = []
+
+    class Told(shelf):
+        def get(self, key):
+            asked.append("get")
+            return super().get(key)
+
+        def put(self, key, value):
+            asked.append("put")
+            super().put(key, value)
+
+    tegula.register_store("told-test", Told)
+    inner = {"chunk_shape": [64, 64], "codecs": [{"name": "bytes"}]}
+    metadata = {
+        "shape": [1024, 1024],
+        "data_type": "uint16",
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1024, 1024]}},
+        "codecs": [{"name": "sharding_indexed", "configuration": inner}],
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tegula.LostUpdates)
+        made = tegula.open(
+            {"driver": "zarr3", "kvstore": "told-test://", "metadata": metadata}, create=True
+        ).result()
+    made[...] = 1
+    asked.clear()
+    made[3:70, 5:9] = 2
+    assert asked == ["get", "get", "put"]  # the second because this store has no conditions
+    model = np.ones((1024, 1024), np.uint16)
+    model[3:70, 5:9] = 2
+    np.testing.assert_array_equal(made.read().result(), model)
+
+
 def test_what_a_store_cannot_do_is_said(shelf):
     store = opened("shelf-test://")
     store["a"] = b"1"

@@ -24,7 +24,7 @@ from tegula.effects.effect import Call
 from tegula.effects.storage import Buffer, ReadMany, Splice, WriteMany
 from tegula.errors import Indeterminate, OutOfRange, TegulaError, Unavailable
 from tegula.kv.generation import UNKNOWN
-from tegula.kv.spec import ByteRange, is_far
+from tegula.kv.spec import ByteRange
 from tegula.plan.arena import Arena
 from tegula.plan.blocks import BLOCK_BYTES, span_count
 from tegula.plan.ranges import GAP, coalesce
@@ -42,6 +42,8 @@ __all__ = ["is_spliced", "splice_shard"]
 
 LARGE = 1 << 20
 """Bytes of a decoded shard from which on more is saved than it costs to ask several times."""
+NEAR = frozenset(("file", "memory"))
+"""Stores that answer at once; nobody knows that of a user's, which may ask a server for each answer."""
 ATTEMPTS = 16
 
 _Outcome: TypeAlias = Literal["written", "refused", "in doubt", "not so"]
@@ -49,7 +51,7 @@ _Outcome: TypeAlias = Literal["written", "refused", "in doubt", "not so"]
 
 def is_spliced(source: Chunked) -> bool:
     """Whether shards of an array are changed here: they are large, and asking costs little."""
-    return source.layout.chain.nbytes >= LARGE and not is_far(source.store)
+    return source.layout.chain.nbytes >= LARGE and source.store.driver in NEAR
 
 
 async def splice_shard(edit: Edit, key: str, width: int) -> None:

@@ -46,9 +46,10 @@ ABREAST = 16  # programs that do joint writes to an array, where they mostly wai
 
 
 class _Writer(NamedTuple):
-    """A small write, its future, its number among those to its array, and the large ones it waits for."""
+    """A small write, the cells of what it replaces, its future, its number, and the large ones it waits for."""
 
     patch: Patch
+    cells: Sequence[tuple[int, ...]]
     future: Future[Any]
     number: int
     waits: set[int]
@@ -71,10 +72,24 @@ class _Queue:
     would make `held` too large.
     """
 
-    __slots__ = ("busy", "held", "large", "most", "number", "programs", "room", "size", "source", "under_way")
+    __slots__ = (
+        "busy",
+        "held",
+        "large",
+        "most",
+        "number",
+        "programs",
+        "room",
+        "size",
+        "source",
+        "under_way",
+        "within",
+    )
 
     def __init__(self, source: Chunked) -> None:
         self.source = source
+        levels = source.layout.chain.levels
+        self.within = levels[0].within if levels else ()
         self.held: list[_Writer] = []
         self.under_way: dict[int, _Writer] = {}
         self.busy: set[tuple[int, ...]] = set()
@@ -92,7 +107,10 @@ class _Queue:
             box = reached(on_grid(view))
             waits = {number for number, each in self.large.items() if meet(box, each.box)}
         self.number += 1
-        self.held.append(_Writer(patch, future, self.number, waits))
+        cells: Sequence[tuple[int, ...]] = patch.parts.cells
+        if self.within:  # a shard is replaced
+            cells = list({tuple(map(floordiv, cell, self.within)) for cell in cells})
+        self.held.append(_Writer(patch, cells, future, self.number, waits))
         self.size += patch.data.nbytes
 
     def add_large(self, box: Box) -> _Large:
@@ -102,9 +120,7 @@ class _Queue:
         last = tuple(map(floordiv, [end - 1 for end in box[1]], sides))
         waits = {number for number, each in self.large.items() if meet(box, each.box)}
         for writer in (*self.under_way.values(), *self.held):
-            if any(
-                all(map(le, first, cell)) and all(map(le, cell, last)) for cell in writer.patch.parts.cells
-            ):
+            if any(all(map(le, first, cell)) and all(map(le, cell, last)) for cell in writer.cells):
                 waits.add(writer.number)
         self.number += 1
         large = self.large[self.number] = _Large(self.number, box, waits, pending())
@@ -121,7 +137,7 @@ class _Queue:
         blocked = set(self.busy)
         taken, left, size = [], [], 0
         for writer in self.held:
-            cells = writer.patch.parts.cells
+            cells = writer.cells
             if writer.waits or not (not blocked or blocked.isdisjoint(cells)):
                 blocked.update(cells)
                 left.append(writer)
@@ -130,14 +146,14 @@ class _Queue:
                 taken.append(writer)
         self.held, self.size = left, size
         for writer in taken:
-            self.busy.update(writer.patch.parts.cells)
+            self.busy.update(writer.cells)
             self.under_way[writer.number] = writer
         return taken
 
     def end(self, writers: Sequence[_Writer]) -> list[_Large]:
         """Note that small writes are done; return the large ones that may begin now."""
         for writer in writers:
-            self.busy.difference_update(writer.patch.parts.cells)
+            self.busy.difference_update(writer.cells)
             del self.under_way[writer.number]
         if not (self.large and writers):
             return []
@@ -181,7 +197,7 @@ def _of(source: Chunked) -> _Queue:
 
 def little(source: Chunked, parts: Pieces) -> bool:
     """Return whether a write is worth joining with others."""
-    return len(parts.cells) * source.layout.chain.nbytes <= LITTLE
+    return len(parts.cells) * source.layout.chain.finest.nbytes <= LITTLE
 
 
 def piled(view: View, source: Chunked, parts: Pieces, data: NDArray[Any]) -> Future[Any]:

@@ -43,6 +43,7 @@ __all__ = ["failed", "resolve", "start", "start_write"]
 LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
 LIGHT_CHUNKS = 128
 COPIED_BYTES = 64 << 10  # what is copied in less time than it would take to say when it has been
+MANY_INNER = 16
 HEAVY_BYTES = 16 << 10  # decoding so much takes longer than handing it to another thread
 WIDTH = max(2, (os.cpu_count() or 1) + 1)  # one more than computes, so that a disk does not idle
 
@@ -346,9 +347,9 @@ def _few(view: View) -> Pieces | None:
 
 
 def _writing(view: View, data: NDArray[Any], parts: Pieces | None) -> Any:
-    if data.shape != view.transform.input_shape and (data.ndim or parts is None):
+    if data.shape != view.transform.input_shape and (data.ndim or parts is None or _many(view, parts)):
         data = _broadcast(view, data)
-    if parts is None:
+    if parts is None or _many(view, parts):
         from tegula.programs.writing import write
 
         return write(view, data, WIDTH)
@@ -356,6 +357,12 @@ def _writing(view: View, data: NDArray[Any], parts: Pieces | None) -> Any:
 
     assert isinstance(view.source, Chunked)
     return write_few(view.source, parts, data, WIDTH)
+
+
+def _many(view: View, parts: Pieces) -> bool:
+    """Whether pieces of shards are so many that columns are quicker, for one write."""
+    assert isinstance(view.source, Chunked)
+    return len(parts.cells) > MANY_INNER and bool(view.source.layout.chain.levels)
 
 
 def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:
@@ -403,7 +410,7 @@ def _light_write(view: View, parts: Pieces | None) -> bool:
     if isinstance(source, Chunked):
         chain = source.layout.chain
         taken = chain.nbytes if chain.light else CODED * chain.nbytes
-        if parts is not None:
+        if parts is not None and not chain.levels:
             touched = len(parts.cells) * max(taken, 2048)
             few = len(parts.cells) == 1 and chain.nbytes <= LIGHT_BYTES  # there is nothing to be shared
         else:

@@ -45,7 +45,7 @@ from tegula.row import NamedTuple
 from tegula.source import Chunked, MemoryLimit
 from tegula.view import View
 
-__all__ = ["Edit", "Touched", "write_sharded"]
+__all__ = ["Edit", "ShardEdit", "Touched", "write_sharded"]
 
 MOST_KEPT = 256 << 20
 """Bytes of a shard up to which its memory is used for the next one, too."""
@@ -102,7 +102,7 @@ async def _write_span(
         block = table.expand()
         corner = block.cells[:1] // np.array(top.within, np.int64)
         keys = source.layout.keys.keys(corner, source.path)
-        edit = Edit(job, steps, table, block, describe(source.store, keys[0]))
+        edit = Edit(steps, describe(source.store, keys[0]), job, table, block)
         try:
             if job.chain.field is None and len(block) == inner and bool(block.whole.all()):
                 parts = edit.parts(shared)
@@ -147,23 +147,87 @@ class Touched(NamedTuple):
         return Touched(self.rows[low : self.edges[stop]], self.numbers[first:stop], edges)
 
 
-class Edit(Record, eq=False):
-    """Replace inner chunks of one shard: the pure half of read-modify-write."""
+class ShardEdit(Record, eq=False):
+    """Replace some entries of a shard, down to inner chunks; what is put into those, others know."""
 
-    job: Writing
     levels: Sequence[Level]
-    table: Table
-    block: Block
     where: str
 
     def __call__(self, rows: Sequence[int], values: Sequence[Any]) -> list[Any]:
         """Return the new value of the shard for its stored one (None: missing), as `update_many` asks."""
         return [self.made(value, Arena()) for _, value in zip(rows, values, strict=True)]
 
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """The cells of the inner chunks that are changed, int64[rows, rank]."""
+        raise NotImplementedError
+
+    def inner(
+        self,
+        rows: NDArray[np.int64],
+        stored: Sequence[Any],
+        numbers: NDArray[np.int64],
+        where: str,
+        arena: Arena,
+    ) -> list[Any]:
+        """Return the new bytes of inner chunks, one a row, None for those that equal the fill value."""
+        raise NotImplementedError
+
     def made(self, value: Any, arena: Arena) -> Any:
         """Return the new value of the shard, None where nothing is left in it."""
         self.levels[0].sharding.admit()
-        return self._replaced(0, value, np.arange(len(self.block)), self.where, arena)
+        return self._replaced(0, value, np.arange(len(self.cells)), self.where, arena)
+
+    def _replaced(self, depth: int, value: Any, rows: NDArray[np.int64], where: str, arena: Arena) -> Any:
+        """Return the new value of a shard `depth` levels down, for the rows that lie in it."""
+        sharding = self.levels[depth].sharding
+        touched = self.touched(depth, rows)
+        try:
+            stored = [None] * len(touched) if value is None else sharding.pieces(value, touched.numbers)
+            pieces = self.changed(depth, touched, stored, where, arena)
+            return sharding.replaced(value, touched.numbers.tolist(), pieces)
+        except TegulaError as error:
+            if error.message.startswith("Error reading"):
+                raise
+            name = sharding.name(int(touched.numbers[0]))
+            raise annotated(error, f"Error reading {name} in {where}: Error reading {where}: ") from None
+
+    def touched(self, depth: int, rows: NDArray[np.int64]) -> Touched:
+        """Return the entries of a shard `depth` levels down in which the rows lie that lie in it."""
+        numbers = self.levels[depth].numbers(self.cells[rows])
+        order = np.argsort(numbers, kind="stable")
+        distinct, first = np.unique(numbers[order], return_index=True)
+        return Touched(rows[order], distinct, [*first.tolist(), len(rows)])
+
+    def changed(
+        self, depth: int, touched: Touched, stored: Sequence[Any], where: str, arena: Arena
+    ) -> list[Any]:
+        """Return the new bytes of entries of a shard `depth` levels down, given what is stored of them."""
+        if depth + 1 == len(self.levels):
+            return self.inner(touched.rows, stored, touched.numbers, where, arena)
+        sharding = self.levels[depth].sharding
+        return [
+            self._replaced(
+                depth + 1,
+                piece,
+                touched.rows[touched.edges[i] : touched.edges[i + 1]],
+                f"{sharding.name(int(touched.numbers[i]))} in {where}",
+                arena,
+            )
+            for i, piece in enumerate(stored)
+        ]
+
+
+class Edit(ShardEdit, eq=False):
+    """Replace inner chunks of one shard by those of a table: the pure half of read-modify-write."""
+
+    job: Writing
+    table: Table
+    block: Block
+
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        return self.block.cells
 
     def whole(self, arena: Arena, shards: Arena) -> Any:
         """Return the value of a shard that is covered from edge to edge, in memory of `shards`."""
@@ -237,52 +301,13 @@ class Edit(Record, eq=False):
         for at in range(0, len(rows), step):
             yield from encode_rows(self.job, self.table, self.block, rows[at : at + step].tolist(), arena)
 
-    def _replaced(self, depth: int, value: Any, rows: NDArray[np.int64], where: str, arena: Arena) -> Any:
-        """Return the new value of a shard `depth` levels down, for the rows that lie in it."""
-        sharding = self.levels[depth].sharding
-        touched = self.touched(depth, rows)
-        try:
-            stored = [None] * len(touched) if value is None else sharding.pieces(value, touched.numbers)
-            pieces = self.changed(depth, touched, stored, where, arena)
-            return sharding.replaced(value, touched.numbers.tolist(), pieces)
-        except TegulaError as error:
-            if error.message.startswith("Error reading"):
-                raise
-            name = sharding.name(int(touched.numbers[0]))
-            raise annotated(error, f"Error reading {name} in {where}: Error reading {where}: ") from None
-
-    def touched(self, depth: int, rows: NDArray[np.int64]) -> Touched:
-        """Return the entries of a shard `depth` levels down in which the rows lie that lie in it."""
-        numbers = self.levels[depth].numbers(self.block.cells[rows])
-        order = np.argsort(numbers, kind="stable")
-        distinct, first = np.unique(numbers[order], return_index=True)
-        return Touched(rows[order], distinct, [*first.tolist(), len(rows)])
-
     def partial(self, touched: Touched) -> NDArray[np.bool_]:
         """Return of which entries of the outermost shard what is stored must be known, a row each."""
         if len(self.levels) > 1 or self.job.chain.field is not None:
             return np.ones(len(touched), bool)
         return np.equal(self.block.whole[touched.rows], 0)
 
-    def changed(
-        self, depth: int, touched: Touched, stored: Sequence[Any], where: str, arena: Arena
-    ) -> list[Any]:
-        """Return the new bytes of entries of a shard `depth` levels down, given what is stored of them."""
-        if depth + 1 == len(self.levels):
-            return self._inner(touched.rows, stored, touched.numbers, where, arena)
-        sharding = self.levels[depth].sharding
-        return [
-            self._replaced(
-                depth + 1,
-                piece,
-                touched.rows[touched.edges[i] : touched.edges[i + 1]],
-                f"{sharding.name(int(touched.numbers[i]))} in {where}",
-                arena,
-            )
-            for i, piece in enumerate(stored)
-        ]
-
-    def _inner(
+    def inner(
         self,
         rows: NDArray[np.int64],
         stored: Sequence[Any],
@@ -290,7 +315,6 @@ class Edit(Record, eq=False):
         where: str,
         arena: Arena,
     ) -> list[Any]:
-        """Return the new bytes of inner chunks, one a row, None for those that equal the fill value."""
         job = self.job
         sharding = self.levels[-1].sharding
         pieces: list[Any] = [None] * len(rows)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.effects.control import Compute
+from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import DecodedColumns, WriteMany
 from tegula.errors import TegulaError
@@ -33,13 +33,16 @@ from tegula.plan.blocks import (
     MANY_BYTES,
     SPAN_BYTES,
     block_rows,
+    far_width,
     few_tasks,
+    shards_at_once,
 )
 from tegula.plan.gather import Pieces, locate, pieces
 from tegula.plan.grid import on_grid
 from tegula.plan.transfer import slab_pays
 from tegula.programs.frontier import update_many
 from tegula.programs.pace import at_pace
+from tegula.programs.splicing import is_spliced
 from tegula.programs.writing import (
     Held,
     decoded_of,
@@ -62,21 +65,21 @@ _idle: list[Arena] = []  # each is somebody's while it is not in here; after a f
 def few_writes(source: Chunked, view: View) -> Pieces | None:
     """Return the pieces of a view that is better written chunk by chunk than by columns, else None."""
     layout = source.layout
-    chain = layout.chain
+    chain = layout.chain.finest
     if source.memory is not None or layout.clipped is not None or layout.minishards is not None:
         return None
-    if chain.levels or chain.field is not None or not isinstance(layout.keys, KeyRule):
+    if layout.chain.field is not None or chain.field is not None or not isinstance(layout.keys, KeyRule):
         return None
-    if not 0 < chain.nbytes <= SPAN_BYTES:
+    if not 0 < chain.nbytes <= SPAN_BYTES or (layout.chain.levels and is_spliced(source)):
         return None
-    view_on_grid = on_grid(view)
-    spot = locate(view_on_grid, layout.shape, layout.chunk_shape)
+    placed = on_grid(view)
+    spot = locate(placed, layout.shape, chain.chunk_shape)
     if spot is not None:
         return Pieces([spot.cell], [spot.index], [(...,)], spot.axes)  # type: ignore[list-item]
     most = max(1, min(FEW if loaded() else FEW_COLD, FEW_BYTES // chain.nbytes))
-    if not is_far(source.store):
+    if not is_far(source.store) and not layout.chain.levels:
         most = max(most, min(FEW, (MANY_BYTES >> 2 if loaded() else MANY_BYTES) // chain.nbytes))
-    parts = pieces(view_on_grid, layout.shape, layout.chunk_shape, most)
+    parts = pieces(placed, layout.shape, chain.chunk_shape, most)
     if parts is not None and len(parts.cells) > FEW and slab_pays(len(parts.cells), chain.nbytes):
         return None  # the kernels, once that has been done often enough
     return parts
@@ -87,8 +90,11 @@ async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any], width: i
 
     At most about `width` tasks at a time, each a run of pieces.
     """
-    chain, rows = source.layout.chain, len(parts.cells)
+    chain, rows = source.layout.chain.finest, len(parts.cells)
     words = data.view(chain.word)
+    if source.layout.chain.levels:
+        await _write_shards(_Alone(source, parts.cells, borrowed(), parts, words), width)
+        return
     count = 1 if is_far(source.store) else few_tasks(rows, chain.nbytes, width, not chain.light, loaded())
     if count == 1:
         await _write_run(source, parts, words, range(rows))
@@ -97,6 +103,19 @@ async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any], width: i
         await at_pace(
             [Call(_write_run, source, parts, words, range(a, b)) for a, b in pairwise(edges)], width
         )
+
+
+async def _write_shards(job: Job, width: int) -> None:
+    from tegula.programs.sharded_few import by_shard
+
+    shards = list(by_shard(job.source, job.cells).values())
+    if len(shards) == 1:
+        await write_block(job, shards[0])
+    else:
+        size = job.source.layout.chain.nbytes
+        limit = far_width(size) if is_far(job.source.store) else shards_at_once(width, size)
+        await All([Call(write_block, job, rows) for rows in shards], limit=limit)
+    given_back(job.arena)
 
 
 async def _write_run(source: Chunked, parts: Pieces, data: NDArray[Any], run: range) -> bool:
@@ -126,12 +145,16 @@ def given_back(arena: Arena) -> None:
 
 
 async def write_block(job: Job, block: Sequence[int]) -> bool:
-    """Write some chunks of a job; return whether that was waiting, mostly.
+    """Write some chunks of a job, of one shard at most; return whether that was waiting, mostly.
 
     Raises:
         TegulaError: one of them could not be written; of the others some are.
     """
     source, cells, rule = job.source, job.cells, job.source.layout.keys
+    if source.layout.chain.levels:
+        from tegula.programs.sharded_few import write_shard
+
+        return await write_shard(job, block)
     keys = {row: source.path + rule.key(cells[row]) for row in block}
     whole = [row for row in block if job.whole(row)]
     waited = False
@@ -213,10 +236,10 @@ class _Alone(Job, eq=False):
     data: NDArray[Any]
 
     def whole(self, row: int) -> bool:
-        return covers(self.parts.sources[row], self.source.layout.chunk_shape)
+        return covers(self.parts.sources[row], self.source.layout.chain.finest.chunk_shape)
 
     def put(self, row: int, chunk: NDArray[Any]) -> None:
-        parts, chain = self.parts, self.source.layout.chain
+        parts, chain = self.parts, self.source.layout.chain.finest
         place = chain.array_of(chunk).view(chain.word)[parts.sources[row]]
         if parts.axes is not None:
             place = place.transpose(parts.axes)

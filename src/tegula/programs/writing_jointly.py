@@ -15,7 +15,6 @@ write whose elements a later one replaces may succeed where it would have failed
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ from tegula.errors import (
 from tegula.kernels._jit import loaded
 from tegula.kv.spec import is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import block_rows, far_pace, few_tasks
+from tegula.plan.blocks import block_rows, far_pace, far_width, few_tasks, shards_at_once
 from tegula.plan.gather import Pieces
 from tegula.programs.pace import WAITING
 from tegula.programs.writing_few import Job, borrowed, covers, given_back, write_block
@@ -63,7 +62,8 @@ async def write_jointly(source: Chunked, patches: Sequence[Patch], deliver: Deli
     ``deliver(numbers, errors)`` is called for some of them, on any thread, as they are stored or have failed.
     It may be called twice for one number; the first counts.
     """
-    chain, shape = source.layout.chain, source.layout.chunk_shape
+    chain = source.layout.chain.finest
+    shape = chain.chunk_shape
     rows: dict[tuple[int, ...], int] = {}
     uses: list[list[Use]] = []
     first: list[int] = []
@@ -81,27 +81,36 @@ async def write_jointly(source: Chunked, patches: Sequence[Patch], deliver: Deli
     words = [patch.data.view(chain.word) for patch in patches]
     left = [[None] * len(patch.parts.cells) for patch in patches]
     writing = _Writing(source, list(rows), patches, words, uses, first, left, {}, deliver)
-    if is_far(source.store):
-        most, _, limit = far_pace(len(uses), chain.nbytes)
-        await _write_all(writing, range(len(uses)), most, limit)
+    count, size = len(uses), source.layout.chain.nbytes
+    if source.layout.chain.levels:
+        from tegula.programs.sharded_few import by_shard
+
+        shards = list(by_shard(source, writing.cells).values())
+        limit = far_width(size) if is_far(source.store) else shards_at_once(max(1, width - 1), size)
+        await _write_all(writing, shards, limit)
         return
-    most = block_rows(chain.nbytes)
-    tasks = min(few_tasks(len(uses), chain.nbytes, width, not chain.light, loaded()), max(1, width - 1))
-    most = max(1, min(most, -(-len(uses) // tasks)))
-    tried = min(len(uses), tasks * most)
-    waited = await _write_all(writing, range(tried), most, tasks)
-    if waited:  # for a disk: it can take several at once
+    if is_far(source.store):
+        most, _, limit = far_pace(count, size)
+        await _write_all(writing, _cut(0, count, most), limit)
+        return
+    tasks = min(few_tasks(count, size, width, not chain.light, loaded()), max(1, width - 1))
+    most = max(1, min(block_rows(size), -(-count // tasks)))
+    tried = min(count, tasks * most)
+    if await _write_all(writing, _cut(0, tried, most), tasks):  # for a disk: it can take several at once
         tasks = WAITING * max(1, width - 1)
-        most = max(1, min(most, -(-(len(uses) - tried) // tasks)))
-    await _write_all(writing, range(tried, len(uses)), most, tasks)
+        most = max(1, min(most, -(-(count - tried) // tasks)))
+    await _write_all(writing, _cut(tried, count, most), tasks)
 
 
-async def _write_all(writing: _Writing, rows: range, most: int, limit: int) -> bool:
-    """Write chunks, at most so many in a block and so many blocks at a time; return whether all waited."""
-    edges = [*range(rows.start, rows.stop, most), rows.stop]
-    if len(edges) <= 2:
-        return await _write(writing, rows) if rows else False
-    return all(await All([Call(_write, writing, range(a, b)) for a, b in pairwise(edges)], limit=limit))
+def _cut(first: int, stop: int, most: int) -> list[Sequence[int]]:
+    return [range(at, min(stop, at + most)) for at in range(first, stop, most)]
+
+
+async def _write_all(writing: _Writing, blocks: Sequence[Sequence[int]], limit: int) -> bool:
+    """Write blocks of chunks, at most so many at a time; return whether all waited."""
+    if len(blocks) < 2:
+        return await _write(writing, blocks[0]) if blocks else False
+    return all(await All([Call(_write, writing, block) for block in blocks], limit=limit))
 
 
 async def _write(writing: _Writing, rows: Sequence[int]) -> bool:
@@ -194,10 +203,12 @@ class _Joint(Job, eq=False):
         if self.only is None:
             return writing.first[row] >= 0
         number, piece = self.only
-        return covers(writing.patches[number].parts.sources[piece], self.source.layout.chunk_shape)
+        return covers(
+            writing.patches[number].parts.sources[piece], self.source.layout.chain.finest.chunk_shape
+        )
 
     def put(self, row: int, chunk: NDArray[Any]) -> None:
-        writing, chain = self.writing, self.source.layout.chain
+        writing, chain = self.writing, self.source.layout.chain.finest
         array = chain.array_of(chunk).view(chain.word)
         uses: Sequence[Use] = [self.only] if self.only else writing.uses[row][max(0, writing.first[row]) :]
         for number, piece in uses:

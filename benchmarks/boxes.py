@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -83,6 +84,62 @@ def _write_cases(options: Options) -> Iterator[Case]:
                 yield Case(f"{kind} {side}^3, {name}", runs, number=4, answer=answer)
 
 
+def _together(store: Any, writes: list[tuple[Any, Any]], gathered: bool) -> Callable[[], Any]:
+    async def program() -> None:
+        await asyncio.gather(*[store[where].write(data) for where, data in writes])
+
+    def run() -> None:
+        if gathered:
+            asyncio.run(program())
+            return
+        futures = [store[where].write(data) for where, data in writes]
+        for future in futures:
+            future.result()
+
+    return run
+
+
+def _many(side: int) -> dict[str, list[tuple[Any, Any]]]:
+    """Writes to an array of 4 x 4 chunks that are started at once, by what they are."""
+    edge, draw = 4 * side, np.random.default_rng(1)
+    corners = draw.integers(0, edge - side, (60, 2)).tolist()
+    line, chunk = np.ones(edge, "u2"), np.ones((side, side), "u2")
+    return {
+        "100 elements": [(tuple(at), number) for number, at in enumerate(draw.integers(0, edge, (100, 2)))],
+        "1000 elements": [(tuple(at), number) for number, at in enumerate(draw.integers(0, edge, (1000, 2)))],
+        "rows": [((row,), line * row) for row in range(edge)],
+        "60 boxes": [
+            (np.s_[top : top + side, left : left + side], chunk * number)
+            for number, (top, left) in enumerate(corners)
+        ],
+        "whole chunks": [
+            (np.s_[row : row + side, column : column + side], chunk * row + column)
+            for row in range(0, edge, side)
+            for column in range(0, edge, side)
+        ],
+    }
+
+
+def _together_cases(options: Options) -> Iterator[Case]:
+    side = 16 if options.smoke else 128
+    for place in ("zarr3 raw, memory", "zarr3 raw, file", "zarr3 zstd, file", "zarr3 shard, file"):
+        kind, where = place.split(", ")
+        with scratch() as folder:
+            stores = {}
+            for peer, ts in SAME_LINES.items():
+                what = spec(
+                    kind, folder / peer, (4 * side,) * 2, (side // (4 if "shard" in kind else 1),) * 2
+                )
+                if where == "memory":
+                    what["kvstore"] = "memory://"
+                stores[peer] = ts.open(what, create=True).result()
+                stores[peer].write(np.full((4 * side,) * 2, 7, "u2")).result()
+            for name, writes in _many(side).items():
+                for gathered in (False, True) if name == "100 elements" else (False,):
+                    runs = {peer: _together(store, writes, gathered) for peer, store in stores.items()}
+                    yield Case(f"{place}, {name}{' gathered' * gathered}", runs, pure=True)
+
+
 GROUPS = [
     Group(
         "boxes",
@@ -91,4 +148,10 @@ GROUPS = [
         (0.9, 1.4),
     ),
     Group("boxes_written", "the same, written over what is there", _write_cases, (1.0, 1.4)),
+    Group(
+        "written_at_once",
+        "writes to 4 x 4 chunks of 128^2 uint16 that are started before any is waited for",
+        _together_cases,
+        (0.8, 1.1),
+    ),
 ]

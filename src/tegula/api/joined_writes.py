@@ -46,7 +46,7 @@ ABREAST = 16  # programs that do joint writes to an array, where they mostly wai
 
 
 class _Writer(NamedTuple):
-    """A small write, the cells of what it replaces, its future, its number, and the large ones it waits for."""
+    """A small write, the cells of what it replaces, its future, number, and the large ones it waits for."""
 
     patch: Patch
     cells: Sequence[tuple[int, ...]]

@@ -381,6 +381,26 @@ def test_writes_to_one_chunk_are_few_requests(tmp_path, monkeypatch):
     assert np.array_equal(store[:13, :14].read().result().reshape(-1), np.arange(182))
 
 
+@pytest.mark.parametrize("most", [0, 5000])
+def test_who_comes_when_too_much_waits_waits_too(store, monkeypatch, most):
+    from tegula.api import joined_writes
+
+    monkeypatch.setattr(joined_writes, "MOST_BYTES", most)
+    plain, held = joined_writes._Queue.add, []
+
+    def add(queue, *arguments):
+        plain(queue, *arguments)
+        held.append((len(queue.held), queue.size))
+
+    monkeypatch.setattr(joined_writes._Queue, "add", add)
+    data = np.zeros((SIDE, SIDE), "u4")
+    for future in begin(store, data, boxes(40)):
+        future.result()
+    assert np.array_equal(store.read().result(), data)
+    assert len(held) > 20
+    assert all(count == 1 or size <= most for count, size in held)
+
+
 def test_what_was_accepted_is_written_before_a_normal_exit(tmp_path):
     program = textwrap.dedent(
         f"""

@@ -42,6 +42,7 @@ __all__ = ["in_turn", "little", "piled"]
 WIDTH = max(2, (os.cpu_count() or 1) + 1)
 LITTLE = 16 << 20  # bytes of chunks that a write touches at most to be joined with others
 MOST_BYTES = 64 << 20
+OWN_BYTES = 1 << 10  # what a write that waits takes besides its data, and a quarter of it for each chunk
 ABREAST = 16  # programs that do joint writes to an array, where they mostly wait for its store
 
 
@@ -111,7 +112,7 @@ class _Queue:
         if self.within:  # a shard is replaced
             cells = list({tuple(map(floordiv, cell, self.within)) for cell in cells})
         self.held.append(_Writer(patch, cells, future, self.number, waits))
-        self.size += patch.data.nbytes
+        self.size += _size(patch)
 
     def add_large(self, box: Box) -> _Large:
         """Accept a large write: it has begun if it waits for none."""
@@ -141,7 +142,7 @@ class _Queue:
             if writer.waits or not (not blocked or blocked.isdisjoint(cells)):
                 blocked.update(cells)
                 left.append(writer)
-                size += writer.patch.data.nbytes
+                size += _size(writer.patch)
             else:
                 taken.append(writer)
         self.held, self.size = left, size
@@ -181,6 +182,11 @@ class _Queue:
             queues.pop(id(self.source), None)
 
 
+def _size(patch: Patch) -> int:
+    """Return how many bytes a write takes while it waits."""
+    return patch.data.nbytes + OWN_BYTES + len(patch.parts.cells) * (OWN_BYTES // 4)
+
+
 _lock = threading.Lock()
 
 
@@ -203,12 +209,12 @@ def little(source: Chunked, parts: Pieces) -> bool:
 def piled(view: View, source: Chunked, parts: Pieces, data: NDArray[Any]) -> Future[Any]:
     """Return the future of a write that is done with those that are started meanwhile."""
     future: Future[Any] = pending()
-    size = data.nbytes
+    patch = Patch(parts, data)
     while True:
         with _lock:
             queue = _of(source)
-            if not queue.held or queue.size + size <= MOST_BYTES:
-                queue.add(view, Patch(parts, data), future)
+            if not queue.held or queue.size + _size(patch) <= MOST_BYTES:
+                queue.add(view, patch, future)
                 more = queue.more()
                 break
             if queue.room is None:

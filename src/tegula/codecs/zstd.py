@@ -26,7 +26,7 @@ __all__ = ["N5", "NUMCODECS", "ZARR2", "ZARR3", "Zstd", "declared_size"]
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _BLOCK = 128 << 10
-LARGEST = 32 << 10  # what is larger takes so long to decode that other threads have their turn
+LARGEST = 128 << 10  # what is larger takes so long to decode that other threads have their turn
 LARGE = 128 << 10  # from here on a buffer that is used again is worth a walk over the blocks
 
 # Contexts cost more than a small frame; they serve one call at a time, so idle ones wait here.

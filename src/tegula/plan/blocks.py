@@ -41,6 +41,7 @@ FEW, FEW_COLD = 128, 2048  # chunks that are taken one by one: with kernels, and
 FEW_BYTES = 1 << 20  # and so much of them by one task
 MANY_BYTES = 64 << 20  # and by several
 SHORT, SHORT_COMPILED = 256 << 10, 64 << 10  # less work a chunk than this is not worth another task
+ALONE = 32 << 10  # what is placed chunk by chunk is decoded so, too, from here on: it is in the cache then
 TILE_BYTES = 16 << 20
 SHARD_FLIGHT = 256 << 20  # a shard is written at once: as many are made at a time as hold this together
 FAR_ROWS = 128  # a far store is asked for many chunks at once: what a request costs is waiting

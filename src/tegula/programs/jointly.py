@@ -23,7 +23,7 @@ from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.errors import TegulaError, annotated
 from tegula.kv.spec import is_far
-from tegula.plan.blocks import FAR_BYTES, FEW, block_rows, far_pace, work
+from tegula.plan.blocks import ALONE, FAR_BYTES, FEW, block_rows, far_pace, work
 from tegula.plan.gather import Spot, locate, pieces
 from tegula.plan.grid import on_grid
 from tegula.programs.chunked import (
@@ -171,7 +171,7 @@ class _Serving(Record, eq=False):
         """Decode stored chunks, None for a missing one, and copy what is wanted of them."""
         chain, plain = self.chain, self._plain
         done: list[int] = []
-        slab = None if None in values else chain.slab(values)
+        slab = None if chain.nbytes > ALONE or None in values else chain.slab(values)
         if slab is not None:
             self.place_all(rows, slab)
             return

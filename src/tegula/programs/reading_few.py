@@ -22,6 +22,7 @@ from tegula.errors import TegulaError, annotated
 from tegula.kernels._jit import loaded
 from tegula.kv.spec import is_far
 from tegula.plan.blocks import (
+    ALONE,
     CODED,
     EXPANDED_ROWS,
     FAR_BYTES,
@@ -172,7 +173,7 @@ class _Few(Record, eq=False):
     ) -> None:
         """Decode stored chunks, None for a missing one, and copy the pieces of those numbers to `out`."""
         chain = self.source.layout.chain.finest
-        slab = None if None in values else chain.slab(values)
+        slab = None if chain.nbytes > ALONE or None in values else chain.slab(values)
         if slab is not None:
             self.place_words(rows, slab)
             return

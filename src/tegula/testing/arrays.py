@@ -64,9 +64,10 @@ class ArrayChecks:
         made = self._made(store)
 
         def work(number: int) -> None:
+            mine = self._open(store)  # what is written through one handle is joined
             for step in range(1, 6):
-                made[0, number % 5 + number // 5 * 5] = step
-                made[1 + number // 5, number % 5] = step
+                mine[0, number % 5 + number // 5 * 5] = step
+                mine[1 + number // 5, number % 5] = step
 
         together(work)
         found = made.read().result()

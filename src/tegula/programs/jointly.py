@@ -26,6 +26,7 @@ from tegula.kv.spec import is_far
 from tegula.plan.blocks import ALONE, FAR_BYTES, FEW, block_rows, far_pace, work
 from tegula.plan.gather import Spot, locate, pieces
 from tegula.plan.grid import on_grid
+from tegula.plan.results import result
 from tegula.programs.chunked import (
     Names,
     Naming,
@@ -98,7 +99,7 @@ async def read_jointly(source: Chunked, wants: Sequence[Want], deliver: Deliver,
     cells = np.array(list(rows), np.int64).reshape(len(rows), len(source.layout.shape))
     chain = source.layout.chain.finest
     dtype = source.dtype.numpy_dtype
-    outs = [np.empty(each.shape, dtype, each.order) for each in wants]  # type: ignore[call-overload]
+    outs = [result(each.shape, dtype, each.order) for each in wants]
     left = [len(each.cells) for each in wants]
     serving = _Serving(source, chain, wants, uses, outs, [[None] * count for count in left], deliver, {})
     size = max(1, chain.nbytes)

@@ -45,6 +45,14 @@ class Slow:
 
 
 @pytest.fixture
+def interrupts():
+    """Ctrl-C raises, though a shell that began the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def slow():
     return Slow()
 
@@ -115,6 +123,7 @@ def test_a_dropped_read_is_collected_and_one_with_a_callback_is_told(store):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_while_waiting_for_a_write_leaves_the_write_to_land(store, slow):
     slow.pause = 1.0
     future = store[3].write(7)

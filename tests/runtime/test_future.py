@@ -52,15 +52,7 @@ def test_waiting_leaves_nothing_behind_when_time_is_up():
     assert future._callbacks == []
 
 
-@pytest.fixture
-def _interruptible():
-    # a shell starts what runs in its background with SIGINT ignored
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_wakes_a_waiting_main_thread():
     promise, future = Promise.new()
     timer = later(os.kill, os.getpid(), signal.SIGINT)

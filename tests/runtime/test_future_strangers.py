@@ -45,14 +45,6 @@ class Slow:
 
 
 @pytest.fixture
-def interrupts():
-    """Ctrl-C raises, though a shell that began the tests in the background has it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
 def slow():
     return Slow()
 

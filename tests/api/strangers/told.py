@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-KINDS = (
-    NotImplementedError,
-    IndexError,
-    KeyError,
-    TimeoutError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-)
+from tests.api.both import FAMILIES
 
 
 def err(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -23,5 +14,5 @@ def err(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         found = function(*arguments, **named)
         return found.result() if hasattr(found, "result") and hasattr(found, "done") else found
     except BaseException as error:  # cancellations, too
-        kind = next((kind for kind in KINDS if isinstance(error, kind)), type(error))
+        kind = next((kind for kind in FAMILIES if isinstance(error, kind)), type(error))
         return f"{kind.__name__}: " + ("" if kind is TypeError else str(error))

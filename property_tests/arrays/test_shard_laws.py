@@ -22,9 +22,10 @@ import tegula as ts
 from property_tests.arrays.making import bits, data_for, filled, picked, zarr3_arrays
 from property_tests.arrays.test_disk_both_ways import _plain, in_zarr, zarr_can
 from property_tests.strategies import follow, view_steps
+from tegula.codecs import shard
 from tegula.codecs.shard import MISSING
 from tegula.errors import TegulaError
-from tegula.programs import entries, splicing
+from tegula.programs import entries, sharded_writing, splicing, writing_few
 
 SOAK = int(os.environ.get("TEGULA_SOAK", "0"))
 MANY = settings(max_examples=max(SOAK, 60) if SOAK else 60, deadline=None)
@@ -98,6 +99,33 @@ def test_what_a_write_does_not_touch_keeps_its_bytes(data, made, large):
     for cell in before.keys() | after.keys():
         if cell not in touched:
             assert before.get(cell) == after.get(cell)
+
+
+@MANY
+@given(st.data(), sharded_arrays())
+def test_whole_shards_are_what_is_made_inner_chunk_by_inner_chunk(data, made):
+    """Law: shards that are written as chunks are have the bytes of those that are put together by columns."""
+    values = data.draw(data_for(made))
+    corners = [sorted(data.draw(st.tuples(*[st.integers(0, -(-n // c))] * 2))) for n, c in sizes(made)]
+    box = tuple(
+        slice(min(n, first * c), min(n, last * c))
+        for (first, last), (n, c) in zip(corners, sizes(made), strict=True)
+    )
+    stored = []
+    for least in (None, 0):  # bytes of shards that are written so
+        with pytest.MonkeyPatch.context() as patch:
+            if least is not None:
+                patch.setattr(writing_few, "TASK_BYTES", least)
+                patch.setattr(sharded_writing, "TASK_BYTES", least)
+                patch.setattr(shard, "SMALL", least)
+            store = opened(made)
+            store[box].write(values[box]).result()
+            stored.append(shards_of(store))
+    assert stored[0] == stored[1]
+
+
+def sizes(made: Any) -> list[tuple[int, int]]:
+    return list(zip(made.shape, made.chunks, strict=True))
 
 
 @MANY

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import textwrap
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,6 +218,33 @@ def test_chunks_decoded_together_are_the_chunks_decoded_one_by_one(
         assert found.tolist() == alone
     elif not damage:
         assert count == 1
+
+
+@settings(max_examples=3000 if SOAK else 150, deadline=None)
+@given(
+    dtype=st.sampled_from(["<u2", ">u2", "<f8", "|u1", "|b1", ">c8"]),
+    steps=st.sampled_from([(), (Zstd(1),), (Zstd(3, True),), (Gzip(),), (Zstd(1), Crc32c())]),
+    rows=st.lists(st.sampled_from(["zero", "first", "last", "drawn"]), max_size=9),
+    unit=st.booleans(),
+)
+def test_chunks_encoded_together_are_the_chunks_encoded_one_by_one(
+    dtype: str, steps: tuple[Any, ...], rows: list[str], unit: bool
+) -> None:
+    """Law: `encode_all` is what is stored of each chunk, nothing for one that is all fill value."""
+    stored = np.dtype(dtype)
+    chain = CodecChain((5, 40), stored.newbyteorder("="), stored, (1, 0), steps)
+    slab = np.zeros((len(rows), 200), chain.dtype)
+    for number, (row, what) in enumerate(zip(slab, rows, strict=True)):
+        if what == "drawn":
+            row[:] = np.random.default_rng(number).integers(0, 2, 200)
+        elif what != "zero":
+            row[0 if what == "first" else -1] = 1
+    words = slab.view(chain.word)
+    found = chain.encode_all(words, np.zeros((), chain.word) if unit else None)
+    empty = [unit and not row.any() for row in slab]
+    assert [each is None for each in found] == empty
+    for row, each in zip(words, found, strict=True):
+        assert each is None or bytes(each) == bytes(chain.encode_words(row))
 
 
 def zstd_of_unknown_size(data: bytes) -> bytes:

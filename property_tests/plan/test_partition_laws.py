@@ -14,7 +14,16 @@ from tegula.kernels import partition as kernel
 from tegula.plan.gather import locate, pick
 from tegula.plan.partition import partition
 from tegula.plan.table import Table, bind, c_strides
-from tegula.plan.transfer import abreast, collect, collect_abreast, collect_slab, memory, place, place_slab
+from tegula.plan.transfer import (
+    abreast,
+    collect,
+    collect_abreast,
+    collect_grid,
+    collect_slab,
+    memory,
+    place,
+    place_slab,
+)
 
 
 @st.composite
@@ -147,7 +156,7 @@ def test_collect_is_the_inverse_of_place(case: Any) -> None:
 @settings(deadline=None)  # the first example may compile
 @given(cases(), st.data())
 def test_rows_collected_together_are_what_they_are_one_by_one(case: Any, data: Any) -> None:
-    """Law: collecting rows into a slab, run by run in turn or not, collects each of them."""
+    """Law: collecting rows into a slab, run by run in turn, by one copy or not, collects each of them."""
     view, _, chunk, order = case
     part = partition(view, chunk)
     source = memory(np.arange(int(np.prod(view.input_shape)), dtype=np.int64).reshape(view.input_shape))
@@ -160,6 +169,11 @@ def test_rows_collected_together_are_what_they_are_one_by_one(case: Any, data: A
     for row, words in zip(alike.tolist(), expected, strict=True):
         collect(table, block, row, words, source)
     slab = np.full_like(expected, 2**63)
+    grid = collect_grid(table, block, alike, slab, source)
+    assert (slab == (expected if grid else 2**63)).all()
+    box = all(each.input_dimension is not None and each.index_array is None for each in view.output)
+    assert grid or not box or len(alike) < len(block)
+    slab[...] = 2**63
     collect_slab(table, block, alike, slab, source)  # from here on the compiler is loaded
     assert (slab == expected).all()
     axes = abreast(table, source)

@@ -27,7 +27,7 @@ from tegula.plan.blocks import Box
 from tegula.plan.gather import Pieces
 from tegula.plan.grid import on_grid
 from tegula.plan.reach import meet, reached
-from tegula.programs.writing_few import write_few
+from tegula.programs.writing_few import unit, write_few
 from tegula.programs.writing_jointly import Patch, write_jointly
 from tegula.row import NamedTuple
 from tegula.runtime.future import Future, forget, pending, settle
@@ -109,7 +109,7 @@ class _Queue:
             waits = {number for number, each in self.large.items() if meet(box, each.box)}
         self.number += 1
         cells: Sequence[tuple[int, ...]] = patch.parts.cells
-        if self.within:  # a shard is replaced
+        if self.within and not patch.parts.entire:  # a shard is replaced
             cells = list({tuple(map(floordiv, cell, self.within)) for cell in cells})
         self.held.append(_Writer(patch, cells, future, self.number, waits))
         self.size += _size(patch)
@@ -134,17 +134,27 @@ class _Queue:
         return wanted
 
     def take(self) -> list[_Writer]:
-        """Return the small writes that wait for none before them: they are under way."""
+        """Return the small writes that wait for none before them: they are under way.
+
+        Of those to a shard whole ones are not together with others.
+        """
         blocked = set(self.busy)
+        kinds: tuple[set[tuple[int, ...]], set[tuple[int, ...]]] = (set(), set())
         taken, left, size = [], [], 0
         for writer in self.held:
             cells = writer.cells
-            if writer.waits or not (not blocked or blocked.isdisjoint(cells)):
+            entire = writer.patch.parts.entire
+            others = kinds[not entire]
+            if writer.waits or not (
+                (not blocked or blocked.isdisjoint(cells)) and (not others or others.isdisjoint(cells))
+            ):
                 blocked.update(cells)
                 left.append(writer)
                 size += _size(writer.patch)
             else:
                 taken.append(writer)
+                if self.within:
+                    kinds[entire].update(cells)
         self.held, self.size = left, size
         for writer in taken:
             self.busy.update(writer.cells)
@@ -203,7 +213,7 @@ def _of(source: Chunked) -> _Queue:
 
 def little(source: Chunked, parts: Pieces) -> bool:
     """Return whether a write is worth joining with others."""
-    return len(parts.cells) * source.layout.chain.finest.nbytes <= LITTLE
+    return len(parts.cells) * unit(source, parts).nbytes <= LITTLE
 
 
 def piled(view: View, source: Chunked, parts: Pieces, data: NDArray[Any]) -> Future[Any]:
@@ -240,7 +250,11 @@ async def _drain(queue: _Queue) -> None:
         _signal(begun, room)
         if not writers:
             return
-        await _write(queue.source, writers)
+        entire = [writer for writer in writers if writer.patch.parts.entire]
+        others = [writer for writer in writers if not writer.patch.parts.entire]
+        for some in (entire, others):
+            if some:
+                await _write(queue.source, some)
 
 
 def _signal(begun: Sequence[_Large], room: Future[None] | None = None) -> None:

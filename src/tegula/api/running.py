@@ -19,7 +19,7 @@ from tegula.api.lately import queued, queues, several, several_written, started,
 from tegula.api.newest import now
 from tegula.binding import as_json
 from tegula.errors import InvalidArgument, OutOfRange
-from tegula.plan.blocks import CODED
+from tegula.plan.blocks import CODED, MANY_INNER
 from tegula.plan.gather import Pieces, Spot, locate
 from tegula.plan.grid import on_grid
 from tegula.programs.chunked import one, read_one
@@ -43,7 +43,6 @@ __all__ = ["failed", "resolve", "start", "start_write"]
 LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
 LIGHT_CHUNKS = 128
 COPIED_BYTES = 64 << 10  # what is copied in less time than it would take to say when it has been
-MANY_INNER = 16
 HEAVY_BYTES = 16 << 10  # decoding so much takes longer than handing it to another thread
 WIDTH = max(2, (os.cpu_count() or 1) + 1)  # one more than computes, so that a disk does not idle
 
@@ -362,7 +361,7 @@ def _writing(view: View, data: NDArray[Any], parts: Pieces | None) -> Any:
 def _many(view: View, parts: Pieces) -> bool:
     """Whether pieces of shards are so many that columns are quicker, for one write."""
     assert isinstance(view.source, Chunked)
-    return len(parts.cells) > MANY_INNER and bool(view.source.layout.chain.levels)
+    return len(parts.cells) > MANY_INNER and not parts.entire and bool(view.source.layout.chain.levels)
 
 
 def _broadcast(view: View, data: NDArray[Any]) -> NDArray[Any]:

@@ -165,8 +165,17 @@ class CodecChain(Record):
     @property
     def joint(self) -> bool:
         """Whether several chunks may be decoded together: `slab`."""
-        alone = len(self.steps) == 1 and self.shard is None and self.corner is None
-        return alone and hasattr(self.steps[0], "decode_all")
+        return self._alone and hasattr(self.steps[0], "decode_all")
+
+    @property
+    def joint_encoding(self) -> bool:
+        """Whether several chunks may be encoded by one call: `encode_all`."""
+        return self._alone and hasattr(self.steps[0], "encode_all")
+
+    @property
+    def _alone(self) -> bool:
+        """Whether one byte codec makes the stored bytes of the elements."""
+        return len(self.steps) == 1 and self.shard is None and self.corner is None
 
     @property
     def word(self) -> np.dtype[Any]:
@@ -336,6 +345,46 @@ class CodecChain(Record):
         for step in self.steps:
             data = step.encode(data)
         return data
+
+    def encode_all(
+        self, slab: NDArray[Any], unit: NDArray[Any] | None = None, keep: bool = False
+    ) -> list[Buffer | None]:
+        """Return the stored bytes of several chunks given as their words, shape (chunks, elements).
+
+        None for a chunk of which every word is the one of `unit`, if given.  By one call of the codec where
+        it has one; `keep` as for `encode_words`.
+        """
+        rows = self._others(slab, unit) if unit is not None else range(len(slab))
+        some = slab if len(rows) == len(slab) else slab[list(rows)]
+        made: Sequence[Buffer] | None = None
+        if self.joint_encoding and some.flags.c_contiguous:
+            flat = some.view(self._part)
+            if self.swap:
+                flat = flat.byteswap()
+            made = self.steps[0].encode_all(flat.view(_UINT8))  # type: ignore[attr-defined]
+        if made is None:
+            made = [self.encode_words(words, keep) for words in some]
+        if some is slab:
+            return list(made)
+        found: list[Buffer | None] = [None] * len(slab)
+        for row, value in zip(rows, made, strict=True):
+            found[row] = value
+        return found
+
+    @staticmethod
+    def _others(slab: NDArray[Any], unit: NDArray[Any]) -> Sequence[int]:
+        """Return the rows that are not all `unit`."""
+        from tegula.kernels.fill import all_equal
+
+        size = slab.itemsize
+        first, word = slab[:, :1].tobytes(), unit.tobytes()
+        if word not in first:
+            return range(len(slab))
+        return [
+            row
+            for row in range(len(slab))
+            if first[row * size : (row + 1) * size] != word or not all_equal(slab[row], unit)
+        ]
 
     def kept(self, words: NDArray[Any]) -> NDArray[Any]:
         """Return those words of a chunk that are stored: all, or those of its corner."""

@@ -39,6 +39,11 @@ MAX_ENTRIES = 1 << 30
 INDEX_LIMIT = 256 << 20
 """How many bytes of an index are held at once: a shard with a larger one can be opened, but not read."""
 _LARGEST = 2**63 - 1
+SMALL, SLAB = (
+    32 << 10,
+    4 << 20,
+)  # inner chunks up to this size, of shards up to that, are gathered by one copy
+JOINED = 64 << 10  # pieces up to so many bytes together are put in their place by one copy
 
 Spans: TypeAlias = NDArray[np.uint64]
 """The decoded index, shape (entries, 2): offset and length in bytes."""
@@ -209,25 +214,39 @@ class Sharding(Record):
         guess = self.inner.nbytes + self.inner.nbytes // 64 + 64 if stored is None else stored
         room = memory(self.index_bytes + self.entries * guess)
         first = at = self.index_bytes if self.start else 0
-        for number, piece in enumerate(pieces):
+        sizes: list[int] = []
+        some: list[Buffer] = []
+        stop = first
+        for piece in pieces:
             if piece is None:
+                sizes.append(-1)
                 continue
-            stop = at + len(piece)
-            if stop + self.index_bytes > len(room):
-                more = memory(2 * (stop + self.index_bytes))
-                more[:at] = room[:at]
-                room = more
-            room[at:stop] = piece
-            lengths[number] = stop - at
-            at = stop
-        if at == first and bool((lengths == np.uint64(MISSING)).all()):
+            sizes.append(len(piece))
+            some.append(piece)
+            stop += sizes[-1]
+            if stop - at >= JOINED:
+                room = self._put(room, at, stop, some, memory)
+                at, some = stop, []
+        if max(sizes, default=-1) < 0:
             return None
+        room = self._put(room, at, stop, some, memory)
+        at = stop
+        lengths[: len(sizes)] = np.array(sizes, np.int64).view(np.uint64)  # -1 is `MISSING`
         index = self._index(lengths)
         if self.start:
             room[:first] = index
             return room[:at]
         room[at : at + len(index)] = index
         return room[: at + len(index)]
+
+    def _put(self, room: memoryview, at: int, stop: int, pieces: list[Buffer], memory: Memory) -> memoryview:
+        """Put pieces into `room` from `at` to `stop`; return it, or what is larger in its place."""
+        if stop + self.index_bytes > len(room):
+            more = memory(2 * (stop + self.index_bytes))
+            more[:at] = room[:at]
+            room = more
+        room[at:stop] = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return room
 
     def packed(self, room: memoryview, lengths: Spans) -> memoryview | None:
         """Return the shard of inner chunks that lie in `room` one after the other; None where there are none.
@@ -350,8 +369,11 @@ class Sharding(Record):
 
         word = self.inner.word
         element = np.frombuffer(self.fill, word)
+        together = len(element) == 1 and self.inner.nbytes <= SMALL and array.nbytes <= SLAB
         pieces: list[Buffer | None] = []
-        for number in range(self.entries):
+        if together:
+            pieces = self.inner.encode_all(self._slab(array), None if keep else element.reshape(()), keep)
+        for number in () if together else range(self.entries):
             chunk = self.inner.words_of(array[self._box(number)])
             empty = False
             if not keep:
@@ -369,6 +391,14 @@ class Sharding(Record):
             np.array([MISSING if piece is None else len(piece) for piece in pieces], np.uint64),
             [piece for piece in pieces if piece is not None],
         )
+
+    def _slab(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return the words of all inner chunks of a shard, shape (entries, words of one)."""
+        rank, inner = len(self.grid), self.inner
+        sides = [extent for pair in zip(self.grid, inner.chunk_shape, strict=True) for extent in pair]
+        axes = [*(2 * dim for dim in self.order), *(2 * dim + 1 for dim in inner.order)]
+        slab = np.ascontiguousarray(array.reshape(sides).transpose(axes)) if rank else array
+        return slab.reshape(self.entries, -1).view(inner.word)
 
     def merged(self, array: NDArray[Any], value: Buffer | None, drop: bool) -> Buffer | None:
         """Return a shard of items of which `array` is a part, the rest as in `value`, None where it is empty.

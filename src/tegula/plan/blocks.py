@@ -40,6 +40,7 @@ EXPANDED_ROWS = 2048  # rows whose columns are made by one kernel call, and stay
 FEW, FEW_COLD = 128, 2048  # chunks that are taken one by one: with kernels, and where these are not loaded
 FEW_BYTES = 1 << 20  # and so much of them by one task
 MANY_BYTES = 64 << 20  # and by several
+MANY_INNER = 16  # pieces of shards from which on columns are quicker, for one write
 SHORT, SHORT_COMPILED = 256 << 10, 64 << 10  # less work a chunk than this is not worth another task
 ALONE = 32 << 10  # what is placed chunk by chunk is decoded so, too, from here on: it is in the cache then
 TILE_BYTES = 16 << 20

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tegula.row import NamedTuple
 
-__all__ = ["Pieces", "Spot", "indices", "locate", "pick", "pieces", "strided"]
+__all__ = ["Pieces", "Spot", "covers", "indices", "locate", "pick", "pieces", "strided"]
 
 
 def strided(transform: Any, array: NDArray[Any], origin: Sequence[int] | None = None) -> NDArray[Any] | None:
@@ -148,17 +148,33 @@ def locate(transform: Any, shape: Sequence[int], chunk_shape: Sequence[int]) -> 
     return None
 
 
+def covers(index: Sequence[Any], shape: Sequence[int]) -> bool:
+    """Whether a piece is all of its chunk."""
+    for one, extent in zip(index, shape, strict=False):  # behind them is an ellipsis
+        if isinstance(one, slice):
+            step = one.step
+            if step == 1:
+                if one.start != 0 or one.stop != extent:
+                    return False
+            elif extent != 1 and not (step == -1 and one.start == extent - 1 and one.stop is None):
+                return False
+        elif extent != 1:
+            return False
+    return True
+
+
 class Pieces(NamedTuple):
     """A view that lies in a few chunks: for each, the cell and how its elements are indexed on both sides.
 
     ``view[targets[i]] = chunk[sources[i]].transpose(axes)`` for each chunk i, without the transposition where
-    `axes` is None.
+    `axes` is None.  `entire`: the chunks are whole shards, not the inner chunks of these.
     """
 
     cells: list[tuple[int, ...]]
     sources: list[tuple[Any, ...]]
     targets: list[tuple[slice, ...]]
     axes: tuple[int, ...] | None
+    entire: bool = False
 
 
 def pieces(transform: Any, shape: Sequence[int], chunk_shape: Sequence[int], most: int) -> Pieces | None:

@@ -75,7 +75,9 @@ def want(view: View, order: str) -> Want | None:
     if spot is not None:
         return want_spot(spot, view.transform.input_shape, order)
     parts = pieces(on_grid(view), layout.shape, shape, FEW)
-    return None if parts is None else Want(*parts, view.transform.input_shape, order)
+    if parts is None:
+        return None
+    return Want(parts.cells, parts.sources, parts.targets, parts.axes, view.transform.input_shape, order)
 
 
 def want_spot(spot: Spot, shape: tuple[int, ...], order: str) -> Want:

@@ -9,6 +9,7 @@ Law: what is written is what `tegula.programs.sharded_writing` writes by columns
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from math import prod
 from operator import floordiv
 from typing import Any
@@ -20,46 +21,86 @@ from tegula.effects.control import Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import WriteMany
 from tegula.errors import TegulaError
-from tegula.kv.spec import describe
+from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
+from tegula.plan.blocks import ALONE, block_rows, far_width, shards_at_once
 from tegula.programs.frontier import update_many
 from tegula.programs.sharded_writing import ShardEdit
-from tegula.programs.writing import encoded, raise_placed, stored_words
+from tegula.programs.writing import encoded_all, raise_placed, stored_words
 from tegula.programs.writing_few import Job
 from tegula.source import Chunked
 
-__all__ = ["by_shard", "write_shard"]
+__all__ = ["shard_blocks", "write_shards"]
 
 
-def by_shard(source: Chunked, cells: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], list[int]]:
-    """Return the numbers of the finest chunks at `cells` that lie in each shard, by the shard's cell."""
+def shard_blocks(
+    source: Chunked, cells: Sequence[tuple[int, ...]], width: int
+) -> tuple[list[list[int]], int]:
+    """Return the numbers of the finest chunks at `cells` in blocks of a few shards, and how many at a time.
+
+    By at most `width` tasks; from afar each shard is a block.
+    """
+    shards = list(by_shard(source, cells, range(len(cells))).values())
+    size = source.layout.chain.nbytes
+    if is_far(source.store):
+        return shards, far_width(size)
+    limit = shards_at_once(width, size)
+    step = min(block_rows(size), -(-len(shards) // limit))
+    blocks = [list(chain.from_iterable(shards[at : at + step])) for at in range(0, len(shards), step)]
+    return blocks, limit
+
+
+def by_shard(
+    source: Chunked, cells: Sequence[tuple[int, ...]], rows: Iterable[int]
+) -> dict[tuple[int, ...], list[int]]:
+    """Return which rows of `cells`, of the finest chunks, lie in each shard, by the shard's cell."""
     within = source.layout.chain.levels[0].within
     found: dict[tuple[int, ...], list[int]] = {}
-    for number, cell in enumerate(cells):
-        found.setdefault(tuple(map(floordiv, cell, within)), []).append(number)
+    for row in rows:
+        found.setdefault(tuple(map(floordiv, cells[row], within)), []).append(row)
     return found
 
 
-async def write_shard(job: Job, rows: Sequence[int]) -> bool:
-    """Write some chunks of a job that lie in one shard; return whether that was waiting, mostly.
+async def write_shards(job: Job, rows: Sequence[int]) -> bool:
+    """Write some chunks of a job that lie in a few shards; return whether that was waiting, mostly.
 
     Raises:
-        TegulaError: the shard could not be written.
+        TegulaError: one of the shards could not be written; of the others some are.
     """
     source, rule = job.source, job.source.layout.keys
     levels = source.layout.chain.levels
-    corner = np.array([job.cells[rows[0]]], np.int64) // np.array(levels[0].within, np.int64)
-    keys = rule.keys(corner, source.path)
-    edit = _Edit(levels, describe(source.store, keys[0]), job, rows, job.columns(rows))
+    inner = prod(levels[0].within)
+    covered: tuple[list[str], list[_Edit]] = ([], [])
+    changed: tuple[list[str], list[_Edit]] = ([], [])
+    shards = by_shard(source, job.cells, rows)
+    keys = rule.keys(np.array(list(shards), np.int64).reshape(len(shards), -1), source.path)
+    for key, mine in zip(keys, shards.values(), strict=True):
+        edit = _Edit(levels, describe(source.store, key), job, mine, job.columns(mine))
+        named, edits = covered if len(mine) == inner and all(map(job.whole, mine)) else changed
+        named.append(key)
+        edits.append(edit)
+    waited = False
     try:
-        if len(rows) == prod(levels[0].within) and all(map(job.whole, rows)):
-            value = await Compute(Call(edit.made, None, Arena()), source.compute)
-            done = await WriteMany(source.store, keys, [value])
-        else:
-            done = await update_many(source.store, keys, edit, within=source.compute)
+        keys, edits = covered
+        if edits:
+            values = await Compute(Call(_made, edits), source.compute)
+            waited = (await WriteMany(source.store, keys, values)).waited
+            del values
+        keys, edits = changed
+        if edits:
+            merge = Call(_merged, edits)
+            waited = (await update_many(source.store, keys, merge, within=source.compute)).waited or waited
     except TegulaError as error:
         raise_placed(error, source, keys)
-    return done.waited
+    return waited
+
+
+def _made(edits: Sequence[_Edit]) -> list[Any]:
+    return [edit.made(None, Arena()) for edit in edits]
+
+
+def _merged(rows: Sequence[int], values: Sequence[Any], edits: Sequence[_Edit]) -> list[Any]:
+    return [edits[row].made(value, Arena()) for row, value in zip(rows, values, strict=True)]
 
 
 class _Edit(ShardEdit, eq=False):
@@ -78,15 +119,21 @@ class _Edit(ShardEdit, eq=False):
         arena: Arena,  # noqa: ARG002
     ) -> list[Any]:
         job, source = self.job, self.job.source
-        finest = source.layout.chain.finest
-        found = []
-        for row, number, value in zip(rows.tolist(), numbers.tolist(), stored, strict=True):
-            mine = self.numbers[row]
-            if job.whole(mine):
-                chunk: NDArray[Any] = np.empty(prod(finest.chunk_shape), finest.word)
-            else:
-                name = self.levels[-1].sharding.name(number)
-                chunk = stored_words(source, finest, value, f"{name} in {where}")
-            job.put(mine, chunk)
-            found.append(encoded(source, chunk, finest))
+        finest = job.chain
+        size = prod(finest.chunk_shape)
+        together = finest.nbytes <= ALONE and finest.joint_encoding
+        found: list[Any] = []
+        most = block_rows(finest.nbytes) if together else 1
+        for at in range(0, len(rows), most):
+            some = slice(at, at + most)
+            slab = np.empty((len(rows[some]), size), finest.word)
+            for place, row, number, value in zip(
+                slab, rows[some].tolist(), numbers[some].tolist(), stored[some], strict=True
+            ):
+                mine = self.numbers[row]
+                if not job.whole(mine):
+                    name = self.levels[-1].sharding.name(number)
+                    place[...] = stored_words(source, finest, value, f"{name} in {where}")
+                job.put(mine, place)
+            found += encoded_all(source, slab, finest)
         return found

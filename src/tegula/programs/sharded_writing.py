@@ -30,10 +30,11 @@ from tegula.errors import TegulaError, annotated
 from tegula.kernels.fill import all_equal
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, far_width, written_rows
+from tegula.plan.blocks import BLOCK_BYTES, EXPANDED_ROWS, TASK_BYTES, far_width, written_rows
 from tegula.plan.budget import writing_bytes
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import Nested, nest
+from tegula.plan.reach import reached
 from tegula.plan.table import Block, Table, c_strides
 from tegula.plan.transfer import abreast, collect, collect_abreast, collect_slab, memory, slab_pays
 from tegula.programs.frontier import update_many
@@ -88,6 +89,28 @@ async def write_sharded(
     else:
         calls = [Call(within, room, Call(_write_span, job, steps, span, idle, shared)) for span in spans]
         await All(calls, limit=width)
+
+
+def as_chunks(source: Chunked, view: View) -> bool:
+    """Whether a view is made of small shards from edge to edge, to be written as chunks are.
+
+    Of one there is nothing to be shared by tasks.
+    """
+    chain = source.layout.chain
+    if chain.nbytes > TASK_BYTES or chain.finest.field is not None or source.memory is not None:
+        return False
+    transform = on_grid(view)
+    if transform._arrays or 0 in view.shape:
+        return False
+    dims = [dim for dim in transform._dims if dim >= 0]
+    if len(set(dims)) < transform.input_rank or len(dims) > transform.input_rank:
+        return False  # a diagonal, or elements that are written several times
+    lower, upper = reached(transform)
+    sides = source.layout.chunk_shape
+    if any(at % side for at, side in zip((*lower, *upper), (*sides, *sides), strict=True)):
+        return False
+    extents = [end - at for at, end in zip(lower, upper, strict=True)]
+    return prod(extents) == prod(view.shape)
 
 
 async def _write_span(

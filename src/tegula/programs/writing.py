@@ -32,13 +32,22 @@ from tegula.kernels.fill import all_equal
 from tegula.kv.generation import UNKNOWN
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import BLOCK_BYTES, far_pace, span_count, written_rows
+from tegula.plan.blocks import ALONE, BLOCK_BYTES, far_pace, span_count, written_rows
 from tegula.plan.budget import shard_bytes, writing_bytes
 from tegula.plan.gather import indices, strided
 from tegula.plan.grid import on_grid
 from tegula.plan.partition import partition
 from tegula.plan.table import Block, Table, bind, c_strides
-from tegula.plan.transfer import Memory, abreast, collect, collect_abreast, collect_slab, memory, slab_pays
+from tegula.plan.transfer import (
+    Memory,
+    abreast,
+    collect,
+    collect_abreast,
+    collect_grid,
+    collect_slab,
+    memory,
+    slab_pays,
+)
 from tegula.programs.chunked import fill_value, fill_words
 from tegula.programs.frontier import update_many
 from tegula.programs.pace import at_pace
@@ -131,10 +140,11 @@ async def _write_chunked(
     layout = source.layout
     chain = layout.chain
     if chain.levels:
-        from tegula.programs.sharded_writing import write_sharded
+        from tegula.programs.sharded_writing import as_chunks, write_sharded
 
-        await write_sharded(source, view, data, width, counted)
-        return
+        if counted is not None or not as_chunks(source, view):
+            await write_sharded(source, view, data, width, counted)
+            return
     if counted is None:
         from tegula.programs.writing_few import few_writes, write_few
 
@@ -277,20 +287,29 @@ def encode_rows(
     chains = source.layout.chains_of(block.cells[whole]) if job.clipped else None
     if not job.slab or chains is not None:
         each = chains or [chain] * len(whole)
+        joint = keep is None and chains is None and chain.nbytes <= ALONE and chain.joint_encoding
         values: list[Any] = []
+        slab: Any
         for at in range(0, len(whole), job.block_rows):
             some = np.array(whole[at : at + job.block_rows], np.int64)
             if keep is None and side_by_side(job, block, some):
-                chunks = iter(_together(job, rows, block, some, arena))
+                slab = _together(job, rows, block, some, arena)
+            elif joint:
+                slab = _one_by_one(job, rows, block, some, arena)
             else:
-                chunks = (_gathered(job, rows, block, row, arena) for row in some.tolist())
+                slab = (_gathered(job, rows, block, row, arena) for row in some.tolist())
+            if joint:
+                values += encoded_all(source, slab, chain)
+                continue
             of = each[at : at + job.block_rows]
-            values += [encoded(source, chunk, one, keep) for chunk, one in zip(chunks, of, strict=True)]
+            values += [encoded(source, chunk, one, keep) for chunk, one in zip(slab, of, strict=True)]
         return values
     slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
     collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
-    if not (chain.raw and not chain.swap) or keep is not None:
+    if keep is not None:
         return [encoded(source, chunk, chain, keep) for chunk in slab]
+    if not (chain.raw and not chain.swap):
+        return encoded_all(source, slab, chain)
     size, data = chain.nbytes, slab.tobytes()
     values = [data[at : at + size] for at in range(0, len(data), size)]
     value = source.layout.fill_value
@@ -315,10 +334,25 @@ def _together(
 ) -> NDArray[Any]:
     """Return the words of some whole chunks, which are collected side by side: shape (chunks, words)."""
     assert job.axes is not None
-    dtype, count = job.memory.words.dtype, prod(job.chain.chunk_shape)
-    slab = np.frombuffer(arena.take(len(rows) * count * dtype.itemsize), dtype).reshape(len(rows), count)
+    slab = _slab(job, len(rows), arena)
     collect_abreast(table, block, rows, slab, job.memory, job.axes)
     return slab
+
+
+def _one_by_one(
+    job: Writing, table: Table, block: Block, rows: NDArray[np.int64], arena: Arena
+) -> NDArray[Any]:
+    """Return the same of small whole chunks that NumPy collects."""
+    slab = _slab(job, len(rows), arena)
+    if not collect_grid(table, block, rows, slab, job.memory):
+        for chunk, row in zip(slab, rows.tolist(), strict=True):
+            collect(table, block, row, chunk, job.memory)
+    return slab
+
+
+def _slab(job: Writing, count: int, arena: Arena) -> NDArray[Any]:
+    dtype, size = job.memory.words.dtype, prod(job.chain.chunk_shape)
+    return np.frombuffer(arena.take(count * size * dtype.itemsize), dtype).reshape(count, size)
 
 
 def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -> NDArray[Any]:
@@ -341,6 +375,15 @@ def encoded(source: Chunked, chunk: NDArray[Any], chain: CodecChain, words: list
     if words is not None:
         words.append(chunk)
     return of.encode_words(stored, keep)
+
+
+def encoded_all(source: Chunked, slab: NDArray[Any], chain: CodecChain) -> list[Any]:
+    """Return the encoded values of chunks, shape (chunks, words), None where one equals the fill value."""
+    value, keep = source.layout.fill_value, source.keep_fill
+    if chain.corner is not None or (value is not None and value.ndim):
+        return [encoded(source, chunk, chain) for chunk in slab]
+    unit = None if value is None or keep else value.reshape(1).view(slab.dtype)[0]
+    return chain.encode_all(slab, None if unit is None else np.asarray(unit), keep)
 
 
 class _Merge(Record, eq=False):

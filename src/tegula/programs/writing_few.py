@@ -17,27 +17,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tegula.codecs.chain import CodecChain
 from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.effects.storage import DecodedColumns, WriteMany
 from tegula.errors import TegulaError
-from tegula.formats.layout import KeyRule
+from tegula.formats.layout import ArrayLayout, KeyRule
 from tegula.kernels._jit import loaded
 from tegula.kv.spec import describe, is_far
 from tegula.plan.arena import Arena
 from tegula.plan.blocks import (
+    ALONE,
     BLOCK_BYTES,
     FEW,
     FEW_BYTES,
     FEW_COLD,
     MANY_BYTES,
     SPAN_BYTES,
+    TASK_BYTES,
     block_rows,
-    far_width,
     few_tasks,
-    shards_at_once,
 )
-from tegula.plan.gather import Pieces, locate, pieces
+from tegula.plan.gather import Pieces, covers, locate, pieces
 from tegula.plan.grid import on_grid
 from tegula.plan.transfer import slab_pays
 from tegula.programs.frontier import update_many
@@ -47,6 +48,7 @@ from tegula.programs.writing import (
     Held,
     decoded_of,
     encoded,
+    encoded_all,
     generations_of,
     known_words,
     raise_placed,
@@ -57,7 +59,7 @@ from tegula.record import Record
 from tegula.source import Chunked
 from tegula.view import View
 
-__all__ = ["Job", "borrowed", "covers", "few_writes", "given_back", "write_block", "write_few"]
+__all__ = ["Job", "borrowed", "few_writes", "given_back", "unit", "write_block", "write_few"]
 
 _idle: list[Arena] = []  # each is somebody's while it is not in here; after a fork both processes have copies
 
@@ -73,6 +75,10 @@ def few_writes(source: Chunked, view: View) -> Pieces | None:
     if not 0 < chain.nbytes <= SPAN_BYTES or (layout.chain.levels and is_spliced(source)):
         return None
     placed = on_grid(view)
+    if layout.chain.levels and not prod(view.shape) % prod(layout.chunk_shape):
+        entire = _whole_shards(layout, placed)
+        if entire is not None:
+            return entire
     spot = locate(placed, layout.shape, chain.chunk_shape)
     if spot is not None:
         return Pieces([spot.cell], [spot.index], [(...,)], spot.axes)  # type: ignore[list-item]
@@ -85,15 +91,31 @@ def few_writes(source: Chunked, view: View) -> Pieces | None:
     return parts
 
 
+def _whole_shards(layout: ArrayLayout, placed: Any) -> Pieces | None:
+    """Return the pieces of a view that is made of a few small shards from edge to edge, else None."""
+    shape, size = layout.chunk_shape, layout.chain.nbytes
+    if size > TASK_BYTES:
+        return None
+    parts = pieces(placed, layout.shape, shape, FEW_BYTES // size)
+    if parts is None or not all(covers(index, shape) for index in parts.sources):
+        return None
+    return parts._replace(entire=True)
+
+
+def unit(source: Chunked, parts: Pieces) -> CodecChain:
+    """Return how the chunks are stored that pieces are of."""
+    return source.layout.chain if parts.entire else source.layout.chain.finest
+
+
 async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any], width: int = 1) -> None:
     """Write `data` into a view that was taken apart: of its shape, or one element for all of it.
 
     At most about `width` tasks at a time, each a run of pieces.
     """
-    chain, rows = source.layout.chain.finest, len(parts.cells)
+    chain, rows = unit(source, parts), len(parts.cells)
     words = data.view(chain.word)
-    if source.layout.chain.levels:
-        await _write_shards(_Alone(source, parts.cells, borrowed(), parts, words), width)
+    if chain is not source.layout.chain:
+        await _write_shards(_Alone(source, chain, parts.cells, borrowed(), parts, words), width)
         return
     count = 1 if is_far(source.store) else few_tasks(rows, chain.nbytes, width, not chain.light, loaded())
     if count == 1:
@@ -106,22 +128,20 @@ async def write_few(source: Chunked, parts: Pieces, data: NDArray[Any], width: i
 
 
 async def _write_shards(job: Job, width: int) -> None:
-    from tegula.programs.sharded_few import by_shard
+    from tegula.programs.sharded_few import shard_blocks
 
-    shards = list(by_shard(job.source, job.cells).values())
-    if len(shards) == 1:
-        await write_block(job, shards[0])
+    blocks, limit = shard_blocks(job.source, job.cells, width)
+    if len(blocks) == 1:
+        await write_block(job, blocks[0])
     else:
-        size = job.source.layout.chain.nbytes
-        limit = far_width(size) if is_far(job.source.store) else shards_at_once(width, size)
-        await All([Call(write_block, job, rows) for rows in shards], limit=limit)
+        await All([Call(write_block, job, rows) for rows in blocks], limit=limit)
     given_back(job.arena)
 
 
 async def _write_run(source: Chunked, parts: Pieces, data: NDArray[Any], run: range) -> bool:
     """Write some pieces, block by block; return whether that was waiting, mostly."""
     arena = borrowed()
-    job = _Alone(source, parts.cells, arena, parts, data)
+    job = _Alone(source, source.layout.chain, parts.cells, arena, parts, data)
     step = len(run) if is_far(source.store) else block_rows(source.layout.chain.nbytes)
     waited = False
     for at in range(run.start, run.stop, step):
@@ -145,16 +165,16 @@ def given_back(arena: Arena) -> None:
 
 
 async def write_block(job: Job, block: Sequence[int]) -> bool:
-    """Write some chunks of a job, of one shard at most; return whether that was waiting, mostly.
+    """Write some chunks of a job; return whether that was waiting, mostly.
 
     Raises:
         TegulaError: one of them could not be written; of the others some are.
     """
     source, cells, rule = job.source, job.cells, job.source.layout.keys
-    if source.layout.chain.levels:
-        from tegula.programs.sharded_few import write_shard
+    if job.chain is not source.layout.chain:
+        from tegula.programs.sharded_few import write_shards
 
-        return await write_shard(job, block)
+        return await write_shards(job, block)
     keys = {row: source.path + rule.key(cells[row]) for row in block}
     whole = [row for row in block if job.whole(row)]
     waited = False
@@ -191,25 +211,14 @@ async def write_block(job: Job, block: Sequence[int]) -> bool:
     return waited
 
 
-def covers(index: Sequence[Any], shape: Sequence[int]) -> bool:
-    """Whether a piece is all of its chunk."""
-    for one, extent in zip(index, shape, strict=False):  # behind them is an ellipsis
-        if isinstance(one, slice):
-            step = one.step
-            if step == 1:
-                if one.start != 0 or one.stop != extent:
-                    return False
-            elif extent != 1 and not (step == -1 and one.start == extent - 1 and one.stop is None):
-                return False
-        elif extent != 1:
-            return False
-    return True
-
-
 class Job(Record, eq=False):
-    """Chunks to be written, by their cells, and the memory to work in."""
+    """Chunks to be written, by their cells, and the memory to work in.
+
+    They are stored by `chain`: each by itself, or, where that is not the chain of the array, in shards.
+    """
 
     source: Chunked
+    chain: CodecChain
     cells: Sequence[tuple[int, ...]]
     arena: Arena
 
@@ -236,10 +245,10 @@ class _Alone(Job, eq=False):
     data: NDArray[Any]
 
     def whole(self, row: int) -> bool:
-        return covers(self.parts.sources[row], self.source.layout.chain.finest.chunk_shape)
+        return covers(self.parts.sources[row], self.chain.chunk_shape)
 
     def put(self, row: int, chunk: NDArray[Any]) -> None:
-        parts, chain = self.parts, self.source.layout.chain.finest
+        parts, chain = self.parts, self.chain
         place = chain.array_of(chunk).view(chain.word)[parts.sources[row]]
         if parts.axes is not None:
             place = place.transpose(parts.axes)
@@ -248,8 +257,13 @@ class _Alone(Job, eq=False):
 
 def _encode(job: Job, rows: Sequence[int], words: list[Any] | None) -> list[Any]:
     """Return the encoded values of chunks that are covered; `words` is filled with theirs."""
-    chain = job.source.layout.chain
-    values = []
+    chain = job.chain
+    values: list[Any] = []
+    if words is None and len(rows) > 1 and chain.nbytes <= ALONE and chain.joint_encoding:
+        slab = np.frombuffer(job.arena.take(len(rows) * chain.nbytes), chain.word).reshape(len(rows), -1)
+        for row, chunk in zip(rows, slab, strict=True):
+            job.put(row, chunk)
+        return encoded_all(job.source, slab, chain)
     for row in rows:
         count = prod(chain.chunk_shape)
         # what a pool keeps is its own

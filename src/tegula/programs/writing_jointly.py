@@ -19,6 +19,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from tegula.codecs.chain import CodecChain
 from tegula.effects.control import All
 from tegula.effects.effect import Call
 from tegula.errors import (
@@ -32,10 +33,10 @@ from tegula.errors import (
 from tegula.kernels._jit import loaded
 from tegula.kv.spec import is_far
 from tegula.plan.arena import Arena
-from tegula.plan.blocks import block_rows, far_pace, far_width, few_tasks, shards_at_once
-from tegula.plan.gather import Pieces
+from tegula.plan.blocks import block_rows, far_pace, few_tasks
+from tegula.plan.gather import Pieces, covers
 from tegula.programs.pace import WAITING
-from tegula.programs.writing_few import Job, borrowed, covers, given_back, write_block
+from tegula.programs.writing_few import Job, borrowed, given_back, unit, write_block
 from tegula.record import Record
 from tegula.row import NamedTuple
 from tegula.source import Chunked
@@ -60,9 +61,9 @@ async def write_jointly(source: Chunked, patches: Sequence[Patch], deliver: Deli
     """Do writes, in their order where they overlap; at most about `width` tasks at a time.
 
     ``deliver(numbers, errors)`` is called for some of them, on any thread, as they are stored or have failed.
-    It may be called twice for one number; the first counts.
+    It may be called twice for one number; the first counts.  The pieces of all are of the same kind of chunk.
     """
-    chain = source.layout.chain.finest
+    chain = unit(source, patches[0].parts)
     shape = chain.chunk_shape
     rows: dict[tuple[int, ...], int] = {}
     uses: list[list[Use]] = []
@@ -80,14 +81,12 @@ async def write_jointly(source: Chunked, patches: Sequence[Patch], deliver: Deli
                 first[row] = len(uses[row]) - 1
     words = [patch.data.view(chain.word) for patch in patches]
     left = [[None] * len(patch.parts.cells) for patch in patches]
-    writing = _Writing(source, list(rows), patches, words, uses, first, left, {}, deliver)
+    writing = _Writing(source, chain, list(rows), patches, words, uses, first, left, {}, deliver)
     count, size = len(uses), source.layout.chain.nbytes
-    if source.layout.chain.levels:
-        from tegula.programs.sharded_few import by_shard
+    if chain is not source.layout.chain:
+        from tegula.programs.sharded_few import shard_blocks
 
-        shards = list(by_shard(source, writing.cells).values())
-        limit = far_width(size) if is_far(source.store) else shards_at_once(max(1, width - 1), size)
-        await _write_all(writing, shards, limit)
+        await _write_all(writing, *shard_blocks(source, writing.cells, max(1, width - 1)))
         return
     if is_far(source.store):
         most, _, limit = far_pace(count, size)
@@ -160,6 +159,7 @@ class _Writing(Record, eq=False):
     """
 
     source: Chunked
+    chain: CodecChain
     cells: Sequence[tuple[int, ...]]
     patches: Sequence[Patch]
     words: Sequence[NDArray[Any]]
@@ -171,7 +171,7 @@ class _Writing(Record, eq=False):
 
     def job(self, arena: Arena, only: Use | None = None) -> _Joint:
         """Return the job that puts all pieces into their chunks, or `only` one."""
-        return _Joint(self.source, self.cells, arena, self, only)
+        return _Joint(self.source, self.chain, self.cells, arena, self, only)
 
     def done(self, rows: Sequence[int], failed: Sequence[tuple[Use, BaseException]] = ()) -> None:
         """Tell whose last chunks these were."""
@@ -203,12 +203,10 @@ class _Joint(Job, eq=False):
         if self.only is None:
             return writing.first[row] >= 0
         number, piece = self.only
-        return covers(
-            writing.patches[number].parts.sources[piece], self.source.layout.chain.finest.chunk_shape
-        )
+        return covers(writing.patches[number].parts.sources[piece], self.chain.chunk_shape)
 
     def put(self, row: int, chunk: NDArray[Any]) -> None:
-        writing, chain = self.writing, self.source.layout.chain.finest
+        writing, chain = self.writing, self.chain
         array = chain.array_of(chunk).view(chain.word)
         uses: Sequence[Use] = [self.only] if self.only else writing.uses[row][max(0, writing.first[row]) :]
         for number, piece in uses:

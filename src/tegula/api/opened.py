@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tegula.api.stores import deletes_chunks
 from tegula.kernels._jit import spare
 from tegula.record import Record
+from tegula.runtime.limits import keep_little
 from tegula.runtime.live import leaf
 from tegula.source import ALWAYS, Chunked, MemoryLimit
 from tegula.space.transform import IndexTransform
@@ -112,6 +113,7 @@ def _memory(resource: Any) -> MemoryLimit | None:
         return None
     if limit < COMPILER:
         spare()
+    keep_little(limit)
     return MemoryLimit(limit, resource)
 
 

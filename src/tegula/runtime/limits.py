@@ -31,10 +31,14 @@ from weakref import WeakKeyDictionary
 from tegula.effects.control import Held, Room
 from tegula.kv.spec import StoreRef
 
-__all__ = ["ByteGate", "Gate", "compute_gate", "room", "store_gate", "wait"]
+__all__ = ["ByteGate", "Gate", "compute_gate", "keep_little", "room", "store_gate", "wait"]
 
 COUNTED = 1 << 16  # a limit from here on is none: no process has so many under way
 TRIMMED = 8  # what is free goes back to the system once this part of a limit was held and let go
+KEPT = 16  # what the C library may keep, all threads together, is this part of a limit,
+LEAST_KEPT, LARGEST_KEPT = 64 << 10, 4 << 20  # but so many bytes at least and at most for each
+_TRIMMED_FROM, _MAPPED_FROM = -1, -3  # parameters of glibc's mallopt
+_kept = 1 << 62
 _CORES = os.cpu_count() or 1
 
 
@@ -168,6 +172,30 @@ def _trim() -> None:
 
     _trim = partial(found, 0)
     _trim()
+
+
+def keep_little(limit: int) -> None:
+    """Have the C library keep little of what is let go, beside a limit of so many bytes.
+
+    It has a heap for each thread, keeps at the top of each up to twice the largest piece that was ever let
+    go, and gives nothing of that back when it is asked to.  Told a size itself, it maps what is larger, which
+    goes back at once.  That is for the whole process; the smallest limit counts.
+    """
+    global _kept
+    threads = max(4, min(32, 4 * _CORES))  # of the shared pool
+    size = min(LARGEST_KEPT, max(LEAST_KEPT, limit // (KEPT * threads)))
+    if size >= _kept:
+        return
+    _kept = size
+    try:
+        import ctypes
+
+        told: Any = ctypes.CDLL(None).mallopt
+        told.argtypes = [ctypes.c_int, ctypes.c_int]
+        told(_MAPPED_FROM, size)
+        told(_TRIMMED_FROM, size)
+    except (ImportError, OSError, AttributeError, TypeError):
+        pass  # another C library
 
 
 class _Bytes(Held):

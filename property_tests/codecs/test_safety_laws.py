@@ -183,6 +183,31 @@ def test_the_fast_inflation_agrees_with_its_definition(data: bytes, level: int, 
 
 @settings(max_examples=3000 if SOAK else 150, deadline=None)
 @given(
+    count=st.integers(0, 3000),
+    seed=st.integers(0, 99),
+    options=st.tuples(
+        st.sampled_from(["blosclz", "lz4", "lz4hc", "zlib", "zstd"]),
+        st.integers(0, 9),
+        st.integers(0, 2),
+        st.sampled_from([1, 2, 3, 4, 8, 16, 32]),
+        st.sampled_from([0, 1, 300, 70000]),
+    ),
+)
+def test_both_libraries_of_blosc_encode_to_the_same_bytes(
+    count: int, seed: int, options: tuple[str, int, int, int, int]
+) -> None:
+    """Law: which library encodes, by the size of an element, is not to be seen in what is stored."""
+    from numcodecs import blosc
+
+    cname, level, shuffle, typesize, blocksize = options
+    data = np.random.default_rng(seed).integers(0, 4, count * typesize // 2).astype("u1").tobytes()
+    made = Blosc(cname, level, shuffle, typesize, blocksize).encode(data)
+    blosc.use_threads = False
+    assert made == blosc.compress(data, cname.encode(), level, shuffle, blocksize, typesize)
+
+
+@settings(max_examples=3000 if SOAK else 150, deadline=None)
+@given(
     dtype=st.sampled_from(["<u2", ">u2", "<f8", "|u1", "|b1", ">c8"]),
     count=st.integers(1, 9),
     seed=st.integers(0, 2**32),

@@ -5,8 +5,9 @@ it must not know: chunks.
 
 Law: as of `codec.py`.  The native decoder trusts the sizes in the header and has crashed on a
 truncated buffer, so none of them reaches it unchecked.  Blosc's own threads are never used: threads
-are the interpreter's business.  imagecodecs decodes: it is there in 2 ms, where numcodecs takes 65.
-numcodecs encodes: imagecodecs takes the element size from its argument's type, not from `typesize`.
+are the interpreter's business.  imagecodecs decodes and encodes: it is there in 2 ms, where numcodecs
+takes 65, and encodes into memory that is there.  It takes the element size from its argument's type, not
+from `typesize`: elements of other sizes numcodecs encodes, to the same bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from __future__ import annotations
 from functools import partial
 from struct import Struct
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tegula import binding
 from tegula.codecs.codec import Buffer, destination, not_enough, too_much
@@ -31,6 +35,9 @@ _OVERHEAD = 16
 _MAXIMUM = 2**31 - 1 - _OVERHEAD
 _MEMCPYED = 0x2
 _SNAPPY = 2  # in the three highest bits of a header's flags
+_TYPES = {1: "u1", 2: "u2", 4: "u4", 8: "u8", 16: "c16"}
+_KEPT = 4 << 20  # memory to encode into is used again up to this size
+_rooms: list[NDArray[np.uint8]] = []  # it serves one call at a time; what is idle waits here
 _blosc: Any = None
 _images: Any = None
 
@@ -92,17 +99,43 @@ class Blosc(Record):
             raise InvalidArgument(
                 f"Blosc compression input of {len(data)} bytes exceeds maximum size of {_MAXIMUM}"
             )
-        blosc = _blosc or _load()
-        lacking = self.cname == "snappy"  # which the library is built without
-        cname = "lz4" if lacking else self.cname
-        result: bytes = blosc.compress(
-            data, cname.encode(), self.clevel, self.shuffle, min(self.blocksize, _MAXIMUM), self.typesize
-        )
+        lacking = self.cname == "snappy"  # which the libraries are built without
+        result = self._encoded(data, "lz4" if lacking else self.cname)
         if lacking:
             from tegula.codecs.blosc_streams import to_snappy
 
             return bytes(to_snappy(result))
         return result
+
+    def _encoded(self, data: Buffer, cname: str) -> bytes:
+        size, blocksize = len(data), min(self.blocksize, _MAXIMUM)
+        kind = _TYPES.get(self.typesize)
+        if kind is None or not size or size % self.typesize:
+            found: bytes = (_blosc or _load()).compress(
+                data, cname.encode(), self.clevel, self.shuffle, blocksize, self.typesize
+            )
+            return found
+        images = _images or _load_images()
+        try:
+            room = _rooms.pop()
+        except IndexError:
+            room = np.empty(0, np.uint8)
+        if len(room) < size + _OVERHEAD:
+            room = np.empty(size + _OVERHEAD, np.uint8)
+        found = bytes(
+            images.blosc_encode(
+                np.frombuffer(data, kind),
+                level=self.clevel,
+                compressor=cname,
+                shuffle=self.shuffle,
+                blocksize=blocksize,
+                numthreads=1,
+                out=room[: size + _OVERHEAD],
+            )
+        )
+        if len(room) <= _KEPT:
+            _rooms.append(room)
+        return found
 
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:
         """Return the bytes of one blosc buffer; see `ByteCodec.decode`."""

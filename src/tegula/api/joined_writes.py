@@ -216,10 +216,13 @@ def little(source: Chunked, parts: Pieces) -> bool:
     return len(parts.cells) * unit(source, parts).nbytes <= LITTLE
 
 
-def piled(view: View, source: Chunked, parts: Pieces, data: NDArray[Any]) -> Future[Any]:
-    """Return the future of a write that is done with those that are started meanwhile."""
+def piled(view: View, source: Chunked, parts: Pieces, data: NDArray[Any], own: bool) -> Future[Any]:
+    """Return the future of a write that is done with those that are started meanwhile.
+
+    `own`: nobody changes `data` any more.
+    """
     future: Future[Any] = pending()
-    patch = Patch(parts, data)
+    patch = Patch(parts, data, own)
     while True:
         with _lock:
             queue = _of(source)

@@ -42,6 +42,7 @@ __all__ = ["failed", "resolve", "start", "start_write"]
 
 LIGHT_BYTES = 1 << 20  # a read that touches no more than this is not worth a thread
 LIGHT_CHUNKS = 128
+LET_GO = 500  # from so many elements on NumPy lets go of the interpreter while it copies
 COPIED_BYTES = 64 << 10  # what is copied in less time than it would take to say when it has been
 HEAVY_BYTES = 16 << 10  # decoding so much takes longer than handing it to another thread
 WIDTH = max(2, (os.cpu_count() or 1) + 1)  # one more than computes, so that a disk does not idle
@@ -300,13 +301,21 @@ def _joined_write(view: View, parts: Pieces, data: NDArray[Any], theirs: bool) -
 
     if not little(source, parts):
         return None
-    if theirs and data.nbytes <= COPIED_BYTES:
-        data, theirs = data.copy("K"), False
+    own = theirs and data.nbytes <= COPIED_BYTES
+    if own:
+        data, theirs = _copied(data), False
     if data.ndim and data.shape != view.transform.input_shape:
         data = _broadcast(view, data)
-    done = piled(view, source, parts, data)
+    done = piled(view, source, parts, data, own)
     queued(done)
     return WriteFutures(done if theirs else ready(None), done)
+
+
+def _copied(data: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy: of much that lies together without letting go of the interpreter."""
+    if data.nbytes < LET_GO or not data.flags.c_contiguous or data.dtype.hasobject:
+        return data.copy("K")
+    return np.frombuffer(bytearray(data.reshape(-1).view(np.uint8)), data.dtype).reshape(data.shape)
 
 
 def _theirs(source: Any, data: NDArray[Any]) -> bool:

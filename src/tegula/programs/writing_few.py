@@ -59,7 +59,7 @@ from tegula.record import Record
 from tegula.source import Chunked
 from tegula.view import View
 
-__all__ = ["Job", "borrowed", "few_writes", "given_back", "unit", "write_block", "write_few"]
+__all__ = ["Job", "borrowed", "few_writes", "given_back", "unit", "words_in", "write_block", "write_few"]
 
 _idle: list[Arena] = []  # each is somebody's while it is not in here; after a fork both processes have copies
 
@@ -237,6 +237,25 @@ class Job(Record, eq=False):
         """Copy what is written of a chunk into its words."""
         raise NotImplementedError
 
+    def lying(self, row: int) -> NDArray[Any] | None:
+        """Return the words of a chunk that is covered, where they lie somewhere as it stores them."""
+        raise NotImplementedError
+
+
+def words_in(
+    chain: CodecChain, parts: Pieces, piece: int, data: NDArray[Any], own: bool
+) -> NDArray[Any] | None:
+    """Return the words of a chunk that a piece covers, where they lie in `data` as they are stored.
+
+    Stored as they are they are only looked at where nobody else changes `data` later, which they are all of.
+    """
+    if parts.axes is not None or not data.ndim or chain.order != tuple(range(len(chain.order))):
+        return None
+    block = data[parts.targets[piece]]
+    if not block.flags.c_contiguous or (chain.raw and not (own and block.size == data.size)):
+        return None
+    return block.reshape(-1)
+
 
 class _Alone(Job, eq=False):
     """A write: `data` as words, taken apart."""
@@ -254,6 +273,9 @@ class _Alone(Job, eq=False):
             place = place.transpose(parts.axes)
         place[...] = self.data[parts.targets[row]] if self.data.ndim else self.data
 
+    def lying(self, row: int) -> NDArray[Any] | None:
+        return words_in(self.chain, self.parts, row, self.data, False)
+
 
 def _encode(job: Job, rows: Sequence[int], words: list[Any] | None) -> list[Any]:
     """Return the encoded values of chunks that are covered; `words` is filled with theirs."""
@@ -265,6 +287,10 @@ def _encode(job: Job, rows: Sequence[int], words: list[Any] | None) -> list[Any]
             job.put(row, chunk)
         return encoded_all(job.source, slab, chain)
     for row in rows:
+        lying = job.lying(row) if words is None else None
+        if lying is not None:
+            values.append(encoded(job.source, lying, chain))
+            continue
         count = prod(chain.chunk_shape)
         # what a pool keeps is its own
         held = None if words is not None else job.arena.take(count * chain.word.itemsize)

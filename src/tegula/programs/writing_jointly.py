@@ -36,7 +36,7 @@ from tegula.plan.arena import Arena
 from tegula.plan.blocks import block_rows, far_pace, few_tasks
 from tegula.plan.gather import Pieces, covers
 from tegula.programs.pace import WAITING
-from tegula.programs.writing_few import Job, borrowed, given_back, unit, write_block
+from tegula.programs.writing_few import Job, borrowed, given_back, unit, words_in, write_block
 from tegula.record import Record
 from tegula.row import NamedTuple
 from tegula.source import Chunked
@@ -51,10 +51,14 @@ _OF_THE_STORE = (Aborted, Indeterminate, NotFound, PermissionDenied, ResourceExh
 
 
 class Patch(NamedTuple):
-    """A write: a view that was taken apart, and data of its shape, or one element for all of it."""
+    """A write: a view that was taken apart, and data of its shape, or one element for all of it.
+
+    `own`: nobody changes the data any more.
+    """
 
     parts: Pieces
     data: NDArray[Any]
+    own: bool = False
 
 
 async def write_jointly(source: Chunked, patches: Sequence[Patch], deliver: Deliver, width: int) -> None:
@@ -215,3 +219,12 @@ class _Joint(Job, eq=False):
             if parts.axes is not None:
                 place = place.transpose(parts.axes)
             place[...] = data[parts.targets[piece]] if data.ndim else data
+
+    def lying(self, row: int) -> NDArray[Any] | None:
+        writing = self.writing
+        uses: Sequence[Use] = [self.only] if self.only else writing.uses[row][max(0, writing.first[row]) :]
+        if len(uses) > 1:
+            return None
+        ((number, piece),) = uses
+        patch = writing.patches[number]
+        return words_in(self.chain, patch.parts, piece, writing.words[number], patch.own)

@@ -118,8 +118,15 @@ def test_whole_shards_are_what_is_made_inner_chunk_by_inner_chunk(data, made):
                 patch.setattr(writing_few, "TASK_BYTES", least)
                 patch.setattr(sharded_writing, "TASK_BYTES", least)
                 patch.setattr(shard, "SMALL", least)
-            store = opened(made)
+            pool = ts.Context(
+                {"cache_pool": {"total_bytes_limit": 1 << 20 if data.draw(st.booleans()) else 0}}
+            )
+            spec = {**made.spec, "kvstore": "memory://"}
+            store = ts.open(spec, create=True, context=pool).result()
+            before = store.read().result()
             store[box].write(values[box]).result()
+            before[box] = values[box]
+            assert bits(store.read().result()) == bits(before)
             stored.append(shards_of(store))
     assert stored[0] == stored[1]
 

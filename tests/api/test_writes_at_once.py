@@ -75,6 +75,8 @@ def made(kvstore, codecs, **more):
     return ts.open(spec, create=True).result()
 
 
+KINDS["shared"] = KINDS["sharded"]
+CACHED = ("cached", "shared")
 PLACES = [
     "memory raw",
     "memory cached",
@@ -83,6 +85,7 @@ PLACES = [
     "disk transposed",
     "disk raw",
     "file sharded",
+    "file shared",
     "disk nested",
 ]
 
@@ -96,7 +99,7 @@ def store(request, tmp_path, monkeypatch):
         from tegula.leaves.file import FileLeaf
 
         monkeypatch.setattr(FileLeaf, "local_writes", False)
-    pool = {"context": {"cache_pool": {"total_bytes_limit": 1 << 20}}} if kind == "cached" else {}
+    pool = {"context": {"cache_pool": {"total_bytes_limit": 1 << 20}}} if kind in CACHED else {}
     return made(where, KINDS[kind], **pool)
 
 

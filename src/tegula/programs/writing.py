@@ -70,6 +70,7 @@ __all__ = [
     "remembered",
     "side_by_side",
     "stored_words",
+    "told",
     "write",
 ]
 
@@ -262,9 +263,14 @@ def generations_of(held: Held | None) -> list[bytes] | None:
     return [UNKNOWN if one is None else one[1] for one in held]
 
 
+def told(source: Chunked) -> bool:
+    """Whether a cache is told what is written: it keeps chunks, and of a shard only inner ones."""
+    return source.chunks is not None and not source.layout.chain.levels
+
+
 def decoded_of(source: Chunked, cells: NDArray[np.int64], words: Sequence[Any]) -> DecodedColumns | None:
     """Return what a cache is told of chunks that are about to be written."""
-    if source.chunks is None or any(getattr(step, "lossy", False) for step in source.layout.chain.steps):
+    if not told(source) or any(getattr(step, "lossy", False) for step in source.layout.chain.steps):
         return None  # what is read back is something else
     return DecodedColumns(source.chunks, cells, words, source.cache)
 
@@ -282,7 +288,7 @@ def encode_rows(
     Where a cache keeps chunks, `words` is filled with theirs.
     """
     source = job.source
-    keep = None if source.chunks is None else words
+    keep = words if told(source) else None
     chain = job.chain
     chains = source.layout.chains_of(block.cells[whole]) if job.clipped else None
     if not job.slab or chains is not None:

@@ -54,6 +54,7 @@ from tegula.programs.writing import (
     raise_placed,
     remembered,
     stored_words,
+    told,
 )
 from tegula.record import Record
 from tegula.source import Chunked
@@ -179,7 +180,7 @@ async def write_block(job: Job, block: Sequence[int]) -> bool:
     whole = [row for row in block if job.whole(row)]
     waited = False
     if whole:
-        words: list[Any] | None = None if source.chunks is None else []
+        words: list[Any] | None = [] if told(source) else None
         values = await Compute(Call(_encode, job, whole, words), source.compute)
         named = [keys[row] for row in whole]
         meant = None if words is None else decoded_of(source, job.columns(whole), words)

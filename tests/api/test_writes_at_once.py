@@ -154,6 +154,47 @@ def test_whole_chunks_and_parts_of_them_in_turn(store):
     assert np.array_equal(store.read().result(), data)
 
 
+def test_whole_chunks_from_every_side(store):
+    """Backwards, transposed, of every second element of a source, one for all: alone and at once."""
+    whole = RNG.integers(1, 1 << 30, (2 * SIDE, SIDE)).astype("u4")
+    sources = [
+        whole[:SIDE],
+        whole[SIDE - 1 :: -1],
+        whole[::2],
+        np.asfortranarray(whole[:SIDE]),
+        whole[:SIDE].T,
+        np.broadcast_to(whole[0], (SIDE, SIDE)),
+        whole[:SIDE].astype(">u4"),
+    ]
+    d = ts.d
+    for at_once in (False, True):
+        for number, source in enumerate(sources):
+            data = np.zeros((SIDE, SIDE), "u4")
+            futures = []
+            for row in range(0, SIDE, CHUNK):
+                for column in range(0, SIDE, CHUNK):
+                    box = np.s_[row : row + CHUNK, column : column + CHUNK]
+                    way = (number + row // CHUNK + column // CHUNK * 3) % 4
+                    part, target = source[box], store[box]
+                    if way == 0:
+                        data[box] = part
+                    elif way == 1:
+                        target = target[d[0].stride[-1]]
+                        data[box] = part[::-1]
+                    elif way == 2:
+                        target = target[d[0, 1].stride[-1, -1]]
+                        data[box] = part[::-1, ::-1]
+                    else:
+                        target = target[d[0, 1].transpose[1, 0]]
+                        data[box] = part.T
+                    futures.append(target.write(part))
+                    if not at_once:
+                        futures.pop().result()
+            for future in futures:
+                future.result()
+            assert np.array_equal(store.read().result(), data)
+
+
 def test_in_asyncio(store):
     data = np.zeros((SIDE, SIDE), "u4")
 

@@ -39,10 +39,8 @@ MAX_ENTRIES = 1 << 30
 INDEX_LIMIT = 256 << 20
 """How many bytes of an index are held at once: a shard with a larger one can be opened, but not read."""
 _LARGEST = 2**63 - 1
-SMALL, SLAB = (
-    32 << 10,
-    4 << 20,
-)  # inner chunks up to this size, of shards up to that, are gathered by one copy
+# inner chunks up to the first size, of shards up to the second, are gathered by one copy
+SMALL, SLAB = 32 << 10, 4 << 20
 JOINED = 64 << 10  # pieces up to so many bytes together are put in their place by one copy
 
 Spans: TypeAlias = NDArray[np.uint64]
@@ -365,32 +363,30 @@ class Sharding(Record):
 
     def disassemble(self, array: NDArray[Any], keep: bool) -> bytes:
         """Return the shard of an array of its shape; unless `keep`, chunks of fill are left out."""
-        from tegula.kernels.fill import all_equal
-
-        word = self.inner.word
-        element = np.frombuffer(self.fill, word)
-        together = len(element) == 1 and self.inner.nbytes <= SMALL and array.nbytes <= SLAB
-        pieces: list[Buffer | None] = []
-        if together:
+        element = np.frombuffer(self.fill, self.inner.word)
+        pieces: list[Buffer | None]
+        if len(element) == 1 and self.inner.nbytes <= SMALL and array.nbytes <= SLAB:
             pieces = self.inner.encode_all(self._slab(array), None if keep else element.reshape(()), keep)
-        for number in () if together else range(self.entries):
-            chunk = self.inner.words_of(array[self._box(number)])
-            empty = False
-            if not keep:
-                several = len(element) > 1
-                empty = (
-                    bool((chunk.reshape(-1, len(element)) == element).all())
-                    if several
-                    else bool(all_equal(chunk, element))
-                )
-            if empty:
-                pieces.append(None)
-            else:
-                pieces.append(self.inner.encode_words(chunk, keep))
+        else:
+            pieces = [self._encoded(array, number, element, keep) for number in range(self.entries)]
         return self._joined(
             np.array([MISSING if piece is None else len(piece) for piece in pieces], np.uint64),
             [piece for piece in pieces if piece is not None],
         )
+
+    def _encoded(self, array: NDArray[Any], number: int, element: NDArray[Any], keep: bool) -> Buffer | None:
+        """Return one inner chunk of a shard, None where it is all fill value, unless `keep`."""
+        from tegula.kernels.fill import all_equal
+
+        chunk = self.inner.words_of(array[self._box(number)])
+        if not keep:
+            if len(element) > 1:
+                empty = bool((chunk.reshape(-1, len(element)) == element).all())
+            else:
+                empty = all_equal(chunk, element.reshape(()))
+            if empty:
+                return None
+        return self.inner.encode_words(chunk, keep)
 
     def _slab(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the words of all inner chunks of a shard, shape (entries, words of one)."""

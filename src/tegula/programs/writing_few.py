@@ -252,6 +252,9 @@ def words_in(
     """
     if parts.axes is not None or not data.ndim or chain.order != tuple(range(len(chain.order))):
         return None
+    index = zip(parts.sources[piece], chain.chunk_shape, strict=False)  # behind the first is an ellipsis
+    if any(extent > 1 and one.step != 1 for one, extent in index):
+        return None  # backwards
     block = data[parts.targets[piece]]
     if not block.flags.c_contiguous or (chain.raw and not (own and block.size == data.size)):
         return None
@@ -290,7 +293,14 @@ def _encode(job: Job, rows: Sequence[int], words: list[Any] | None) -> list[Any]
     for row in rows:
         lying = job.lying(row) if words is None else None
         if lying is not None:
-            values.append(encoded(job.source, lying, chain))
+            value = encoded(job.source, lying, chain)
+            if (
+                isinstance(value, memoryview)
+                and not chain.raw
+                and np.may_share_memory(lying, np.asarray(value))
+            ):
+                value = bytes(value)  # a codec that changed nothing
+            values.append(value)
             continue
         count = prod(chain.chunk_shape)
         # what a pool keeps is its own

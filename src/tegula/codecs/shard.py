@@ -41,6 +41,7 @@ INDEX_LIMIT = 256 << 20
 _LARGEST = 2**63 - 1
 # inner chunks up to the first size, of shards up to the second, are gathered by one copy
 SMALL, SLAB = 32 << 10, 4 << 20
+MOST_DIMS = 16  # NumPy has twice as many axes, in all its versions
 JOINED = 64 << 10  # pieces up to so many bytes together are put in their place by one copy
 
 Spans: TypeAlias = NDArray[np.uint64]
@@ -365,7 +366,8 @@ class Sharding(Record):
         """Return the shard of an array of its shape; unless `keep`, chunks of fill are left out."""
         element = np.frombuffer(self.fill, self.inner.word)
         pieces: list[Buffer | None]
-        if len(element) == 1 and self.inner.nbytes <= SMALL and array.nbytes <= SLAB:
+        small = self.inner.nbytes <= SMALL and array.nbytes <= SLAB and array.ndim <= MOST_DIMS
+        if len(element) == 1 and small:
             pieces = self.inner.encode_all(self._slab(array), None if keep else element.reshape(()), keep)
         else:
             pieces = [self._encoded(array, number, element, keep) for number in range(self.entries)]

@@ -258,7 +258,9 @@ def words_in(
     block = data[parts.targets[piece]]
     if not block.flags.c_contiguous or (chain.raw and not (own and block.size == data.size)):
         return None
-    return block.reshape(-1)
+    found: NDArray[Any] = block.reshape(-1).view()
+    found.flags.writeable = False  # for a codec that works where its input lies
+    return found
 
 
 class _Alone(Job, eq=False):

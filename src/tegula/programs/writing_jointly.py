@@ -212,8 +212,7 @@ class _Joint(Job, eq=False):
     def put(self, row: int, chunk: NDArray[Any]) -> None:
         writing, chain = self.writing, self.chain
         array = chain.array_of(chunk).view(chain.word)
-        uses: Sequence[Use] = [self.only] if self.only else writing.uses[row][max(0, writing.first[row]) :]
-        for number, piece in uses:
+        for number, piece in self._uses(row):
             parts, data = writing.patches[number].parts, writing.words[number]
             place = array[parts.sources[piece]]
             if parts.axes is not None:
@@ -222,9 +221,14 @@ class _Joint(Job, eq=False):
 
     def lying(self, row: int) -> NDArray[Any] | None:
         writing = self.writing
-        uses: Sequence[Use] = [self.only] if self.only else writing.uses[row][max(0, writing.first[row]) :]
+        uses = self._uses(row)
         if len(uses) > 1:
             return None
         ((number, piece),) = uses
         patch = writing.patches[number]
         return words_in(self.chain, patch.parts, piece, writing.words[number], patch.own)
+
+    def _uses(self, row: int) -> Sequence[Use]:
+        """Return the pieces that are put into a chunk, in order, from the last that covers it on."""
+        first = self.writing.first[row]
+        return [self.only] if self.only else self.writing.uses[row][max(0, first) :]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tegula.api.stores import deletes_chunks
 from tegula.kernels._jit import spare
+from tegula.leaves import buffers
 from tegula.record import Record
 from tegula.runtime.limits import keep_little
 from tegula.runtime.live import leaf
@@ -113,6 +114,7 @@ def _memory(resource: Any) -> MemoryLimit | None:
         return None
     if limit < COMPILER:
         spare()
+        buffers.keep_little()
     keep_little(limit)
     return MemoryLimit(limit, resource)
 

@@ -10,13 +10,16 @@ import threading
 
 from tegula.plan.arena import Arena
 
-__all__ = ["LARGE", "buffer"]
+__all__ = ["LARGE", "buffer", "keep_little"]
 
 LARGE = 64 << 10  # below this a fresh `bytes` is as cheap
 KEPT = 64
+LITTLE = 256 << 10
+LARGEST = 4 << 20  # what a block of small values has together
+_largest = LARGEST
 
 _lock = threading.Lock()
-_arena = Arena(KEPT)
+_arena = Arena(KEPT, _largest)
 
 
 def buffer(size: int) -> memoryview:
@@ -25,9 +28,18 @@ def buffer(size: int) -> memoryview:
         return _arena.take(size)
 
 
+def keep_little() -> None:
+    """Have only small buffers kept from now on: those of a process that is to be content with less."""
+    global _arena, _largest
+    with _lock:
+        if _largest == LARGEST:
+            _largest = LITTLE
+            _arena = Arena(KEPT, _largest)
+
+
 def _after_fork() -> None:
     global _lock, _arena
-    _lock, _arena = threading.Lock(), Arena(KEPT)
+    _lock, _arena = threading.Lock(), Arena(KEPT, _largest)
 
 
 if hasattr(os, "register_at_fork"):

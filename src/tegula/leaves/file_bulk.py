@@ -42,7 +42,6 @@ _REGULAR = np.uint64(0x8000)
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _BILLION = np.uint64(1_000_000_000)
-_LARGE = LARGE
 _HERE = -100  # AT_FDCWD
 _FOLDER = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_DIRECTORY", 0)
 _MAKE = os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
@@ -153,16 +152,24 @@ def _copy(into: int, source: int, count: int) -> int:
 _said = ctypes.c_int(0)
 
 
-@kernel("<u1, <i8, <i8, <i8, >u1, >u8, >i8, >u8:2")
+@kernel("<u1, <i8, <i8, <i8, i8, >u1, >u8, >i8, >u8:2")
 def _read_rows(
-    names: Any, places: Any, starts: Any, stops: Any, into: Any, status: Any, ends: Any, facts: Any
+    names: Any,
+    places: Any,
+    starts: Any,
+    stops: Any,
+    large: Any,
+    into: Any,
+    status: Any,
+    ends: Any,
+    facts: Any,
 ) -> Any:
     """Read ranges of files into `into`, one behind the other; return how many rows that was done for.
 
     `places` say where in `names` the path of a row is; a range that stops at -1 goes to the end, one that
-    starts below 0 counts from there.  `status` is 256 bytes to work in; `ends` are where the rows end, and
-    `facts` the halves of the device, the inode and the modification time of each.  An end below 0 is that of
-    a row that is not there.
+    starts below 0 counts from there, and one of `large` bytes is not read.  `status` is 256 bytes to work in;
+    `ends` are where the rows end, and `facts` the halves of the device, the inode and the modification time
+    of each.  An end below 0 is that of a row that is not there.
     """
     path, room, about = names.ctypes.data, into.ctypes.data, status.ctypes.data
     empty = path + names.size - 1
@@ -193,7 +200,7 @@ def _read_rows(
         if stop < 0:
             stop = size
         count = stop - start
-        if start < 0 or count < 0 or stop > size or count >= _LARGE or used + count > into.size:
+        if start < 0 or count < 0 or stop > size or count >= large or used + count > into.size:
             break
         got = 0
         while got < count:
@@ -328,14 +335,15 @@ def read_small(keys: Sequence[str], ranges: Sequence[ByteRange | None] | None) -
             length += len(part) + 1
         places.append(begin)
     names = np.frombuffer(b"\0".join(parts) + b"\0\0", np.uint8)
-    room = ROOM
+    room, large = ROOM, LARGE
     if ranges is None:
         starts, stops = np.zeros(count, np.int64), np.full(count, -1)
     else:
         both = [(0, -1) if each is None else (each[0], -1 if each[1] is None else each[1]) for each in ranges]
         starts, stops = np.array(both, np.int64).T.copy()
         if ((starts >= 0) & (stops >= starts)).all():
-            room = max(1, min(MOST_ROOM, int((stops - starts).sum())))
+            room = large = max(1, min(MOST_ROOM, int((stops - starts).sum())))
+            large += 1
     where = np.array(places, np.int64)
     status, ends, facts = np.empty(32, np.uint64), np.empty(count, np.int64), np.empty((count, 3), np.uint64)
     rows: list[Row] = []
@@ -344,7 +352,7 @@ def read_small(keys: Sequence[str], ranges: Sequence[ByteRange | None] | None) -
         first = len(rows)
         into = np.frombuffer(memory, np.uint8)
         rest = where[first:], starts[first:], stops[first:]
-        done = _read_rows(names, *rest, into, status, ends, facts)
+        done = _read_rows(names, *rest, large, into, status, ends, facts)
         _rows(memory.toreadonly(), ends[:done].tolist(), facts[:done].tolist(), rows)
         if len(rows) == first:
             break

@@ -5,6 +5,7 @@ A handle on deferred programs; how they are joined is `tegula.runtime.together`'
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Self
 
 from tegula.effects.effect import Program
@@ -119,7 +120,7 @@ class Batch:
         self.submit()
 
     def __del__(self) -> None:
-        if not getattr(self, "_submitted", True):
+        if not getattr(self, "_submitted", True) and not sys.is_finalizing():
             self.submit()
 
     def __reduce__(self) -> tuple[Any, ...]:

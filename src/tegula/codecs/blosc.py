@@ -5,13 +5,14 @@ it must not know: chunks.
 
 Law: as of `codec.py`.  The native decoder trusts the sizes in the header and has crashed on a
 truncated buffer, so none of them reaches it unchecked.  Blosc's own threads are never used: threads
-are the interpreter's business.  imagecodecs decodes and encodes: it is there in 2 ms, where numcodecs
-takes 65, and encodes into memory that is there.  It takes the element size from its argument's type, not
-from `typesize`: elements of other sizes numcodecs encodes, to the same bytes.
+are the interpreter's business.  imagecodecs decodes: it is there in 2 ms, where numcodecs takes 65.  The
+library of numcodecs encodes, which is called by itself where it can be, into memory that is there.
 """
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
 from functools import partial
 from struct import Struct
 from typing import Any
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 from tegula import binding
 from tegula.codecs.codec import Buffer, destination, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
-from tegula.errors import FailedPrecondition, InvalidArgument
+from tegula.codecs.native import INT, SIZE, WORD, address, functions
+from tegula.errors import FailedPrecondition, Internal, InvalidArgument
 from tegula.record import Record
 
 __all__ = ["COMPRESSORS", "N5", "NUMCODECS", "ZARR2", "ZARR3", "Blosc"]
@@ -35,11 +37,21 @@ _OVERHEAD = 16
 _MAXIMUM = 2**31 - 1 - _OVERHEAD
 _MEMCPYED = 0x2
 _SNAPPY = 2  # in the three highest bits of a header's flags
-_TYPES = {1: "u1", 2: "u2", 4: "u4", 8: "u8", 16: "c16"}
 _KEPT = 4 << 20  # memory to encode into is used again up to this size
 _rooms: list[NDArray[np.uint8]] = []  # it serves one call at a time; what is idle waits here
 _blosc: Any = None
 _images: Any = None
+
+
+_native: Any = None  # the library's encoder, once it was looked for; False where it is hidden
+
+
+def _find() -> Any:
+    global _native
+    whole = INT, [INT, INT, SIZE, SIZE, WORD, WORD, SIZE, ctypes.c_char_p, SIZE, INT]
+    found = functions("blosc", {"blosc_compress_ctx": whole})
+    _native = found is not None and found["blosc_compress_ctx"]
+    return _native
 
 
 def _load() -> Any:
@@ -89,7 +101,7 @@ class Blosc(Record):
         streams = 2 * size if self.cname == "snappy" else 0
         return (1 << 19) + (2 * size if encoding else size) + streams
 
-    def encode(self, data: Buffer) -> bytes:
+    def encode(self, data: Buffer) -> Buffer:
         """Return `data` as one blosc buffer.
 
         Raises:
@@ -99,42 +111,41 @@ class Blosc(Record):
             raise InvalidArgument(
                 f"Blosc compression input of {len(data)} bytes exceeds maximum size of {_MAXIMUM}"
             )
-        lacking = self.cname == "snappy"  # which the libraries are built without
-        result = self._encoded(data, "lz4" if lacking else self.cname)
-        if lacking:
-            from tegula.codecs.blosc_streams import to_snappy
-
-            return bytes(to_snappy(result))
-        return result
-
-    def _encoded(self, data: Buffer, cname: str) -> bytes:
-        size, blocksize = len(data), min(self.blocksize, _MAXIMUM)
-        kind = _TYPES.get(self.typesize)
-        if kind is None or not size or size % self.typesize:
-            found: bytes = (_blosc or _load()).compress(
-                data, cname.encode(), self.clevel, self.shuffle, blocksize, self.typesize
-            )
-            return found
-        images = _images or _load_images()
         try:
             room = _rooms.pop()
         except IndexError:
             room = np.empty(0, np.uint8)
-        if len(room) < size + _OVERHEAD:
-            room = np.empty(size + _OVERHEAD, np.uint8)
-        found = bytes(
-            images.blosc_encode(
-                np.frombuffer(data, kind),
-                level=self.clevel,
-                compressor=cname,
-                shuffle=self.shuffle,
-                blocksize=blocksize,
-                numthreads=1,
-                out=room[: size + _OVERHEAD],
-            )
-        )
+        if len(room) < len(data) + _OVERHEAD:
+            room = np.empty(len(data) + _OVERHEAD, np.uint8)
+        found = self.encode_into(data, lambda _: room.data)
+        if isinstance(found, memoryview):
+            found = np.frombuffer(found, np.uint8).copy().data  # which lets other threads go on
         if len(room) <= _KEPT:
             _rooms.append(room)
+        return found
+
+    def encode_into(self, data: Buffer, take: Callable[[int], memoryview]) -> Buffer:
+        """Return the same, in memory that `take` gives where the library can encode into it."""
+        native = _find() if _native is None else _native
+        size, blocksize = len(data), min(self.blocksize, _MAXIMUM)
+        how = self.clevel, self.shuffle, self.typesize
+        lacking = self.cname == "snappy"  # which the libraries are built without
+        cname = b"lz4" if lacking else self.cname.encode()
+        found: Buffer
+        if native and 0 < size <= _MAXIMUM:
+            most = size + _OVERHEAD  # what is given room for more may be stored larger than it is
+            room = take(most)
+            (source, _), (target, _) = address(data), address(room)
+            count = native(*how, size, source, target, most, cname, blocksize, 1)
+            if count <= 0:
+                raise Internal(f"blosc cannot encode {size} bytes")
+            found = room[:count]
+        else:
+            found = (_blosc or _load()).compress(data, cname, *how[:2], blocksize, self.typesize)
+        if lacking:
+            from tegula.codecs.blosc_streams import to_snappy
+
+            return bytes(to_snappy(bytes(found)))
         return found
 
     def decode(self, data: Buffer, size: int, exact: bool, out: Buffer | None) -> Buffer:

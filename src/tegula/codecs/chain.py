@@ -24,7 +24,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from tegula.codecs.shard import Level, Sharding
 
 __all__ = ["CodecChain"]
+
+Take = Callable[[int], memoryview]
+"""Gives so many bytes of memory, which is used again once nobody looks at it."""
 
 _BOOL = np.dtype(np.bool_)
 _UINT8 = np.dtype(np.uint8)
@@ -60,6 +63,8 @@ class CodecChain(Record):
     nbytes          size of the decoded chunk in bytes
     raw             neither byte codec, shard nor corner: the stored bytes are the elements
     light           decoding takes about as long as copying
+    whole           the index of all elements, as `plan.gather` has it, where they are decoded in that order;
+                    None where they are not, or not decoded at all
     swap            the stored byte order is not the native one
 
     >>> import numpy as np
@@ -83,6 +88,7 @@ class CodecChain(Record):
     swap: bool = derived()
     finest: CodecChain = derived()
     levels: tuple[Level, ...] = derived()
+    whole: tuple[Any, ...] | None = derived()
     _stored_shape: tuple[int, ...] = derived()
     _axes: tuple[int, ...] | None = derived()
     _sizes: tuple[int | None, ...] = derived()
@@ -98,6 +104,9 @@ class CodecChain(Record):
         put(self, "raw", not self.steps and shard is None and self.corner is None)
         put(self, "finest", self if shard is None or self.steps else shard.inner.finest)
         put(self, "levels", () if shard is None else _levels(self))
+        in_order = self.order == tuple(range(len(self.order))) and len(self.order) > 0
+        every = (*(slice(0, side, 1) for side in self.chunk_shape), ...)
+        put(self, "whole", every if in_order and not self.raw else None)
         put(self, "swap", not self.stored_dtype.isnative)
         put(self, "_stored_shape", tuple(self.chunk_shape[axis] for axis in self.order))
         identity = self.order == tuple(range(len(self.order)))
@@ -163,9 +172,23 @@ class CodecChain(Record):
         return made
 
     @property
+    def foreign(self) -> bool:
+        """Whether a user has written any of the codecs."""
+        if any(getattr(step, "foreign", False) for step in self.steps):
+            return True
+        within = self.corner if self.shard is None else self.shard.inner
+        return within is not None and within.foreign
+
+    @property
     def joint(self) -> bool:
         """Whether several chunks may be decoded together: `slab`."""
         return self._alone and hasattr(self.steps[0], "decode_all")
+
+    @property
+    def direct(self) -> bool:
+        """Whether several chunks may be decoded to where they belong: `decode_rows`."""
+        plain = self._alone and not self.swap and not self._boolean
+        return plain and hasattr(self.steps[0], "decode_rows")
 
     @property
     def joint_encoding(self) -> bool:
@@ -271,16 +294,18 @@ class CodecChain(Record):
                 data = self.steps[index].decode(data, size, True, None if index else out)
         return data
 
-    def decode(self, data: Buffer) -> NDArray[Any]:
+    def decode(self, data: Buffer, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the chunk as an array of `chunk_shape` and native `dtype`.
 
-        The array may be read-only, may share memory with `data` and need not be C-contiguous.
+        The array may be read-only, may share memory with `data` and need not be C-contiguous.  `out`, which
+        is C-contiguous and `nbytes` long, is spoilt: where the codec can decode into it, the result is there.
 
         Raises:
             FailedPrecondition: the bytes are not a valid encoding of one chunk.
             DataLoss: a checksum does not match.
         """
-        array = np.frombuffer(self.decode_bytes(data), _UINT8).view(self.stored_dtype)
+        room = None if out is None else out.reshape(-1).view(_UINT8).data
+        array = np.frombuffer(self.decode_bytes(data, room), _UINT8).view(self.stored_dtype)
         if self.swap:
             array = array.astype(self.stored_dtype.newbyteorder("="))
         array = array.view(self.dtype)
@@ -316,6 +341,16 @@ class CodecChain(Record):
         words: NDArray[Any] = flat.view(self._word).reshape(len(values), -1)
         return words
 
+    def decode_rows(self, values: Sequence[Buffer], targets: NDArray[np.int64]) -> bool:
+        """Decode several chunks, each to an address of its own, as the words that `words` returns.
+
+        False, with what is there spoilt, where the codec has no call for that, or cannot do it here.
+        """
+        if not self.direct:
+            return False
+        found: bool = self.steps[0].decode_rows(values, self.nbytes, targets)  # type: ignore[attr-defined]
+        return found
+
     def array_of(self, words: NDArray[Any]) -> NDArray[Any]:
         """Return the chunk, shape `chunk_shape`, as a view of its words."""
         array = words.view(self.dtype).reshape(self._stored_shape)
@@ -327,14 +362,15 @@ class CodecChain(Record):
             array = array.transpose(self.order)
         return np.ascontiguousarray(array).reshape(-1).view(self._word)
 
-    def encode_words(self, words: NDArray[Any], keep: bool = False) -> Buffer:
+    def encode_words(self, words: NDArray[Any], keep: bool = False, take: Take | None = None) -> Buffer:
         """Return the stored bytes of a chunk given as its words: the inverse of `words`.
 
-        Of a shard, unless `keep`, the inner chunks that equal the fill value are left out.
+        Of a shard, unless `keep`, the inner chunks that equal the fill value are left out.  The bytes may lie
+        in memory that `take` gives.
         """
         data: Buffer
         if self.corner is not None:
-            return self.corner.encode_words(self.kept(words), keep)
+            return self.corner.encode_words(self.kept(words), keep, take)
         if self.shard is not None:
             data = self.shard.disassemble(self.array_of(words), keep)
         else:
@@ -342,29 +378,35 @@ class CodecChain(Record):
             if self.swap:
                 flat = flat.byteswap()
             data = flat.view(_UINT8).data
-        for step in self.steps:
-            data = step.encode(data)
+        last = len(self.steps) - 1
+        for number, step in enumerate(self.steps):
+            into = getattr(step, "encode_into", None) if take is not None and number == last else None
+            data = step.encode(data) if into is None else into(data, take)
         return data
 
     def encode_all(
-        self, slab: NDArray[Any], unit: NDArray[Any] | None = None, keep: bool = False
+        self,
+        slab: NDArray[Any],
+        unit: NDArray[Any] | None = None,
+        keep: bool = False,
+        take: Take | None = None,
     ) -> list[Buffer | None]:
         """Return the stored bytes of several chunks given as their words, shape (chunks, elements).
 
         None for a chunk of which every word is the one of `unit`, if given.  By one call of the codec where
-        it has one; `keep` as for `encode_words`.
+        it has one; `keep` and `take` as for `encode_words`.
         """
         rows = self._others(slab, unit) if unit is not None else range(len(slab))
-        some = slab if len(rows) == len(slab) else slab[list(rows)]
         made: Sequence[Buffer] | None = None
-        if self.joint_encoding and some.flags.c_contiguous:
+        if self.joint_encoding and slab.flags.c_contiguous:
+            some = slab if len(rows) == len(slab) else slab[list(rows)]
             flat = some.view(self._part)
             if self.swap:
                 flat = flat.byteswap()
             made = self.steps[0].encode_all(flat.view(_UINT8))  # type: ignore[attr-defined]
         if made is None:
-            made = [self.encode_words(words, keep) for words in some]
-        if some is slab:
+            made = [self.encode_words(slab[row], keep, take) for row in rows]
+        if len(rows) == len(slab):
             return list(made)
         found: list[Buffer | None] = [None] * len(slab)
         for row, value in zip(rows, made, strict=True):

@@ -48,8 +48,10 @@ class ByteCodec(Protocol):
     A codec may have a method ``decode_all(values, size)``, which returns several decoded values of `size`
     bytes each, one behind the other in one array of bytes, where its library does that in one call: threads
     that decode small chunks one by one spend more time on taking turns than on decoding.  It returns None
-    where any of the values is not exactly so.  Likewise a method ``encode_all(rows)``, which returns what
-    `encode` returns for each row of a contiguous array of bytes, or None where that is not worth it.
+    where any of the values is not exactly so.  A method ``decode_rows(values, size, targets)`` decodes each
+    to an address of its own, of at least `size` bytes, or returns False.  Likewise ``encode_all(rows)``
+    returns what `encode` returns for each row of a contiguous array of bytes, or None where it does not pay;
+    and ``encode_into(data, take)`` returns what `encode` does, in memory that ``take(size)`` gives.
     """
 
     def encoded_size(self, size: int) -> int | None:

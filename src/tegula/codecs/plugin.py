@@ -65,6 +65,11 @@ class Foreign(Record):
     name: str
     options: tuple[tuple[str, Any], ...] = ()
 
+    @property
+    def foreign(self) -> bool:
+        """Tell that a user has written what this calls."""
+        return True
+
     def encoded_size(self, size: int) -> int | None:
         """Return what the codec says, None where it says nothing."""
         found = getattr(_made(self), "encoded_size", None)

@@ -17,9 +17,11 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from tegula import binding
+from tegula.codecs import zstd_native as native
 from tegula.codecs.codec import SLACK, Buffer, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition
+from tegula.kernels._jit import worthwhile
 from tegula.record import Record
 
 __all__ = ["N5", "NUMCODECS", "ZARR2", "ZARR3", "Zstd", "declared_size"]
@@ -27,7 +29,8 @@ __all__ = ["N5", "NUMCODECS", "ZARR2", "ZARR3", "Zstd", "declared_size"]
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _BLOCK = 128 << 10
 LARGEST = 128 << 10  # what is larger takes so long to decode that other threads have their turn
-LARGE = 128 << 10  # from here on a buffer that is used again is worth a walk over the blocks
+LARGE = 16 << 10  # from here on decoding to where the bytes belong is worth looking for the end of the frame
+WARM, COLD = 32 << 10, 1 << 26  # bytes from which on several frames are worth the kernel: see `worthwhile`
 
 # Contexts cost more than a small frame; they serve one call at a time, so idle ones wait here.
 _decoders: list[Any] = []
@@ -137,6 +140,11 @@ class Zstd(Record):
         count = len(frames)
         if count < 2 or not 0 < size <= LARGEST or count * size > SLACK:
             return None
+        if native.available() and worthwhile(count * size, WARM, COLD):
+            made = np.empty(count * size, np.uint8)
+            first = made.__array_interface__["data"][0]
+            targets = first + size * np.arange(count, dtype=np.int64)
+            return made if native.decode_rows(frames, size, targets) else None
         try:
             if any(declared_size(data) != size or _extent(data) != len(data) for data in frames):
                 return None
@@ -154,9 +162,17 @@ class Zstd(Record):
         finally:
             _decoders.append(decoder)
 
+    def decode_rows(self, frames: Sequence[Buffer], size: int, targets: NDArray[np.int64]) -> bool:
+        """Decode several frames, each to its address, by one call; see `ByteCodec`."""
+        if not 0 < size <= LARGEST or not native.available():
+            return False
+        return worthwhile(len(frames) * size, WARM, COLD) and native.decode_rows(frames, size, targets)
+
 
 def _decompress_into(data: Buffer, out: Buffer) -> bool:
     """Decode a frame that fills `out` and ends there; False, with `out` spoilt, where it is not one."""
+    if native.available():
+        return native.decode_into(data, out)
     if _extent(data) != len(data):
         return False
     decoder = _decoder()

@@ -41,6 +41,7 @@ __all__ = [
     "loaded",
     "past_cache",
     "plain",
+    "provide",
     "settled",
     "spare",
     "sparing",
@@ -215,7 +216,8 @@ def device(function: F) -> F:
 def foreign(name: str, *types: str) -> Callable[[F], F]:
     """Mark a function as what `name` of the C library is: kernels of the same file call that, compiled.
 
-    `types` are type codes, the result's first; an address is an ``i8``.  The library must have the function.
+    `types` are type codes, the result's first; an address is an ``i8``.  The library must have the function,
+    or whoever calls the kernel has told where another has it (`provide`).
     """
 
     def mark(function: F) -> F:
@@ -223,6 +225,14 @@ def foreign(name: str, *types: str) -> Callable[[F], F]:
         return function
 
     return mark
+
+
+def provide(addresses: dict[str, int]) -> None:
+    """Say at which addresses the functions of another library are that kernels call by these names."""
+    from llvmlite import binding
+
+    for name, address in addresses.items():
+        binding.add_symbol(name, address)
 
 
 def past_cache(array: Any, index: Any, value: Any) -> None:

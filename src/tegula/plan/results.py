@@ -22,7 +22,7 @@ from weakref import ref
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["result"]
+__all__ = ["SMALL", "result"]
 
 SMALL, LARGE = 16 << 10, 1 << 20  # smaller ones come from a heap that stays; larger ones are mapped
 MOST = 32 << 20

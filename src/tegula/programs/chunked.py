@@ -34,6 +34,7 @@ from tegula.plan.gather import Spot
 from tegula.plan.grid import on_grid
 from tegula.plan.nested import nest
 from tegula.plan.partition import partition
+from tegula.plan.results import SMALL, result
 from tegula.plan.table import Block, Table, bind, c_strides
 from tegula.plan.transfer import (
     Memory,
@@ -78,30 +79,42 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
     if layout.chain.levels and source.chunks is None:
         from tegula.programs.entry import read_entry
 
-        inner = await read_entry(source, spot.cell)
+        out = _room(source, layout.chain.finest, spot, order)
+        inner = await read_entry(source, spot.cell, out)
         place = missing_place(source, spot.cell) if inner is None else (spot.cell, "")
-        return _elements(source, inner, spot, shape, order, *place)
+        return _elements(source, inner, spot, shape, order, *place, out)
     if source.chunks is not None:
         cells = np.array([spot.cell], np.int64).reshape(1, len(spot.cell))
         (words,) = await decoded(source, cells)
         return one(source, spot, shape, order, words)
     chain = layout.chain_of(spot.cell)
     chunk: Any = None
+    out = _room(source, chain, spot, order)
     if layout.minishards is not None:
-        chunk, name = await _member(source, spot.cell, chain)
-        return _elements(source, chunk, spot, shape, order, spot.cell, name)
+        chunk, name = await _member(source, spot.cell, chain, out)
+        return _elements(source, chunk, spot, shape, order, spot.cell, name, out)
     (key,) = layout.keys.keys(np.array([spot.cell], np.int64).reshape(1, len(spot.cell)), source.path)
     try:
         answer = await Read(source.store, key)
         if answer.state == "value":
-            chunk = chain.decode(answer.value)
+            chunk = chain.decode(answer.value, out)
     except TegulaError as error:
         raise annotated(error, f"Error reading {describe(source.store, key)}: ") from None
     where = describe(source.store, key) if chunk is None else ""
-    return _elements(source, chunk, spot, shape, order, spot.cell, where)
+    return _elements(source, chunk, spot, shape, order, spot.cell, where, out)
 
 
-async def _member(source: Chunked, cell: Sequence[int], chain: CodecChain) -> tuple[Any, str]:
+def _room(source: Chunked, chain: CodecChain, spot: Spot, order: str) -> NDArray[Any] | None:
+    """Return the array of a view that is a whole chunk as it is decoded: it may be decoded there."""
+    dtype = source.dtype.numpy_dtype
+    if chain.nbytes < SMALL or spot.index != chain.whole or spot.axes is not None or order == "F":
+        return None
+    return result(chain.chunk_shape, dtype) if dtype == chain.dtype else None
+
+
+async def _member(
+    source: Chunked, cell: Sequence[int], chain: CodecChain, out: NDArray[Any] | None
+) -> tuple[Any, str]:
     """Return one chunk of a shard, None where it is missing, and how errors call it."""
     from tegula.programs.minishards import fetch, locate_chunks, where
 
@@ -111,7 +124,7 @@ async def _member(source: Chunked, cell: Sequence[int], chain: CodecChain) -> tu
     if value is None:
         return None, name
     try:
-        return chain.decode(value), name
+        return chain.decode(value, out), name
     except TegulaError as error:
         raise annotated(error, f"Error reading {name}: ") from None
 
@@ -147,8 +160,12 @@ def _elements(
     order: str,
     cell: Sequence[int],
     where: str,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Return the elements of a chunk that a view is; of a missing chunk (None), its `cell` and its place."""
+    """Return the elements of a chunk that a view is; of a missing chunk (None), its `cell` and its place.
+
+    `out` is an array for them, in which they may be already.
+    """
     if chunk is None:
         value = missing(source, cell, where)
         if value.ndim:
@@ -162,10 +179,16 @@ def _elements(
                 where,
             )
         return np.full(shape, value, value.dtype, order="F" if order == "F" else "C")
+    if out is not None and np.may_share_memory(chunk, out):
+        return out
     elements = chunk[spot.index]
     if spot.axes is not None:
         elements = elements.transpose(spot.axes)
-    return np.array(elements, order="F" if order == "F" else "C")
+    if elements.nbytes < SMALL:
+        return np.array(elements, order="F" if order == "F" else "C")
+    made = result(shape, elements.dtype, order) if out is None else out
+    made[...] = elements
+    return made
 
 
 def decoded(source: Chunked, cells: NDArray[np.int64]) -> Decoded:

@@ -34,16 +34,19 @@ ATTEMPTS = 8
 """How often a shard may be replaced under a reader before it is read whole."""
 
 
-async def read_entry(source: Chunked, cell: tuple[int, ...]) -> NDArray[Any] | None:
+async def read_entry(
+    source: Chunked, cell: tuple[int, ...], out: NDArray[Any] | None = None
+) -> NDArray[Any] | None:
     """Return one inner chunk, given by its cell of the fine grid, or None where there is none.
 
+    `out` as for `CodecChain.decode`.
     What `fetch_entries` does, without columns.
     """
     piece = await _entry(source, cell)
     if piece is None:
         return None
     try:
-        return source.layout.chain.finest.decode(piece)
+        return source.layout.chain.finest.decode(piece, out)
     except TegulaError as error:
         raise annotated(error, f"Error reading {entry_place(source, cell)[1]}: ") from None
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from tegula.effects.control import All, Compute
 from tegula.effects.effect import Call
 from tegula.errors import TegulaError, annotated
 from tegula.kv.spec import is_far
-from tegula.plan.blocks import ALONE, FAR_BYTES, FEW, block_rows, far_pace, work
+from tegula.plan.blocks import FAR_BYTES, FEW, block_rows, far_pace, work
 from tegula.plan.gather import Spot, locate, pieces
 from tegula.plan.grid import on_grid
 from tegula.plan.results import result
@@ -44,6 +45,7 @@ from tegula.view import View
 __all__ = ["Want", "able", "read_jointly", "want", "want_spot"]
 
 TASK_BYTES = 1 << 20
+SLAB_BYTES = 1 << 20  # what is decoded by one call, where its result is new memory: it stays in the cache
 
 Deliver = Callable[[int, Any, "BaseException | None"], object]
 
@@ -100,10 +102,8 @@ async def read_jointly(source: Chunked, wants: Sequence[Want], deliver: Deliver,
             uses[row].append((number, piece))
     cells = np.array(list(rows), np.int64).reshape(len(rows), len(source.layout.shape))
     chain = source.layout.chain.finest
-    dtype = source.dtype.numpy_dtype
-    outs = [result(each.shape, dtype, each.order) for each in wants]
-    left = [len(each.cells) for each in wants]
-    serving = _Serving(source, chain, wants, uses, outs, [[None] * count for count in left], deliver, {})
+    left = [[None] * len(each.cells) for each in wants]
+    serving = _Serving(source, chain, wants, uses, {}, left, deliver, {})
     size = max(1, chain.nbytes)
     tasks = max(1, min(width, len(cells) * work(size, not chain.light) // TASK_BYTES))
     if source.layout.chain.levels and source.chunks is None:
@@ -151,7 +151,7 @@ class _Serving(Record, eq=False):
     chain: CodecChain
     wants: Sequence[Want]
     uses: Sequence[Sequence[tuple[int, int]]]
-    outs: Sequence[NDArray[Any]]
+    outs: dict[int, NDArray[Any]]
     left: Sequence[list[None]]
     deliver: Deliver
     lacking: dict[int, None]
@@ -172,27 +172,65 @@ class _Serving(Record, eq=False):
         self, rows: Sequence[int], names: Naming, values: Sequence[Any], scratch: NDArray[np.uint8]
     ) -> None:
         """Decode stored chunks, None for a missing one, and copy what is wanted of them."""
+        chain, count = self.chain, len(rows)
+        known = None not in values
+        if known and chain.direct and self._decode_together(rows, values):
+            return
+        step = max(1, SLAB_BYTES // chain.nbytes) if known and chain.joint else count
+        for at in range(0, count, step):
+            some, of = rows[at : at + step], values[at : at + step]
+            slab = chain.slab(of) if known else None
+            if slab is not None:
+                self.place_all(some, slab)
+            else:
+                self._decode_each(some, names, at, of, scratch)
+
+    def _decode_each(
+        self,
+        rows: Sequence[int],
+        names: Naming,
+        base: int,
+        values: Sequence[Any],
+        scratch: NDArray[np.uint8],
+    ) -> None:
+        """Decode chunks one by one; `names` names the first by the number `base`."""
         chain, plain = self.chain, self._plain
         done: list[int] = []
-        slab = None if chain.nbytes > ALONE or None in values else chain.slab(values)
-        if slab is not None:
-            self.place_all(rows, slab)
-            return
         try:
-            for at, (row, value) in enumerate(zip(rows, values, strict=True)):
+            for at, (row, value) in enumerate(zip(rows, values, strict=True), base):
                 if value is None:
                     self.lacking[row] = None
                     continue
                 first, _ = self.uses[row][0]
-                out = self.outs[first]
-                entire = plain is not None and self.wants[first][1:] == plain
+                entire = self.wants[first][1:] == plain
+                out = self._out(first).reshape(-1).view(np.uint8) if entire else scratch
                 try:
-                    words = chain.words(value, out.reshape(-1).view(np.uint8) if entire else scratch)
+                    words = chain.words(value, out)
                 except TegulaError as error:
                     raise annotated(error, f"Error reading {names.where(at)}: ") from None
                 self._place(row, words, entire and np.may_share_memory(words, out), done)
         finally:
             self._hand_over(done)
+
+    def _decode_together(self, rows: Sequence[int], values: Sequence[Any]) -> bool:
+        """Decode chunks by one call: those of which somebody wants all as they are, to where he gets them."""
+        chain, plain = self.chain, self._plain
+        first = [self.uses[row][0][0] for row in rows]
+        entire = [self.wants[number][1:] == plain for number in first]
+        slab = np.empty((len(rows) - sum(entire), prod(chain.chunk_shape)), chain.word)
+        parts = iter(slab)
+        words = [
+            self._out(number).reshape(-1) if whole else next(parts)
+            for number, whole in zip(first, entire, strict=True)
+        ]
+        targets = np.array([each.__array_interface__["data"][0] for each in words], np.int64)
+        if not chain.decode_rows(values, targets):
+            return False
+        done: list[int] = []
+        for row, found, whole in zip(rows, words, entire, strict=True):
+            self._place(row, found, whole, done)
+        self._hand_over(done)
+        return True
 
     def place_all(self, rows: Sequence[int], words: Iterable[Any]) -> None:
         """Copy what is wanted of decoded chunks."""
@@ -220,32 +258,42 @@ class _Serving(Record, eq=False):
                 chunk = np.broadcast_to(value, self.chain.chunk_shape) if not value.ndim else None
                 if chunk is None:
                     chunk = self.chain.array_of(fill_words(self.source))
-            self._copy(row, chunk, False, done)
+            self._copy(row, chunk, False)
+            self._served(row, done)
         self._hand_over(done)
 
     @property
     def _plain(self) -> tuple[Any, ...] | None:
         """What a want of one whole chunk, in the order of its elements, has behind its cells; None if raw."""
-        shape = self.chain.chunk_shape
-        if self.chain.raw or not shape or self.chain.order != tuple(range(len(shape))):
-            return None
-        return ((*(slice(0, side, 1) for side in shape), ...),), (...,), None, shape, "C"
+        chain = self.chain
+        return None if chain.whole is None else ((chain.whole,), (...,), None, chain.chunk_shape, "C")
+
+    def _out(self, number: int) -> NDArray[Any]:
+        """Return the array that a want is read into."""
+        found = self.outs.get(number)
+        if found is None:
+            each = self.wants[number]
+            # of two threads that make one, the second takes the first's
+            made = result(each.shape, self.source.dtype.numpy_dtype, each.order)
+            found = self.outs.setdefault(number, made)
+        return found
 
     def _place(self, row: int, words: NDArray[Any], there: bool, done: list[int]) -> None:
         """Copy what is wanted of a chunk; it is `there` already as its first want."""
         self.lacking.pop(row, None)
-        self._copy(row, self.chain.array_of(words), there, done)
+        if not there or len(self.uses[row]) > 1:
+            self._copy(row, self.chain.array_of(words), there)
+        self._served(row, done)
 
-    def _copy(self, row: int, chunk: NDArray[Any], there: bool, done: list[int]) -> None:
-        uses = self.uses[row]
-        for turn, (number, piece) in enumerate(uses):
-            if turn or not there:
-                each = self.wants[number]
-                part = chunk[each.sources[piece]]
-                self.outs[number][each.targets[piece]] = (
-                    part if each.axes is None else part.transpose(each.axes)
-                )
-        for number, _ in uses:
+    def _copy(self, row: int, chunk: NDArray[Any], there: bool) -> None:
+        for number, piece in self.uses[row][there:]:
+            each = self.wants[number]
+            part = chunk[each.sources[piece]]
+            self._out(number)[each.targets[piece]] = part if each.axes is None else part.transpose(each.axes)
+
+    def _served(self, row: int, done: list[int]) -> None:
+        """Note that a chunk is in its places, and in `done` which wants are complete by that."""
+        for number, _ in self.uses[row]:
             left = self.left[number]
             left.pop()
             if not left:
@@ -254,4 +302,4 @@ class _Serving(Record, eq=False):
     def _hand_over(self, done: Sequence[int]) -> None:
         """Deliver wants that are complete, all that a block completed: each waiter is woken once a block."""
         for number in done:
-            self.deliver(number, self.outs[number], None)
+            self.deliver(number, self.outs.pop(number), None)

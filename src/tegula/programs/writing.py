@@ -76,6 +76,9 @@ __all__ = [
 
 Held: TypeAlias = "list[tuple[Any, bytes] | None]"
 """What a pool knows of some chunks: words and a generation each."""
+IDLE = 4  # arenas that wait for the next span, or the next write
+_idle: list[Arena] = []
+ROOMS = 32  # a block, and what its chunks are encoded to, lie in so many buffers at most that are used again
 
 
 async def write(view: View, data: NDArray[Any], width: int = 8, counted: MemoryLimit | None = None) -> None:
@@ -189,7 +192,8 @@ def laid_out(source: Chunked, view: View, data: NDArray[Any], limit: MemoryLimit
         rows, _, _ = far_pace(len(table), chain.nbytes, limit and limit.size)
     slab = slab_pays(len(table), chain.nbytes)
     axes = None if slab else abreast(table, origin)
-    return Writing(source, chain, origin, table, rows, slab, [], axes, None, layout.clipped is not None)
+    arenas = _idle if limit is None else []  # which a limit does not count, once they are idle
+    return Writing(source, chain, origin, table, rows, slab, arenas, axes, None, layout.clipped is not None)
 
 
 async def _write_span(job: Writing, span: Table) -> bool:
@@ -200,7 +204,10 @@ async def _write_span(job: Writing, span: Table) -> bool:
 async def _write_rows(job: Writing, span: Table) -> bool:
     """Write the chunks of some rows, block by block; return whether that was waiting, mostly."""
     source = job.source
-    arena = job.arenas.pop() if job.arenas else Arena(largest=2 * BLOCK_BYTES)
+    try:
+        arena = job.arenas.pop()
+    except IndexError:
+        arena = Arena(ROOMS, 2 * BLOCK_BYTES)
     waited = False
     for rows in span.blocks(job.block_rows):
         block = rows.expand()
@@ -234,7 +241,8 @@ async def _write_rows(job: Writing, span: Table) -> bool:
                 )
             except TegulaError as error:
                 raise_placed(error, source, named)
-    job.arenas.append(arena)
+    if len(job.arenas) < IDLE:
+        job.arenas.append(arena)
     return waited
 
 
@@ -304,11 +312,11 @@ def encode_rows(
                 slab = _one_by_one(job, rows, block, some, arena)
             else:
                 slab = (_gathered(job, rows, block, row, arena) for row in some.tolist())
-            if joint:
-                values += encoded_all(source, slab, chain)
+            if isinstance(slab, np.ndarray) and keep is None and chains is None:
+                values += encoded_all(source, slab, chain, arena)
                 continue
             of = each[at : at + job.block_rows]
-            values += [encoded(source, chunk, one, keep) for chunk, one in zip(slab, of, strict=True)]
+            values += [encoded(source, chunk, one, keep, arena) for chunk, one in zip(slab, of, strict=True)]
         return values
     slab = np.empty((len(whole), prod(chain.chunk_shape)), job.memory.words.dtype)
     collect_slab(rows, block, np.array(whole, np.int64), slab, job.memory)
@@ -368,8 +376,17 @@ def _gathered(job: Writing, rows: Table, block: Block, row: int, arena: Arena) -
     return chunk
 
 
-def encoded(source: Chunked, chunk: NDArray[Any], chain: CodecChain, words: list[Any] | None = None) -> Any:
-    """Return the encoded value of a chunk, None where it equals the fill value; add its words to `words`."""
+def encoded(
+    source: Chunked,
+    chunk: NDArray[Any],
+    chain: CodecChain,
+    words: list[Any] | None = None,
+    arena: Arena | None = None,
+) -> Any:
+    """Return the encoded value of a chunk, None where it equals the fill value; add its words to `words`.
+
+    The value may lie in memory of `arena`.
+    """
     value, keep = source.layout.fill_value, source.keep_fill
     of, stored = (chain, chunk) if chain.corner is None else (chain.corner, chain.kept(chunk))
     if value is not None and not keep:
@@ -380,16 +397,19 @@ def encoded(source: Chunked, chunk: NDArray[Any], chain: CodecChain, words: list
             return None
     if words is not None:
         words.append(chunk)
-    return of.encode_words(stored, keep)
+    return of.encode_words(stored, keep, None if arena is None else arena.take)
 
 
-def encoded_all(source: Chunked, slab: NDArray[Any], chain: CodecChain) -> list[Any]:
+def encoded_all(
+    source: Chunked, slab: NDArray[Any], chain: CodecChain, arena: Arena | None = None
+) -> list[Any]:
     """Return the encoded values of chunks, shape (chunks, words), None where one equals the fill value."""
     value, keep = source.layout.fill_value, source.keep_fill
     if chain.corner is not None or (value is not None and value.ndim):
         return [encoded(source, chunk, chain) for chunk in slab]
     unit = None if value is None or keep else value.reshape(1).view(slab.dtype)[0]
-    return chain.encode_all(slab, None if unit is None else np.asarray(unit), keep)
+    take = None if arena is None else arena.take
+    return chain.encode_all(slab, None if unit is None else np.asarray(unit), keep, take)
 
 
 class _Merge(Record, eq=False):

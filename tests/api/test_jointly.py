@@ -103,9 +103,9 @@ def test_reads_are_gathered_while_their_futures_are_kept(
     store, data = array(tmp_path, "shards")
     gathered = []
 
-    def counted(program: Any, abandon: bool = False) -> Any:
+    def counted(program: Any, **how: Any) -> Any:
         gathered.append(1)
-        return submit(program, abandon)
+        return submit(program, **how)
 
     monkeypatch.setattr(joined, "submit", counted)
     box = store[:64, 128:192]

@@ -15,7 +15,7 @@ from tegula.errors import Aborted
 from tegula.plan.gather import Spot
 from tegula.programs.jointly import Want, able, want, want_spot
 from tegula.runtime.future import Future, forget, pending
-from tegula.runtime.session import submit
+from tegula.runtime.session import is_ours, submit
 from tegula.runtime.together import Reader, jointly
 from tegula.source import Chunked
 from tegula.view import View
@@ -40,7 +40,7 @@ def start_jointly(readers: Sequence[Reader]) -> None:
     for several in of.values():
         source = several[0].view.source
         assert isinstance(source, Chunked)
-        submit(jointly(source, several, WIDTH, submit))
+        submit(jointly(source, several, WIDTH, submit), ours=is_ours(source))
 
 
 # ---------------------------------------------------------------- reads that nobody waits for yet
@@ -70,7 +70,7 @@ def piled(view: View, source: Chunked, wanted: Want) -> Future[Any]:
             pile.append(reader)
             return future
         _piles[id(source)] = [reader]
-    submit(_drain(source), abandon=True)
+    submit(_drain(source), abandon=True, ours=is_ours(source))
     return future
 
 

@@ -32,7 +32,7 @@ from tegula.programs.writing_jointly import Patch, write_jointly
 from tegula.row import NamedTuple
 from tegula.runtime.future import Future, forget, pending, settle
 from tegula.runtime.live import leaf
-from tegula.runtime.session import submit
+from tegula.runtime.session import is_ours, submit
 from tegula.runtime.together import hand
 from tegula.source import Chunked
 from tegula.view import View
@@ -235,7 +235,7 @@ def piled(view: View, source: Chunked, parts: Pieces, data: NDArray[Any], own: b
             room = queue.room
         room.result()
     if more:
-        submit(_drain(queue))
+        submit(_drain(queue), ours=is_ours(queue.source))
     return future
 
 
@@ -302,8 +302,8 @@ class _Told:
 # ---------------------------------------------------------------- large ones
 
 
-def in_turn(source: Chunked, target: View, program: Program[Any]) -> Future[Any]:
-    """Return the future of a program that writes into a view, when it may."""
+def in_turn(source: Chunked, target: View, program: Program[Any], ours: bool) -> Future[Any]:
+    """Return the future of a program that writes into a view, when it may; `ours` as for `submit`."""
     if 0 in target.shape:
         return submit(program)
     box = reached(on_grid(target))
@@ -311,7 +311,7 @@ def in_turn(source: Chunked, target: View, program: Program[Any]) -> Future[Any]
         queue = _of(source)
         large = queue.add_large(box)
         waits = bool(large.waits)
-    return submit(_run(queue, large, waits, program))
+    return submit(_run(queue, large, waits, program), ours=ours)
 
 
 async def _run(queue: _Queue, large: _Large, waits: bool, program: Program[Any]) -> Any:
@@ -336,7 +336,7 @@ def _ended(queue: _Queue, large: _Large) -> None:
         queue.leave()
     _signal(begun)
     if more:
-        submit(_drain(queue))
+        submit(_drain(queue), ours=is_ours(queue.source))
 
 
 def _after_fork() -> None:

@@ -27,7 +27,7 @@ from tegula.programs.reading import blank, read
 from tegula.programs.reading_few import known
 from tegula.runtime.future import Future, pending, ready, settle
 from tegula.runtime.live import leaf
-from tegula.runtime.session import recall, recall_one, run, submit
+from tegula.runtime.session import is_ours, recall, recall_one, run, submit
 from tegula.source import ALWAYS, Cast, Chunked, Downsample, InMemory, Source, Whole
 from tegula.space.bounds import check_bounds, propagate_bounds
 from tegula.space.domain import IndexDomain
@@ -95,7 +95,8 @@ def start(store: TensorStore, order: str, batch: Any = None) -> Future[NDArray[A
         out = blank(view, order)
     except MemoryError as error:
         return failed(error)
-    return submit(read(view, order, WIDTH, out), abandon=True)
+    ours = isinstance(source, Chunked) and is_ours(source)
+    return submit(read(view, order, WIDTH, out), abandon=True, ours=ours)
 
 
 def _joined(view: View, source: Chunked, order: str, light: bool) -> Future[NDArray[Any]] | None:
@@ -282,7 +283,7 @@ def start_write(store: TensorStore, source: Any, batch: Any = None) -> WriteFutu
         if collected is not None:
             done = collected._defer(program, alone=True)
         else:
-            done = _begun(view, program, light)
+            done = _begun(view, program, light, data is not None)
     try:
         return WriteFutures(done, done)
     finally:
@@ -325,8 +326,11 @@ def _theirs(source: Any, data: NDArray[Any]) -> bool:
     return hasattr(source, "__array__")
 
 
-def _begun(view: View, program: Any, light: bool) -> Future[None]:
-    """Start a program that writes into a view: now, or when those are done that write there before it."""
+def _begun(view: View, program: Any, light: bool, alone: bool) -> Future[None]:
+    """Start a program that writes into a view: now, or when those are done that write there before it.
+
+    `alone`: it reads no other handle.
+    """
     target = view
     while isinstance(target.source, Cast):
         target = View(target.source.base.source, target.source.base.transform[target.transform])
@@ -334,7 +338,7 @@ def _begun(view: View, program: Any, light: bool) -> Future[None]:
     if isinstance(source, Chunked) and not (light and id(source) not in queues):
         from tegula.api.joined_writes import in_turn
 
-        return in_turn(source, target, program)
+        return in_turn(source, target, program, alone and is_ours(source))
     if not light:
         return submit(program)
     try:

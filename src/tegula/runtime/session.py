@@ -46,8 +46,9 @@ from tegula.source import Shelf
 
 if TYPE_CHECKING:
     from tegula.runtime.cache import ChunkPool
+    from tegula.source import Chunked
 
-__all__ = ["JOINED", "SESSION", "ask", "pool_of", "recall", "recall_one", "run", "submit"]
+__all__ = ["JOINED", "SESSION", "ask", "is_ours", "pool_of", "recall", "recall_one", "run", "submit"]
 
 T = TypeVar("T")
 
@@ -257,11 +258,19 @@ def run(program: Program[T]) -> T:
     return inline.run(program, SESSION)
 
 
-def submit(program: Program[T], abandon: bool = False) -> Future[T]:
-    """Run a program on the shared threads; one to `abandon` ends when nobody waits for it."""
+def submit(program: Program[T], abandon: bool = False, ours: bool = False) -> Future[T]:
+    """Run a program on the shared threads; one to `abandon` ends when nobody waits for it.
+
+    `ours`: it calls nothing that a user has written.
+    """
     from tegula.runtime import threads
 
-    return threads.submit(program, SESSION, abandon=abandon)
+    return threads.submit(program, SESSION, abandon=abandon, ours=ours)
+
+
+def is_ours(source: Chunked) -> bool:
+    """Whether reading and writing the chunks of an array calls nothing that a user has written."""
+    return leaf(source.store).local and not source.layout.chain.foreign
 
 
 def ask(effect: Any, answer: Callable[[Any], T], abandon: bool = False) -> Future[T]:

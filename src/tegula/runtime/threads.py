@@ -41,6 +41,7 @@ from tegula.effects.effect import Call, Effect, Program
 from tegula.effects.world import Sleep
 from tegula.errors import Aborted, InvalidArgument
 from tegula.runtime import forks as forks  # a fork beside our threads waits for what they import
+from tegula.runtime.apart import Apart
 from tegula.runtime.future import Future, forget, pending, settle
 from tegula.runtime.limits import Gate, room, wait
 from tegula.runtime.machine import Machine, Requests, Task
@@ -56,9 +57,11 @@ Perform: TypeAlias = Callable[[Effect[Any]], Any]
 class _Job(Machine):
     """A machine, who answers its effects, and the future that waits for it."""
 
-    __slots__ = ("answer", "begin", "droppable", "future", "gate", "hosted", "programs")
+    __slots__ = ("answer", "begin", "droppable", "future", "gate", "hosted", "ours", "programs")
 
-    def __init__(self, program: Program[Any], perform: Perform, droppable: bool, hosted: bool) -> None:
+    def __init__(
+        self, program: Program[Any], perform: Perform, droppable: bool, hosted: bool, ours: bool
+    ) -> None:
         super().__init__(program)
         # who answers may say which gate is to be passed first, and answer without passing it again
         self.gate: Callable[[Effect[Any]], Gate | None] | None = getattr(perform, "gate", None)
@@ -71,6 +74,7 @@ class _Job(Machine):
         )
         self.droppable = droppable
         self.hosted = hosted  # whether it is run, as long as it is quick, by who serves its connections
+        self.ours = ours  # whether nothing is called that a user has written
         # None once it has its outcome: the traceback of an error holds frames that hold the job
         self.future: Future[Any] | None = pending(self.abandon if droppable else None)
 
@@ -119,6 +123,8 @@ class _Worker(threading.Thread):
         super().__init__(name="tegula-worker", daemon=True)
         self.pool = pool
         self.gate: Gate | None = None  # the one that we are in
+        self.at, self.since = -1, 0.0  # see `runtime.apart`
+        self.bound: set[int] | None = None
         self.wake = allocate_lock()
         self.wake.acquire()
 
@@ -157,11 +163,18 @@ class Pool:
         self._work: deque[_Work] = deque()
         self._idle: list[_Worker] = []
         self._timer = Timer()
+        self._apart = Apart()
         self._threads = 0
         self._lent = 0
 
     def submit(
-        self, program: Program[T], perform: Perform, *, abandon: bool = False, here: bool = False
+        self,
+        program: Program[T],
+        perform: Perform,
+        *,
+        abandon: bool = False,
+        here: bool = False,
+        ours: bool = False,
     ) -> Future[T]:
         """Run `program` on the pool, with `perform` to answer its effects from any of its threads.
 
@@ -170,11 +183,13 @@ class Pool:
 
         `here` is for a program that does no more than ask a store far away for little: the caller begins it,
         and the thread that serves the store's connections ends it, with no worker between.
+
+        `ours` says that the program calls nothing that a user has written: see `runtime.apart`.
         """
         if not self.size:
             program.close()
             raise InvalidArgument("the pool is closed")
-        job = _Job(program, perform, abandon, here)
+        job = _Job(program, perform, abandon, here, ours)
         future = job.future
         assert future is not None
         self._jobs.add(job)
@@ -191,6 +206,8 @@ class Pool:
                 worker = self._idle.pop()
             except IndexError:
                 break
+            if work[0][0].ours:
+                self._apart.send(worker)
             worker.wake.release()
         else:
             return
@@ -202,6 +219,9 @@ class Pool:
             if self._threads >= self.size + self._lent or not self._work:
                 return
             self._threads += 1
+        caller = threading.current_thread()
+        if isinstance(caller, _Worker):
+            caller.pool._free(caller)  # a thread runs where the one may that starts it
         try:
             _Worker(self).start()
         except RuntimeError:  # no thread can be started (the interpreter is shutting down)
@@ -223,6 +243,7 @@ class Pool:
             try:
                 item = work.popleft()
             except IndexError:
+                self._free(worker)
                 if self._threads > self.size + self._lent and self._leave():
                     return
                 self._idle.append(worker)
@@ -233,11 +254,20 @@ class Pool:
                     except ValueError:
                         pass  # somebody is waking this worker already
                 worker.wake.acquire()
+                if not work:
+                    self._apart.spare()
                 continue
+            if not item[0].ours:
+                self._free(worker)
             if work and not self._idle and self._threads < self.size + self._lent:
                 self._grow()
             self._drive(worker, *item)
             del item
+
+    def _free(self, worker: _Worker | None) -> None:
+        """Let the system put this thread on any processor: it stops, or begins what may be a user's."""
+        if worker is not None and worker.at >= 0:
+            self._apart.leave(worker)
 
     def _leave(self) -> bool:
         with self._lock:
@@ -299,8 +329,10 @@ class Pool:
                 if gate is not None and not gate.enter():
                     gate.queue(partial(self._enqueue, [(job, ticket, _Admitted(effect, gate))]))
                     return
-            if type(effect) is Sleep and self._sleep(job, ticket, effect.seconds):
-                return
+            if type(effect) is Sleep:
+                self._free(worker)
+                if self._sleep(job, ticket, effect.seconds):
+                    return
             if type(effect) is Wait and self._park(job, ticket, effect.signal):
                 return
             if worker is not None:
@@ -308,6 +340,8 @@ class Pool:
             try:
                 if begin is not None and begin(effect, partial(self._ended, job, ticket), job.dropped):
                     return  # such an effect passes no gate: its store has limits of its own
+                if job.ours and worker is not None:
+                    self._apart.enter(worker)
                 answer = answer_of(effect)
             except BaseException as error:
                 if gate is not None:
@@ -322,6 +356,7 @@ class Pool:
                 requests = feed(ticket, answer)
                 del answer
         if job.finished:
+            self._free(worker)  # callbacks are a user's
             self._finish(job, quickly=worker is None and job.hosted)
 
     def _ended(self, job: _Job, ticket: Task, end: Callable[[], Any], quick: bool = False) -> None:
@@ -414,7 +449,14 @@ def shared_pool() -> Pool:
     return _shared
 
 
-def submit(program: Program[T], perform: Perform, *, abandon: bool = False, here: bool = False) -> Future[T]:
+def submit(
+    program: Program[T],
+    perform: Perform,
+    *,
+    abandon: bool = False,
+    here: bool = False,
+    ours: bool = False,
+) -> Future[T]:
     """Run `program` on the shared pool: `Pool.submit`.
 
     >>> from tegula.effects.world import Entropy
@@ -423,7 +465,7 @@ def submit(program: Program[T], perform: Perform, *, abandon: bool = False, here
     >>> submit(one(), lambda effect: b"x" * effect.size).result()
     b'x'
     """
-    return shared_pool().submit(program, perform, abandon=abandon, here=here)
+    return shared_pool().submit(program, perform, abandon=abandon, here=here, ours=ours)
 
 
 def _drain_all() -> None:

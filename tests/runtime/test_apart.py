@@ -30,7 +30,7 @@ class Thread:
     def __init__(self, native_id: int | None = None) -> None:
         self.at, self.since = -1, 0.0
         self.bound: set[int] | None = None
-        self.native_id = native_id or threading.get_native_id()
+        self.native_id: int | None = native_id or threading.get_native_id()
 
 
 @pytest.fixture
@@ -109,6 +109,17 @@ def test_who_is_woken_is_bound_once_two_have_met(one: int) -> None:
     release.set()
     sleeper.join()
     assert seen == [{woken.at}]
+
+
+def test_a_thread_that_has_not_begun_is_left_alone(one: int) -> None:
+    both = Apart()
+    both._met = True
+    never = threading.Thread(target=print)
+    woken = Thread(1)
+    woken.native_id = never.native_id
+    both.send(woken)
+    assert (woken.at, woken.bound, allowed(), both._at) == (-1, None, ALL, {})
+    del one
 
 
 def test_a_user_is_called_by_a_thread_that_is_not_bound(one: int) -> None:

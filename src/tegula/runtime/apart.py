@@ -101,7 +101,9 @@ class Apart:
 
     def _bind(self, who: Working, taken: int) -> None:
         """Bind a thread to a processor on which none works, if there is one but the `taken` one."""
-        thread = who.native_id or 0
+        thread = who.native_id
+        if thread is None:  # it has not begun
+            return
         allowed = _allowed(thread)
         for free in allowed:
             if free != taken and self._at.setdefault(free, who) is who:

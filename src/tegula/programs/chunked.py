@@ -106,9 +106,9 @@ async def read_one(source: Chunked, spot: Spot, shape: tuple[int, ...], order: s
 
 def _room(source: Chunked, chain: CodecChain, spot: Spot, order: str) -> NDArray[Any] | None:
     """Return the array of a view that is a whole chunk as it is decoded: it may be decoded there."""
-    dtype = source.dtype.numpy_dtype
     if chain.nbytes < SMALL or spot.index != chain.whole or spot.axes is not None or order == "F":
         return None
+    dtype = source.dtype.numpy_dtype
     return result(chain.chunk_shape, dtype) if dtype == chain.dtype else None
 
 

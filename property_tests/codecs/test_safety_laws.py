@@ -42,7 +42,7 @@ from tegula.codecs.xz import Xz
 from tegula.codecs.zfp import Zfp
 from tegula.codecs.zlib import Zlib
 from tegula.codecs.zstd import Zstd
-from tegula.errors import TegulaError
+from tegula.errors import InvalidArgument, TegulaError
 
 SOAK = bool(os.environ.get("TEGULA_SOAK"))
 DAMAGE = ["cut", "longer", "twice", "empty", "short", "flipped", "other", "unsized"]
@@ -285,6 +285,16 @@ def zstd_of_unknown_size(data: bytes) -> bytes:
     return bytes(encoder.compress(data) + encoder.flush())
 
 
+def test_more_than_blosc_can_hold_is_refused_however_it_is_asked() -> None:
+    """Law: what the format cannot hold is a typed error, into memory that is there as into fresh memory."""
+    with mmap.mmap(-1, 2**31) as much:  # never touched
+        data = memoryview(much)
+        for encode in (Blosc().encode, lambda data: Blosc().encode_into(data, lambda size: memoryview(b""))):
+            with pytest.raises(InvalidArgument, match="exceeds maximum size"):
+                encode(data)
+        data.release()
+
+
 BOMB = 256 << 20
 _CHILD = """
 import resource, sys, time
@@ -292,7 +302,7 @@ sys.path[:0] = {path!r}
 import numpy as np
 from tegula.codecs.chain import CodecChain
 from tegula.codecs.{module} import {codec}
-from tegula.errors import TegulaError
+from tegula.errors import InvalidArgument, TegulaError
 byte = np.dtype("u1")
 chain = CodecChain((1024,), byte, byte, (0,), {steps})
 chain.decode_bytes(chain.encode(np.zeros(1024, "u1")))

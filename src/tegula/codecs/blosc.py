@@ -12,7 +12,6 @@ library of numcodecs encodes, which is called by itself where it can be, into me
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from functools import partial
 from struct import Struct
 from typing import Any
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tegula import binding
-from tegula.codecs.codec import Buffer, destination, not_enough, too_much
+from tegula.codecs.codec import Buffer, Take, destination, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.codecs.native import INT, SIZE, WORD, address, functions
 from tegula.errors import FailedPrecondition, Internal, InvalidArgument
@@ -41,8 +40,6 @@ _KEPT = 4 << 20  # memory to encode into is used again up to this size
 _rooms: list[NDArray[np.uint8]] = []  # it serves one call at a time; what is idle waits here
 _blosc: Any = None
 _images: Any = None
-
-
 _native: Any = None  # the library's encoder, once it was looked for; False where it is hidden
 
 
@@ -107,32 +104,35 @@ class Blosc(Record):
         Raises:
             InvalidArgument: `data` exceeds what the format can hold.
         """
-        if len(data) > _MAXIMUM:
-            raise InvalidArgument(
-                f"Blosc compression input of {len(data)} bytes exceeds maximum size of {_MAXIMUM}"
-            )
-        try:
-            room = _rooms.pop()
-        except IndexError:
-            room = np.empty(0, np.uint8)
-        if len(room) < len(data) + _OVERHEAD:
-            room = np.empty(len(data) + _OVERHEAD, np.uint8)
-        found = self.encode_into(data, lambda _: room.data)
+        taken: list[NDArray[np.uint8]] = []
+
+        def take(size: int) -> memoryview:
+            try:
+                room = _rooms.pop()
+            except IndexError:
+                room = np.empty(0, np.uint8)
+            taken.append(room if len(room) >= size else np.empty(size, np.uint8))
+            return taken[0].data
+
+        found = self.encode_into(data, take)
         if isinstance(found, memoryview):
             found = np.frombuffer(found, np.uint8).copy().data  # which lets other threads go on
-        if len(room) <= _KEPT:
-            _rooms.append(room)
+        _rooms.extend(room for room in taken if len(room) <= _KEPT)
         return found
 
-    def encode_into(self, data: Buffer, take: Callable[[int], memoryview]) -> Buffer:
+    def encode_into(self, data: Buffer, take: Take) -> Buffer:
         """Return the same, in memory that `take` gives where the library can encode into it."""
         native = _find() if _native is None else _native
         size, blocksize = len(data), min(self.blocksize, _MAXIMUM)
+        if size > _MAXIMUM:
+            raise InvalidArgument(
+                f"Blosc compression input of {size} bytes exceeds maximum size of {_MAXIMUM}"
+            )
         how = self.clevel, self.shuffle, self.typesize
         lacking = self.cname == "snappy"  # which the libraries are built without
         cname = b"lz4" if lacking else self.cname.encode()
         found: Buffer
-        if native and 0 < size <= _MAXIMUM:
+        if native and size:
             most = size + _OVERHEAD  # what is given room for more may be stored larger than it is
             room = take(most)
             (source, _), (target, _) = address(data), address(room)

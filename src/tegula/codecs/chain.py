@@ -24,14 +24,14 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tegula.codecs.codec import SLACK, Buffer, ByteCodec, destination, not_enough, too_much
+from tegula.codecs.codec import SLACK, Buffer, ByteCodec, Take, destination, not_enough, too_much
 from tegula.codecs.field import FieldStep
 from tegula.errors import FailedPrecondition, InvalidArgument
 from tegula.record import Record, derived
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from tegula.codecs.shard import Level, Sharding
 
 __all__ = ["CodecChain"]
-
-Take = Callable[[int], memoryview]
-"""Gives so many bytes of memory, which is used again once nobody looks at it."""
 
 _BOOL = np.dtype(np.bool_)
 _UINT8 = np.dtype(np.uint8)

@@ -15,6 +15,7 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "SLACK",
     "Buffer",
     "ByteCodec",
+    "Take",
     "destination",
     "not_enough",
     "owned",
@@ -35,6 +37,9 @@ __all__ = [
 ]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
+
+Take: TypeAlias = Callable[[int], memoryview]
+"""Gives so many bytes of memory, which is used again once nobody looks at it."""
 
 SLACK = 16 << 20
 """How many bytes beyond the declared chunk a decoder may use when a size between two codecs is unknown."""

@@ -21,7 +21,7 @@ from tegula.codecs import zstd_native as native
 from tegula.codecs.codec import SLACK, Buffer, not_enough, too_much
 from tegula.codecs.declare import BYTES, Declaration, Member, integer_member
 from tegula.errors import FailedPrecondition
-from tegula.kernels._jit import worthwhile
+from tegula.kernels._jit import loaded, worthwhile
 from tegula.record import Record
 
 __all__ = ["N5", "NUMCODECS", "ZARR2", "ZARR3", "Zstd", "declared_size"]
@@ -140,7 +140,7 @@ class Zstd(Record):
         count = len(frames)
         if count < 2 or not 0 < size <= LARGEST or count * size > SLACK:
             return None
-        if native.available() and worthwhile(count * size, WARM, COLD):
+        if loaded() and native.available():
             made = np.empty(count * size, np.uint8)
             first = made.__array_interface__["data"][0]
             targets = first + size * np.arange(count, dtype=np.int64)

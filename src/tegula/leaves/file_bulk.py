@@ -342,8 +342,8 @@ def read_small(keys: Sequence[str], ranges: Sequence[ByteRange | None] | None) -
         both = [(0, -1) if each is None else (each[0], -1 if each[1] is None else each[1]) for each in ranges]
         starts, stops = np.array(both, np.int64).T.copy()
         if ((starts >= 0) & (stops >= starts)).all():
-            room = large = max(1, min(MOST_ROOM, int((stops - starts).sum())))
-            large += 1
+            room = max(1, min(MOST_ROOM, int((stops - starts).sum())))
+            large = room + 1
     where = np.array(places, np.int64)
     status, ends, facts = np.empty(32, np.uint64), np.empty(count, np.int64), np.empty((count, 3), np.uint64)
     rows: list[Row] = []
